@@ -1,0 +1,33 @@
+# make setup | demo | lint | test | check
+# TORCH_INDEX: where to take torch from, e.g. https://download.pytorch.org/whl/cpu or .../cu130; empty: PyPI.
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+BIN := .venv/bin
+
+.PHONY: setup demo lint test check clean
+
+setup: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(if $(TORCH_INDEX),$(BIN)/python -m pip install --quiet --constraint constraints.txt --index-url $(TORCH_INDEX) torch)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: setup
+	ZIMAGINE_DATA=$${ZIMAGINE_DATA:-data/demo} ZIMAGINE_ENGINE__MODEL=$${ZIMAGINE_ENGINE__MODEL:-starter} \
+		$(BIN)/python run_bot.py --playground
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+
+test: setup
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+check: lint test
+
+clean:
+	rm -rf .venv data/demo .pytest_cache .ruff_cache .hypothesis .coverage

@@ -1,0 +1,116 @@
+"""A job: one accepted request, who wants it, and where it stands.
+
+The states and the table of legal transitions are here; the ledger enforces them. Knows nothing of Discord's library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.errors import Argument
+from engine.protocol import ImageRequest
+
+
+class JobState(StrEnum):
+    """Where a job stands, each in a sentence."""
+
+    QUEUED = "queued"  # in the ledger, waiting for its turn
+    OFFERED = "offered"  # handed to an engine that has not begun
+    RUNNING = "running"  # an engine paints it
+    RENDERED = "rendered"  # all its pictures lie in the blob store
+    POSTED = "posted"  # its message shows them
+    UNDELIVERABLE = "undeliverable"  # painted, but no route to its reader is left
+    FAILED = "failed"  # it will not be painted; the reason is kept
+    CANCELLED = "cancelled"  # given up because somebody asked
+
+
+WAITING = frozenset({JobState.QUEUED, JobState.OFFERED})
+LIVE = WAITING | {JobState.RUNNING}
+ENDED = frozenset({JobState.POSTED, JobState.UNDELIVERABLE, JobState.FAILED, JobState.CANCELLED})
+
+# An event may arrive late or twice: a transition not in this table is a no-op, never an error.
+TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.OFFERED, JobState.CANCELLED, JobState.FAILED}),
+    JobState.OFFERED: frozenset(
+        {JobState.RUNNING, JobState.QUEUED, JobState.RENDERED, JobState.CANCELLED, JobState.FAILED}
+    ),
+    JobState.RUNNING: frozenset({JobState.QUEUED, JobState.RENDERED, JobState.CANCELLED, JobState.FAILED}),
+    JobState.RENDERED: frozenset({JobState.POSTED, JobState.UNDELIVERABLE}),
+    JobState.POSTED: frozenset(),
+    JobState.UNDELIVERABLE: frozenset(),
+    JobState.FAILED: frozenset(),
+    JobState.CANCELLED: frozenset(),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Requester:
+    """Who asks, from where, and what they may do there at this moment.
+
+    `principal` is `discord:<user id>`. `guild` is None in a direct message.
+    """
+
+    principal: str
+    guild: int | None
+    channel: int | None
+    locale: str = "en-US"
+    moderator: bool = False  # manage_messages in this channel
+    admin: bool = False  # manage_guild
+    owner: bool = False  # of the application
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picture:
+    """Image k of a job, painted and stored. `blob` is its SHA-256, `size` its bytes."""
+
+    k: int
+    seed: int
+    width: int
+    height: int
+    blob: str
+    size: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """Why a job failed: names a sentence `failure-<code>` in the translations."""
+
+    code: str
+    arguments: Mapping[str, Argument]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One row of the ledger, as it stood when it was read. Times are Unix seconds."""
+
+    id: str
+    origin: str
+    request: ImageRequest
+    model_id: str
+    requester: Requester  # as it stood at accept
+    parent: tuple[str, int] | None
+    priority: int
+    cost: float
+    state: JobState
+    attempt: int
+    cancel_requested: bool
+    failure: Failure | None
+    pictures: tuple[Picture, ...]
+    created: float
+    started: float | None
+    ended: float | None
+
+    @property
+    def waiting(self) -> bool:
+        return self.state in WAITING
+
+    @property
+    def live(self) -> bool:
+        return self.state in LIVE
+
+    @property
+    def ended_well(self) -> bool:
+        return self.state in (JobState.RENDERED, JobState.POSTED)

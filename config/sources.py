@@ -1,0 +1,143 @@
+"""Reads the settings from flags, environment, `.env` and `zimagine.toml`, and says in a sentence what is wrong.
+
+Knows where each value came from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from dotenv import dotenv_values
+from pydantic import ValidationError
+from pydantic_settings import CliSettingsSource, SettingsError
+
+from config.settings import PREFIX, TOML_FILE, Settings
+
+Schema = Mapping[str, Any]
+Path = tuple[str, ...]
+
+
+class BrokenSetting(Exception):
+    """A setting that cannot be used; the text is one sentence for the person who set it."""
+
+
+def read_settings(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> tuple[Settings, argparse.Namespace]:
+    """Adds one flag per setting to `parser` and reads everything. Raises BrokenSetting."""
+    source: CliSettingsSource[argparse.ArgumentParser] = CliSettingsSource(
+        Settings, root_parser=parser, cli_hide_none_type=True, cli_avoid_json=True, cli_kebab_case=True
+    )
+    flags = parser.parse_args(arguments)
+    try:
+        _refuse_unknown_names()
+        return Settings(_cli_settings_source=source(parsed_args=flags)), flags  # pyright: ignore[reportCallIssue]
+    except tomllib.TOMLDecodeError as error:
+        raise BrokenSetting(f"{TOML_FILE} is not valid TOML: {error}.") from error
+    except SettingsError as error:
+        raise BrokenSetting(f"The settings cannot be read: {error}.") from error
+    except ValidationError as error:
+        raise BrokenSetting(" ".join(_sentences(error, vars(flags)))) from error
+
+
+def _refuse_unknown_names() -> None:
+    """A misspelt name would otherwise be passed over in silence."""
+    sections = set(Settings.model_fields)
+    for names, origin in ((os.environ, "the environment"), (dotenv_values(".env"), ".env")):
+        for name in sorted(names):
+            if name.upper().startswith(PREFIX):
+                section = name.upper().removeprefix(PREFIX).split("__")[0].lower()
+                if section not in sections:
+                    raise BrokenSetting(_unknown(name, origin))
+    if TOML_FILE.is_file():
+        for name in tomllib.loads(TOML_FILE.read_text("utf-8")):
+            if name not in sections:
+                raise BrokenSetting(_unknown(variable((name,)), str(TOML_FILE)))
+
+
+def _unknown(name: str, origin: str) -> str:
+    known = [variable(path) for path in setting_paths()]
+    nearest = difflib.get_close_matches(name.upper(), known, n=1)
+    hint = f"did you mean {nearest[0]}?" if nearest else "config/zimagine.example.toml lists them all."
+    return f"{name} (from {origin}) is no setting; {hint}"
+
+
+def variable(path: Path) -> str:
+    """The environment's name for a setting."""
+    return PREFIX + "__".join(path).upper()
+
+
+def setting_paths() -> list[Path]:
+    """Every setting as its path: ("limits", "per_day")."""
+    schema: Schema = Settings.model_json_schema()
+    paths: list[Path] = []
+    for name, field in cast("Mapping[str, Schema]", schema["properties"]).items():
+        section = _section(schema, field)
+        paths += [(name, inner) for inner in section["properties"]] if section else [(name,)]
+    return paths
+
+
+def _section(schema: Schema, field: Schema) -> Schema | None:
+    """The section that a field refers to, None for a plain value."""
+    reference = field.get("$ref") or next((part.get("$ref") for part in field.get("allOf", ())), None)
+    return schema["$defs"][reference.rsplit("/", 1)[1]] if reference else None
+
+
+def field_schema(path: Path) -> Schema | None:
+    """JSON schema of one setting, None if there is no such setting."""
+    schema: Schema = Settings.model_json_schema()
+    field: Schema | None = schema["properties"].get(path[0])
+    if field and (section := _section(schema, field)):
+        return section["properties"].get(path[1]) if len(path) > 1 else None
+    return field
+
+
+def _sentences(error: ValidationError, flags: Mapping[str, Any]) -> list[str]:
+    sentences: list[str] = []
+    for problem in error.errors(include_url=False):
+        path = tuple(str(part) for part in problem["loc"])
+        name = variable(path)
+        origin = _origin(path, flags)
+        schema = field_schema(path)
+        if schema is None:
+            sentences.append(_unknown(name, origin))
+            continue
+        value = "•••" if "token" in path else repr(problem["input"])
+        sentences.append(f"{name} is {value} (from {origin}); allowed is {allowed(schema)}.")
+    return sentences
+
+
+def _origin(path: Path, flags: Mapping[str, Any]) -> str:
+    """Where the value at this path came from, in words."""
+    if ".".join(path) in flags:
+        return f"the flag --{'.'.join(path).replace('_', '-')}"
+    name = variable(path)
+    if any(key.upper() == name for key in os.environ):
+        return "the environment"
+    if any(key.upper() == name for key in dotenv_values(".env")):
+        return ".env"
+    return str(TOML_FILE)
+
+
+def allowed(schema: Schema) -> str:
+    """What a setting accepts, in words."""
+    if "anyOf" in schema:
+        return " or ".join(allowed(option) for option in schema["anyOf"] if option.get("type") != "null")
+    if "enum" in schema:
+        return "one of " + ", ".join(str(choice) for choice in schema["enum"])
+    kind = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}.get(schema.get("type", ""))
+    if kind is None:
+        return {"uri": "an address such as http://127.0.0.1:9000", "path": "a folder"}.get(
+            schema.get("format", ""), "a text"
+        )
+    least, most = schema.get("minimum"), schema.get("maximum")
+    if "exclusiveMinimum" in schema:
+        kind += f" above {schema['exclusiveMinimum']:g}"
+    if least is not None and most is not None:
+        return f"{kind} from {least:g} to {most:g}"
+    if least is not None:
+        return f"{kind}, at least {least:g}"
+    return f"{kind}, at most {most:g}" if most is not None else kind
