@@ -81,9 +81,7 @@ class ImageRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def varied(self, *, source: str, seed: int, strength: float = VARY_STRENGTH) -> ImageRequest:
         """New pictures that start from a finished one."""
-        return msgspec.structs.replace(
-            self, kind=Kind.IMAGE, source=source, strength=strength, seed=seed % SEED_RANGE
-        )
+        return msgspec.structs.replace(self, kind=Kind.IMAGE, source=source, strength=strength, seed=seed % SEED_RANGE)
 
     def upscaled(self, *, source: str, seed: int, factor: int = UPSCALE_FACTOR) -> ImageRequest:
         """One finished picture made larger: resized, then repainted at low strength, tile by tile."""
@@ -271,12 +269,16 @@ class Beat(Struct, frozen=True, kw_only=True, tag="beat"):
 
 
 class Loading(Struct, frozen=True, kw_only=True, tag="loading"):
-    """Said before `EngineHello` while the weights come in, so that waiting people can be told."""
+    """Said before `EngineHello` while the weights come in, so that waiting people can be told.
+
+    `problem` says in one sentence why they do not; the engine tries again by itself.
+    """
 
     protocol: int
     build: str
     engine: str
     model: str
+    problem: str | None = None
 
 
 Command = BotHello | Refused | Generate | Cancel | Stored | Stop

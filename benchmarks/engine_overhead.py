@@ -1,0 +1,182 @@
+"""What our engine costs beside the bare diffusers pipeline: the same pictures, in one run, in turns (ABBA).
+
+    python -m benchmarks.engine_overhead [--model FOLDER] [--rounds 8]
+
+Compares ratios, not seconds: other work on the machine hits both sides alike. The bare side is the published
+recipe as its page has it (ZImagePipeline, then Pillow's PNG at its default); ours also makes a preview at each
+step and writes the metadata.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import queue
+import statistics
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import ZImagePipeline
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from engine import metadata
+from engine.metadata import Facts
+from engine.protocol import Command, Event, Finished, Generate, ImageRequest, Stop
+from engine.worker import images
+from engine.worker.loading import STARTER, load
+from engine.worker.loop import Loop
+from engine.worker.memory import find_place
+from engine.worker.painter import Painter
+from engine.worker.press import Press
+from engine.worker.pulse import Pulse
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """Seconds of both sides, one pair per round."""
+
+    name: str
+    bare: Sequence[float]
+    ours: Sequence[float]
+
+    @property
+    def ratio(self) -> float:
+        """Median of the rounds' own ratios, ours to bare."""
+        return statistics.median(our / their for our, their in zip(self.ours, self.bare, strict=True))
+
+
+class Engine:
+    """The engine loop in its own thread, as in the worker, without a link."""
+
+    def __init__(self, painter: Painter) -> None:
+        self._inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self._pictures: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._press = Press(self._tell)
+        self._thread = threading.Thread(target=Loop(painter, self._inbox, self._press, Pulse()).run)
+        self._thread.start()
+        self._jobs = 0
+
+    def paint(self, request: ImageRequest) -> None:
+        """Return when all pictures of the request are encoded."""
+        self._jobs += 1
+        wanted = tuple(range(request.count))
+        self._inbox.put(Generate(job=str(self._jobs), attempt=1, request=request, wanted=wanted))
+        for _ in wanted:
+            self._pictures.get(timeout=600)
+
+    def close(self) -> None:
+        self._inbox.put(Stop())
+        self._thread.join()
+        self._press.close()
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, Finished):
+            self._pictures.put(event.png)
+
+
+def main() -> None:
+    """Measure and print one table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, default=STARTER)
+    parser.add_argument("--rounds", type=int, default=8)
+    chosen = parser.parse_args()
+    torch.set_num_threads(1)
+    place = find_place("cpu")
+    painter = Painter(load(chosen.model, place), place)
+    pipeline = ZImagePipeline.from_pretrained(chosen.model, local_files_only=True, dtype=place.dtype)
+    pipeline.set_progress_bar_config(disable=True)
+    engine = Engine(painter)
+    try:
+        compared = [
+            *(_pictures(pipeline, engine, painter, count, again, chosen.rounds) for count, again in CASES),
+            _png(1024, chosen.rounds),
+        ]
+    finally:
+        engine.close()
+    _print(compared, chosen.rounds)
+
+
+CASES = [(1, False), (1, True), (4, True)]  # pictures per request; whether the prompt was painted before
+
+
+def _pictures(
+    pipeline: ZImagePipeline, engine: Engine, painter: Painter, count: int, again: bool, rounds: int
+) -> Comparison:
+    width, height = painter.card.shapes["1:1"]
+    turn = 0
+
+    def request() -> ImageRequest:
+        nonlocal turn
+        turn += 0 if again else 1
+        prompt = f"a red star above a blue circle on a white background {turn}"
+        return ImageRequest(prompt=prompt, shape="1:1", width=width, height=height, steps=8, seed=7, count=count)
+
+    def bare() -> None:
+        wish = request()
+        painted: Any = pipeline(
+            wish.prompt,
+            width=width,
+            height=height,
+            num_inference_steps=8,
+            guidance_scale=0.0,
+            num_images_per_prompt=count,
+            generator=[torch.Generator().manual_seed(wish.seed_of(k)) for k in range(count)],
+        )
+        for picture in painted.images:
+            picture.save(io.BytesIO(), "PNG")
+
+    known = "same prompt" if again else "new prompt"
+    return _alternate(f"{count} x {width}x{height}, {known}", bare, lambda: engine.paint(request()), rounds)
+
+
+def _png(side: int, rounds: int) -> Comparison:
+    """A picture as photographs are: smooth shapes under a little grain."""
+    y, x = np.mgrid[0:side, 0:side] / side
+    waves = np.stack([np.sin(9 * x + 4 * y), np.cos(7 * y * x), np.sin(5 * (x - y))], axis=-1)
+    grain = np.random.default_rng(0).normal(0, 2, waves.shape)
+    pixels = np.clip(127 + 110 * waves + grain, 0, 255).astype(np.uint8)
+    request = ImageRequest(prompt="a wave", shape="1:1", width=side, height=side, steps=8, seed=7)
+    facts = Facts.of(request, 0, model="model", composite=False)
+    return _alternate(
+        f"PNG of {side}x{side} alone",
+        lambda: Image.fromarray(pixels).save(io.BytesIO(), "PNG"),
+        lambda: images.encode_png(pixels, metadata.chunks(facts)),
+        rounds,
+    )
+
+
+def _alternate(name: str, bare: Callable[[], object], ours: Callable[[], object], rounds: int) -> Comparison:
+    """One warm-up of each, then pairs in turned order: bare-ours, ours-bare, ..."""
+    bare()
+    ours()
+    seconds: dict[Callable[[], object], list[float]] = {bare: [], ours: []}
+    for index in range(rounds):
+        for side in (bare, ours) if index % 2 == 0 else (ours, bare):
+            began = time.perf_counter()
+            side()
+            seconds[side].append(time.perf_counter() - began)
+    return Comparison(name=name, bare=seconds[bare], ours=seconds[ours])
+
+
+def _print(compared: Sequence[Comparison], rounds: int) -> None:
+    load_average = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    table = Table(title=f"n = {rounds} pairs, one torch thread, {os.cpu_count()} cores, load {load_average}")
+    for heading in ("", "bare median (min) ms", "ours median (min) ms", "ours / bare"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for one in compared:
+        cells = [f"{1000 * statistics.median(side):.1f} ({1000 * min(side):.1f})" for side in (one.bare, one.ours)]
+        table.add_row(one.name, *cells, f"{one.ratio:.3f}")
+    Console(width=110).print(table)
+
+
+if __name__ == "__main__":
+    main()

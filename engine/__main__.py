@@ -1,0 +1,24 @@
+"""Entry of the engine: a supervisor without torch that keeps one worker alive."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+from engine import options
+from engine.supervisor import Limits, Supervisor
+
+
+def main() -> int:
+    """Supervise until told to stop or until the worker says that no bot is left."""
+    chosen = options.read(sys.argv[1:])
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s", datefmt="%H:%M:%S"
+    )
+    command = [sys.executable, "-m", "engine.worker", *sys.argv[1:], "--supervised"]
+    return asyncio.run(Supervisor(command, Limits(hang_after=chosen.hang_after)).run())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,228 @@
+"""A picture's recipe as a ComfyUI graph: the API form that runs again, and the form its page draws.
+
+Approximate on purpose: ComfyUI draws its noise otherwise, so the same seed gives a like picture, not the same one.
+Nodes as in Comfy-Org's template for Z-Image-Turbo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from engine.protocol import Z_IMAGE_TURBO, Kind
+
+if TYPE_CHECKING:
+    from engine.metadata import Facts
+
+PUBLISHED_FILE = "z_image_turbo_bf16.safetensors"
+COLUMN, ROW = 340, 220  # pixels between nodes on ComfyUI's page
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wire:
+    """An input that comes from another node's output."""
+
+    node: int
+    slot: int = 0
+    type: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Node:
+    """One node: its class, inputs in order (wires or values), output types, and its place on the page."""
+
+    type: str
+    inputs: Mapping[str, Wire | str | int | float]
+    outputs: tuple[str, ...] = ()
+    column: int
+    row: int = 0
+    extra_widgets: Mapping[str, str] = field(default_factory=dict[str, str])  # drawn after the input of that name
+
+
+def api_graph(facts: Facts) -> dict[str, Any]:
+    """What ComfyUI's /prompt takes."""
+    return {
+        str(number): {
+            "class_type": node.type,
+            "inputs": {
+                name: [str(value.node), value.slot] if isinstance(value, Wire) else value
+                for name, value in node.inputs.items()
+            },
+        }
+        for number, node in _nodes(facts).items()
+    }
+
+
+def workflow(facts: Facts) -> dict[str, Any]:
+    """What ComfyUI's page opens when the picture is dropped on it."""
+    nodes = _nodes(facts)
+    links: list[list[Any]] = []
+    for number, node in nodes.items():
+        wires = [(name, value) for name, value in node.inputs.items() if isinstance(value, Wire)]
+        for slot, (_, wire) in enumerate(wires):
+            links.append([len(links) + 1, wire.node, wire.slot, number, slot, wire.type])
+    return {
+        "last_node_id": max(nodes),
+        "last_link_id": len(links),
+        "nodes": [_drawn(number, node, order, links) for order, (number, node) in enumerate(nodes.items())],
+        "links": links,
+        "groups": [],
+        "config": {},
+        "extra": {},
+        "version": 0.4,
+    }
+
+
+def _drawn(number: int, node: Node, order: int, links: list[list[Any]]) -> dict[str, Any]:
+    arriving = {link[4]: link[0] for link in links if link[3] == number}
+    wires = [(name, value) for name, value in node.inputs.items() if isinstance(value, Wire)]
+    widgets: list[str | int | float] = []
+    for name, value in node.inputs.items():
+        if not isinstance(value, Wire):
+            widgets.append(value)
+            if name in node.extra_widgets:
+                widgets.append(node.extra_widgets[name])
+    return {
+        "id": number,
+        "type": node.type,
+        "pos": [node.column * COLUMN, node.row * ROW],
+        "size": [300, 180],
+        "flags": {},
+        "order": order,
+        "mode": 0,
+        "inputs": [
+            {"name": name, "type": wire.type, "link": arriving[slot]} for slot, (name, wire) in enumerate(wires)
+        ],
+        "outputs": [
+            {
+                "name": kind,
+                "type": kind,
+                "slot_index": slot,
+                "links": [link[0] for link in links if link[1] == number and link[2] == slot],
+            }
+            for slot, kind in enumerate(node.outputs)
+        ],
+        "properties": {"Node name for S&R": node.type},
+        "widgets_values": widgets,
+    }
+
+
+def _nodes(facts: Facts) -> dict[int, Node]:
+    published = facts.model == Z_IMAGE_TURBO.name
+    model_file = PUBLISHED_FILE if published else f"{facts.model}.safetensors"
+    clip = Wire(node=2, type="CLIP")
+    positive = Wire(node=5, type="CONDITIONING")
+    nodes = {
+        1: Node(
+            type="UNETLoader",
+            inputs={"unet_name": model_file, "weight_dtype": "default"},
+            outputs=("MODEL",),
+            column=0,
+        ),
+        2: Node(
+            type="CLIPLoader",
+            inputs={"clip_name": "qwen_3_4b.safetensors", "type": "lumina2", "device": "default"},
+            outputs=("CLIP",),
+            column=0,
+            row=1,
+        ),
+        3: Node(type="VAELoader", inputs={"vae_name": "ae.safetensors"}, outputs=("VAE",), column=0, row=2),
+        4: Node(
+            type="ModelSamplingAuraFlow",
+            inputs={"model": Wire(node=1, type="MODEL"), "shift": 3.0},
+            outputs=("MODEL",),
+            column=1,
+        ),
+        5: Node(
+            type="CLIPTextEncode",
+            inputs={"clip": clip, "text": facts.prompt},
+            outputs=("CONDITIONING",),
+            column=1,
+            row=1,
+        ),
+        6: Node(
+            type="CLIPTextEncode",
+            inputs={"clip": clip, "text": facts.negative},
+            outputs=("CONDITIONING",),
+            column=1,
+            row=2,
+        )
+        if facts.guidance > 0
+        else Node(
+            type="ConditioningZeroOut",
+            inputs={"conditioning": positive},
+            outputs=("CONDITIONING",),
+            column=1,
+            row=2,
+        ),
+        **_latent(facts),
+        8: Node(
+            type="KSampler",
+            inputs={
+                "model": Wire(node=4, type="MODEL"),
+                "positive": positive,
+                "negative": Wire(node=6, type="CONDITIONING"),
+                "latent_image": Wire(node=7, type="LATENT"),
+                "seed": facts.seed,
+                "steps": facts.steps,
+                "cfg": round(facts.guidance + 1, 3),
+                "sampler_name": "euler",
+                "scheduler": "simple",
+                "denoise": 1.0 if facts.kind is Kind.TEXT else facts.strength,
+            },
+            outputs=("LATENT",),
+            column=2,
+            extra_widgets={"seed": "fixed"},  # the page's "control after generate"
+        ),
+        9: Node(
+            type="VAEDecode",
+            inputs={"samples": Wire(node=8, type="LATENT"), "vae": Wire(node=3, type="VAE")},
+            outputs=("IMAGE",),
+            column=3,
+        ),
+        10: Node(
+            type="SaveImage",
+            inputs={"images": Wire(node=9, type="IMAGE"), "filename_prefix": "zimagine"},
+            column=4,
+        ),
+    }
+    return dict(sorted(nodes.items()))
+
+
+def _latent(facts: Facts) -> dict[int, Node]:
+    """Noise of the right size, or the picture from which this one started (which ComfyUI asks for)."""
+    if facts.kind is Kind.TEXT:
+        size = {"width": facts.width, "height": facts.height, "batch_size": 1}
+        return {7: Node(type="EmptySD3LatentImage", inputs=size, outputs=("LATENT",), column=1, row=3)}
+    scaled = Wire(node=12, type="IMAGE")
+    return {
+        7: Node(
+            type="VAEEncode",
+            inputs={"pixels": scaled, "vae": Wire(node=3, type="VAE")},
+            outputs=("LATENT",),
+            column=1,
+            row=3,
+        ),
+        11: Node(
+            type="LoadImage",
+            inputs={"image": "source.png"},
+            outputs=("IMAGE", "MASK"),
+            column=0,
+            row=3,
+            extra_widgets={"image": "image"},
+        ),
+        12: Node(
+            type="ImageScale",
+            inputs={
+                "image": Wire(node=11, type="IMAGE"),
+                "upscale_method": "lanczos",
+                "width": facts.width,
+                "height": facts.height,
+                "crop": "center",
+            },
+            outputs=("IMAGE",),
+            column=0,
+            row=4,
+        ),
+    }

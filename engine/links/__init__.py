@@ -1,0 +1,1 @@
+"""The engine's side of each link to a bot."""

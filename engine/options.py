@@ -1,0 +1,69 @@
+"""The command line of the engine: read alike by the supervisor and by the worker that it starts."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """Everything an engine is told when it starts. Times are seconds."""
+
+    url: str  # of the bot's link, ws://127.0.0.1:PORT/engine
+    secret_file: Path  # JSON with the key "secret", read anew at each dial
+    model: str = "auto"  # starter | a folder | a hub id | auto
+    threads: int = 1
+    device: Device = "auto"
+    log_prompts: bool = False
+    hang_after: float = 120.0  # a painting worker that finishes no step for so long is killed
+    alone_for: float = 60.0  # without a bot for so long, the engine ends
+    supervised: bool = False  # the worker's standard output goes to a supervisor that counts its beats
+
+
+def read(arguments: Sequence[str], *, program: str = "python -m engine") -> Options:
+    """Options from a command line; leaves the process with status 2 and a sentence when they make no sense."""
+    defaults = Options(url="", secret_file=Path())
+    parser = argparse.ArgumentParser(prog=program, description="Paints what a Zimagine bot asks for.")
+    parser.add_argument("--url", required=True, help="where the bot listens, ws://127.0.0.1:PORT/engine")
+    parser.add_argument("--secret-file", required=True, type=Path, help='JSON file with the key "secret"')
+    parser.add_argument(
+        "--model", default=defaults.model, help="starter, a diffusers folder, a hub id, or auto (default)"
+    )
+    parser.add_argument("--threads", type=_positive, default=defaults.threads, help="processor threads of torch")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default=defaults.device)
+    parser.add_argument("--log-prompts", action="store_true", help="write prompts to the log, not their hash")
+    parser.add_argument("--hang-after", type=_seconds, default=defaults.hang_after, metavar="SECONDS")
+    parser.add_argument("--alone-for", type=_seconds, default=defaults.alone_for, metavar="SECONDS")
+    parser.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)
+    values = parser.parse_args(arguments)
+    return Options(
+        url=cast(str, values.url),
+        secret_file=cast(Path, values.secret_file),
+        model=cast(str, values.model),
+        threads=cast(int, values.threads),
+        device=cast(Device, values.device),
+        log_prompts=cast(bool, values.log_prompts),
+        hang_after=cast(float, values.hang_after),
+        alone_for=cast(float, values.alone_for),
+        supervised=cast(bool, values.supervised),
+    )
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
+    return value

@@ -1,0 +1,143 @@
+"""Keeps one worker alive: starts it, listens to its beats, kills it when it hangs, starts it again. No torch.
+
+The worker writes a line `<steps> <busy>` to its standard output every half second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+DONE, ALONE = 0, 3  # exit codes with which the worker says that there is nothing left to do
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """How long the supervisor waits for what; seconds."""
+
+    hang_after: float = 120.0  # busy without finishing a step
+    silent_after: float = 60.0  # no beat at all: every thread is stuck
+    first_wait: float = 0.2  # before the first restart; doubles with each
+    longest_wait: float = 30.0
+    healthy_after: float = 60.0  # a worker that lived so long starts the waits anew
+    grace: float = 3.0  # between asking a worker to leave and killing it
+
+
+class Hung(Exception):
+    """The worker must be killed; the message says why."""
+
+
+class Supervisor:
+    """Runs `command` for ever. `run` returns the exit code for the whole engine."""
+
+    def __init__(self, command: Sequence[str], limits: Limits) -> None:
+        self._command = command
+        self._limits = limits
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """End the worker, then `run`."""
+        self._stopping.set()
+
+    async def run(self) -> int:
+        """Keep a worker alive until it says that it is done, or until `stop`."""
+        _on_signals(self.stop)
+        wait = self._limits.first_wait
+        while True:
+            began = time.monotonic()
+            code = await self._one_life()
+            if self._stopping.is_set() or code in (DONE, ALONE):
+                return DONE
+            if time.monotonic() - began >= self._limits.healthy_after:
+                wait = self._limits.first_wait
+            log.warning("the worker ended (%s); starting another in %.1f s", _said(code), wait)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), wait)
+                return DONE
+            wait = min(2 * wait, self._limits.longest_wait)
+
+    async def _one_life(self) -> int:
+        """Start a worker and stay with it; returns its exit code, negative for a signal."""
+        process = await asyncio.create_subprocess_exec(*self._command, stdin=DEVNULL, stdout=PIPE)
+        log.info("worker %d started", process.pid)
+        watching = asyncio.create_task(self._watch(process))
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait((watching, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if watching.done():
+                watching.result()
+            else:
+                process.terminate()
+        except Hung as hung:
+            log.error("worker %d %s; killing it", process.pid, hung)
+            _kill(process)
+        finally:
+            watching.cancel()
+            stopping.cancel()
+            code = await self._end(process)
+        return code
+
+    async def _watch(self, process: Process) -> None:
+        """Follow the beats until the worker closes its end. Raises Hung."""
+        assert process.stdout is not None
+        last_step, steps = time.monotonic(), -1
+        busy = False
+        while True:
+            patience = self._limits.silent_after
+            try:
+                line = await asyncio.wait_for(process.stdout.readline(), patience)
+            except TimeoutError:
+                raise Hung(f"has said nothing for {patience:.0f} s") from None
+            if not line:
+                return
+            beat = _beat(line)
+            if beat is None:
+                continue
+            now = time.monotonic()
+            if beat != (steps, busy) or not beat[1]:
+                last_step = now
+            steps, busy = beat
+            if now - last_step > self._limits.hang_after:
+                raise Hung(f"has been busy with one step for {now - last_step:.0f} s")
+
+    async def _end(self, process: Process) -> int:
+        """The exit code of a worker that is leaving; one that does not leave is killed."""
+        try:
+            return await asyncio.wait_for(process.wait(), self._limits.grace)
+        except TimeoutError:
+            _kill(process)
+            return await process.wait()
+
+
+def _beat(line: bytes) -> tuple[int, bool] | None:
+    """(steps, busy) of one line; None for anything else that came down the pipe."""
+    words = line.split()
+    if len(words) == 2 and words[0].isdigit() and words[1] in (b"0", b"1"):
+        return int(words[0]), words[1] == b"1"
+    return None
+
+
+def _kill(process: Process) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()
+
+
+def _said(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _on_signals(stop: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, stop)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda _number, _frame: loop.call_soon_threadsafe(stop))

@@ -1,0 +1,214 @@
+"""Entry of the worker: the link and the beats on the main thread's loop, torch in one other thread."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from engine import BUILD, options
+from engine.links.local import LocalLink
+from engine.options import Options
+from engine.protocol import PROTOCOL, Beat, Command, EngineHello, Event, Loading, Stop
+from engine.worker.pulse import Pulse
+
+BEAT = 0.5  # seconds between two beats
+FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds between two attempts to load a model that cannot be loaded
+DONE, BROKEN, ALONE = 0, 1, 3  # exit codes; the supervisor ends with DONE and ALONE and restarts after any other
+
+if TYPE_CHECKING:
+    pass
+
+log = logging.getLogger("engine.worker")
+
+
+def main() -> int:
+    """Work until told to stop, until no bot is there, or until the torch thread breaks; the exit code says which."""
+    chosen = options.read(sys.argv[1:], program="python -m engine.worker")
+    beats = _beat_writer(chosen)
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s", datefmt="%H:%M:%S"
+    )
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # weights come from disk; nothing asks the network
+    for name in ("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_PROGRESS_BARS"):
+        os.environ.setdefault(name, "1")
+    for name in ("TRANSFORMERS_VERBOSITY", "DIFFUSERS_VERBOSITY"):
+        os.environ.setdefault(name, "error")  # their warnings are about classes that are not used here
+    return asyncio.run(_work(chosen, beats))
+
+
+async def _work(chosen: Options, beats: Callable[[str], None]) -> int:
+    loop = asyncio.get_running_loop()
+    ending: asyncio.Future[int] = loop.create_future()
+
+    def end(code: int) -> None:
+        if not ending.done():
+            ending.set_result(code)
+
+    inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
+
+    def hear(command: Command) -> None:
+        if isinstance(command, Stop):
+            end(DONE)
+        else:
+            inbox.put(command)
+
+    link = LocalLink(url=chosen.url, secret_file=chosen.secret_file, hear=hear, alone_for=chosen.alone_for)
+    studio = Studio(
+        chosen,
+        inbox,
+        introduce=lambda event: _from_thread(loop, link.introduce, event),
+        say=lambda event: _from_thread(loop, link.say, event),
+        end=lambda code: _from_thread(loop, end, code),
+    )
+    _on_signals(loop, lambda: end(DONE))
+    threading.Thread(target=studio.run, name="torch", daemon=True).start()
+    async with asyncio.TaskGroup() as tasks:
+        linked = tasks.create_task(link.run())
+        linked.add_done_callback(lambda _: end(ALONE))
+        beating = tasks.create_task(_beat(link, studio.pulse, beats, end))
+        code = await ending
+        linked.cancel()
+        beating.cancel()
+    studio.leave()
+    return code
+
+
+class Studio:
+    """The torch thread: loads the model, then paints. Imports torch only once it runs."""
+
+    def __init__(
+        self,
+        chosen: Options,
+        inbox: queue.SimpleQueue[Command],
+        *,
+        introduce: Callable[[Loading | EngineHello], None],
+        say: Callable[[Event], None],
+        end: Callable[[int], None],
+    ) -> None:
+        self._chosen = chosen
+        self._inbox = inbox
+        self._introduce = introduce
+        self._say = say
+        self._end = end
+        self._engine = f"{socket.gethostname()}-{os.getpid()}"
+        self._leaving = threading.Event()
+        self.pulse = Pulse()
+        introduce(self._loading())
+
+    def run(self) -> None:
+        """Until told to stop. Whatever goes wrong here ends the worker, and the supervisor starts another."""
+        try:
+            self._paint()
+        except BaseException:  # noqa: BLE001  a thread's error would be lost otherwise
+            traceback.print_exc()
+            self._end(BROKEN)
+            raise SystemExit from None
+        self._end(DONE)
+
+    def leave(self) -> None:
+        """Ask the thread to end at the next step."""
+        self._leaving.set()
+        self._inbox.put(Stop())
+
+    def _paint(self) -> None:
+        import torch
+
+        from engine.worker.loop import Loop
+        from engine.worker.press import Press
+
+        torch.set_num_threads(self._chosen.threads)
+        painter = self._load()
+        if painter is None:
+            return
+        place = painter.place
+        self._introduce(
+            EngineHello(
+                protocol=PROTOCOL,
+                build=BUILD,
+                engine=self._engine,
+                card=painter.card,
+                device=place.name,
+                dtype=str(place.dtype).removeprefix("torch."),
+                threads=self._chosen.threads,
+                memory=place.total,
+                policy=painter.policy.value,
+            )
+        )
+        log.info("%s is ready on %s (%s, %s)", painter.card.name, place.name, place.dtype, painter.policy)
+        press = Press(self._say, log_prompts=self._chosen.log_prompts)
+        Loop(painter, self._inbox, press, self.pulse).run()
+
+    def _load(self):
+        """A painter, however long it takes for the model to be there; None when told to stop meanwhile."""
+        from engine.worker.loading import LoadingProblem, find, load
+        from engine.worker.memory import NoDevice, find_place
+        from engine.worker.painter import Painter
+
+        wait = FIRST_WAIT
+        while not self._leaving.is_set():
+            try:
+                place = find_place(self._chosen.device)
+                return Painter(load(find(self._chosen.model, place), place), place)
+            except (LoadingProblem, NoDevice) as problem:
+                sentence = str(problem)
+            log.error("%s Trying again in %.0f s.", sentence, wait)
+            self._introduce(self._loading(sentence))
+            self._leaving.wait(wait)
+            wait = min(2 * wait, LONGEST_WAIT)
+        return None
+
+    def _loading(self, problem: str | None = None) -> Loading:
+        return Loading(protocol=PROTOCOL, build=BUILD, engine=self._engine, model=self._chosen.model, problem=problem)
+
+
+async def _beat(link: LocalLink, pulse: Pulse, beats: Callable[[str], None], end: Callable[[int], None]) -> None:
+    while True:
+        steps, busy = pulse.steps, pulse.busy
+        link.say(Beat(steps=steps, busy=busy))
+        try:
+            beats(f"{steps} {int(busy)}\n")
+        except OSError:  # the supervisor is gone; without it nobody would restart this worker or end it
+            end(DONE)
+        await asyncio.sleep(BEAT)
+
+
+def _beat_writer(chosen: Options) -> Callable[[str], None]:
+    """Writes to the supervisor's pipe, our standard output; what libraries print goes to standard error instead."""
+    if not chosen.supervised:
+        return lambda line: None
+    pipe = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    def write(line: str) -> None:
+        os.write(pipe, line.encode())
+
+    return write
+
+
+def _from_thread(loop: asyncio.AbstractEventLoop, call: Callable[..., None], argument: object) -> None:
+    with suppress(RuntimeError):  # the loop is closed: the worker is leaving
+        loop.call_soon_threadsafe(call, argument)
+
+
+def _on_signals(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, stop)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda _number, _frame: loop.call_soon_threadsafe(stop))
+
+
+if __name__ == "__main__":
+    status = main()
+    logging.shutdown()
+    os._exit(status)  # a forward in the torch thread cannot be interrupted; nothing is waited for

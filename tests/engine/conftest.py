@@ -1,0 +1,44 @@
+"""One tiny model for all tests of the engine: real classes, random weights, one thread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import ZImagePipeline
+from hypothesis import settings
+
+from engine.worker.loading import load
+from engine.worker.memory import find_place
+from engine.worker.painter import Painter
+from tests.support import tiny_model
+
+settings.register_profile("engine", deadline=None)  # a shared machine is slow now and then
+settings.load_profile("engine")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder."""
+    return tiny_model.write(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def painter(tiny: Path) -> Painter:
+    """The tiny model, ready to paint on the processor."""
+    place = find_place("cpu")
+    return Painter(load(tiny, place), place)
+
+
+@pytest.fixture(scope="session")
+def bare(tiny: Path) -> ZImagePipeline:
+    """diffusers' own pipeline over the same weights."""
+    pipeline = ZImagePipeline.from_pretrained(tiny, local_files_only=True)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline

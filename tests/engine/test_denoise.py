@@ -1,0 +1,35 @@
+"""The published recipe: which noise levels eight steps pass through."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
+from diffusers.pipelines.z_image.pipeline_z_image import get_default_z_image_sigmas
+
+from engine.worker import denoise
+
+
+def test_eight_steps_are_eight_forwards_at_the_published_noise_levels() -> None:
+    levels = denoise.sigmas(8)
+
+    assert levels == pytest.approx([1, 0.9545, 0.9, 0.8333, 0.75, 0.6429, 0.5, 0.3, 0], abs=5e-5)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 8, 9, 20, 60])
+def test_every_schedule_is_that_of_diffusers_to_the_last_bit(steps: int) -> None:
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=3.0)
+    scheduler.set_timesteps(steps, sigmas=get_default_z_image_sigmas(steps), mu=1.15)
+
+    levels = denoise.sigmas(steps)
+
+    assert levels == tuple(scheduler.sigmas.tolist())
+    times = torch.stack([denoise.model_time(level) for level in levels[:-1]])
+    assert torch.equal(times, (1000 - scheduler.timesteps) / 1000)
+
+
+def test_guidance_one_is_not_off_and_zero_is() -> None:
+    positive, negative = torch.tensor([2.0]), torch.tensor([1.0])
+
+    assert denoise.guided(positive, negative, 1.0).item() == 3.0
+    assert denoise.guided(positive, negative, 0.0).item() == 2.0

@@ -1,0 +1,79 @@
+"""What an engine still owes its bot: bounded, and no attempt outlives its job."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from engine.links.desk import Desk
+from engine.protocol import Cancelled, Failed, Finished, Generate, Stored
+from tests.support.orders import order
+
+
+def finished(job: str, k: int, size: int = 1) -> Finished:
+    return Finished(job=job, attempt=1, k=k, seed=7, width=64, height=64, sha256="0" * 64, png=b"x" * size, seconds=1.0)
+
+
+def test_unconfirmed_pictures_are_bounded_and_the_oldest_goes_first() -> None:
+    desk = Desk(held_bytes=250)
+
+    for k in range(4):
+        desk.put(finished("job", k, size=100))
+
+    assert desk.held == (("job", 2), ("job", 3))
+
+
+def test_the_newest_picture_is_kept_even_if_it_alone_is_over_the_bound() -> None:
+    desk = Desk(held_bytes=50)
+
+    desk.put(finished("job", 0, size=100))
+
+    assert desk.held == (("job", 0),)
+
+
+def test_a_job_runs_until_each_of_its_pictures_has_an_ending() -> None:
+    desk = Desk()
+    desk.take(order(count=3))
+
+    desk.put(finished("job", 0))
+    desk.put(Failed(job="job", attempt=1, k=1, code="flat-picture"))
+    before = desk.running
+    desk.put(Cancelled(job="job", attempt=1, k=2))
+
+    assert (before, desk.running) == ((("job", 1),), ())
+    assert desk.held == (("job", 0),)
+
+
+def test_only_what_is_missing_of_a_repeated_order_is_painted() -> None:
+    desk = Desk()
+    whole = order(count=4)
+    desk.take(msgspec.structs.replace(whole, wanted=(0, 1)))
+    desk.put(finished("job", 0))
+
+    new, ready = desk.take(msgspec.structs.replace(whole, attempt=2))
+
+    assert new is not None
+    assert new.wanted == (2, 3)
+    assert [(event.k, event.attempt) for event in ready] == [(0, 2)]
+
+
+def test_a_finished_and_confirmed_job_leaves_no_trace() -> None:
+    desk = Desk()
+    first: Generate = order()
+    desk.take(msgspec.structs.replace(first, attempt=5))
+    desk.put(finished("job", 0))
+    desk.confirm(Stored(job="job", k=0))
+
+    new, ready = desk.take(first)
+
+    assert (new, ready) == (first, [])
+    assert desk.running == (("job", 1),)
+
+
+@pytest.mark.parametrize("k", [0, 9])
+def test_a_confirmation_of_something_unknown_is_ignored(k: int) -> None:
+    desk = Desk()
+
+    desk.confirm(Stored(job="unknown", k=k))
+
+    assert desk.held == ()

@@ -1,0 +1,88 @@
+"""Black or non-finite pictures are painted again at higher precision, and never handed over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.worker import guard
+from engine.worker.guard import FlatPicture
+from engine.worker.loading import load
+from engine.worker.memory import Place
+from engine.worker.painter import Painter, Sample
+from tests.support.orders import order
+
+
+def place(dtype: torch.dtype) -> Place:
+    return Place(device=torch.device("cpu"), dtype=dtype, total=0, free=0)
+
+
+@pytest.fixture
+def rounded(tiny: Path) -> Painter:
+    """The tiny model in bf16."""
+    return Painter(load(tiny, place(torch.bfloat16)), place(torch.bfloat16))
+
+
+def overflow_in(module: torch.nn.Module, dtypes: set[torch.dtype]) -> None:
+    """Let a module's output be not a number while its weights have one of these dtypes."""
+
+    def spoil(_module: torch.nn.Module, _inputs: object, output: torch.Tensor) -> torch.Tensor:
+        return output * float("nan") if output.dtype in dtypes else output
+
+    module.register_forward_hook(spoil)
+
+
+def paint(painter: Painter) -> Sample:
+    sample = painter.begin(order(), 0)
+    while not sample.done:
+        painter.step([sample])
+    return sample
+
+
+@pytest.mark.parametrize("part", ["transformer", "decoder"])
+def test_a_picture_that_overflows_in_bf16_is_painted_again_in_fp32(rounded: Painter, part: str) -> None:
+    module = rounded.codec.vae.decoder.conv_out if part == "decoder" else rounded.transformer.all_x_embedder["2-1"]
+    overflow_in(module, {torch.bfloat16})
+
+    pixels = rounded.finish(paint(rounded))
+
+    assert isinstance(pixels, np.ndarray)
+    assert pixels.max() > guard.BLACK
+    assert rounded.transformer.dtype is rounded.codec.vae.dtype is torch.bfloat16
+
+
+def test_the_weights_are_unchanged_after_a_second_painting(rounded: Painter) -> None:
+    before = {name: value.clone() for name, value in rounded.transformer.state_dict().items()}
+
+    with guard.full_precision(rounded.transformer):
+        assert rounded.transformer.dtype is torch.float32
+
+    after = rounded.transformer.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_picture_that_stays_broken_is_refused(rounded: Painter) -> None:
+    overflow_in(rounded.codec.vae.decoder.conv_out, {torch.bfloat16, torch.float32})
+
+    with pytest.raises(FlatPicture):
+        rounded.finish(paint(rounded))
+
+
+def test_in_fp32_there_is_nothing_to_try_again(tiny: Path) -> None:
+    painter = Painter(load(tiny, place(torch.float32)), place(torch.float32))
+    with torch.no_grad():
+        painter.codec.vae.decoder.conv_out.weight.zero_()
+        painter.codec.vae.decoder.conv_out.bias.fill_(-1.0)
+
+    with pytest.raises(FlatPicture):
+        painter.finish(paint(painter))
+
+
+def test_bf16_stays_close_to_fp32(rounded: Painter, painter: Painter) -> None:
+    exact, close = (painter_.finish(paint(painter_)) for painter_ in (painter, rounded))
+
+    error = np.mean((exact.astype(float) - close.astype(float)) ** 2)
+    assert 10 * np.log10(255**2 / error) >= 40

@@ -1,0 +1,181 @@
+"""Model folders: what is whole loads, what is not is said in one sentence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+import torch
+
+from engine.protocol import Z_IMAGE_TURBO, ModelCard
+from engine.worker import loading
+from engine.worker.loading import LoadingProblem
+from engine.worker.memory import GIB, Place, Policy, find_place
+from engine.worker.painter import Painter
+
+CPU = Place(device=torch.device("cpu"), dtype=torch.float32, total=0, free=0)
+
+
+@pytest.fixture
+def folder(tiny: Path, tmp_path: Path) -> Path:
+    """A copy that a test may damage."""
+    shutil.copytree(tiny, tmp_path / "model")
+    return tmp_path / "model"
+
+
+def rewrite(file: Path, **changes: object) -> None:
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+DAMAGE: list[tuple[Callable[[Path], object], str]] = [
+    (lambda f: (f / "model_index.json").unlink(), "model_index.json is missing"),
+    (lambda f: (f / "model_index.json").write_text("{"), "model_index.json cannot be read"),
+    (lambda f: (f / "model_index.json").write_text("[]"), "is not a JSON object"),
+    (
+        lambda f: rewrite(f / "model_index.json", _class_name="FluxPipeline"),
+        "is of class FluxPipeline, not ZImagePipeline",
+    ),
+    (
+        lambda f: rewrite(f / "model_index.json", text_encoder=["transformers", "T5"]),
+        "The text_encoder of .* is of class T5",
+    ),
+    (lambda f: shutil.rmtree(f / "vae"), "has no vae"),
+    (lambda f: (f / "vae" / "config.json").unlink(), "config.json is missing"),
+    (lambda f: (f / "text_encoder" / "model.safetensors").unlink(), "has no weights"),
+    (lambda f: cut(f / "transformer" / "diffusion_pytorch_model.safetensors"), "is cut off"),
+    (lambda f: (f / "transformer" / "diffusion_pytorch_model.safetensors").write_bytes(b"x" * 99), "cut off or no"),
+    (lambda f: (f / "transformer" / "diffusion_pytorch_model.safetensors").write_bytes(b""), "cannot be read"),
+    (
+        lambda f: (f / "vae" / "x.safetensors.index.json").write_text('{"weight_map": {"a": "gone.safetensors"}}'),
+        "gone.safetensors is missing",
+    ),
+    (
+        lambda f: shutil.copy(f / "vae/diffusion_pytorch_model.safetensors", f / "text_encoder/model.safetensors"),
+        "lack embed_tokens.weight and 3. more",
+    ),
+    (lambda f: rewrite(f / "transformer" / "config.json", dim=32), "does not load: its configuration contradicts"),
+    (lambda f: rewrite(f / "transformer" / "config.json", n_heads=4, dim=128), "does not load: "),
+    (lambda f: rewrite(f / "transformer" / "config.json", n_layers=3), "lack layers.2.* and .* more"),
+    (
+        lambda f: rewrite(f / "scheduler" / "scheduler_config.json", use_dynamic_shifting=True),
+        "shifts its schedule by size",
+    ),
+    (lambda f: (f / "zimagine.json").write_text('{"id": "x"}'), "is no model card"),
+]
+
+
+@pytest.mark.parametrize(("damage", "sentence"), DAMAGE)
+def test_a_damaged_folder_is_refused_in_one_sentence(
+    folder: Path, damage: Callable[[Path], object], sentence: str
+) -> None:
+    damage(folder)
+
+    with pytest.raises(LoadingProblem, match=sentence) as refused:
+        loading.load(folder, CPU)
+
+    assert "\n" not in str(refused.value)
+
+
+def test_any_complete_folder_gets_a_card_around_its_own_size(tiny: Path) -> None:
+    card = loading.load(tiny, CPU).card
+
+    assert card.id == tiny.name
+    assert card.shapes["1:1"] == (64, 64)
+    assert card.shapes["3:2"] == (80, 48)
+    assert all(side % 16 == 0 for size in card.shapes.values() for side in size)
+
+
+def test_the_card_beside_the_weights_is_the_one_used(folder: Path) -> None:
+    own = msgspec.structs.replace(Z_IMAGE_TURBO, id="mine", name="Mine")
+    (folder / "zimagine.json").write_bytes(msgspec.json.encode(own))
+
+    assert loading.load(folder, CPU).card == own
+
+
+def test_the_published_model_is_known_by_its_name(tiny: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny, tmp_path / "models--Tongyi-MAI--Z-Image-Turbo" / "snapshots" / "abc")
+
+    card = loading.load(tmp_path / "models--Tongyi-MAI--Z-Image-Turbo" / "snapshots" / "abc", CPU).card
+
+    assert card == Z_IMAGE_TURBO
+
+
+@pytest.mark.parametrize(
+    ("model", "sentence"),
+    [
+        ("/no/such/folder", "There is no model folder /no/such/folder"),
+        ("./nowhere", "There is no model folder"),
+        ("nobody/nothing-here", "is not on this machine; fetch it with: hf download nobody/nothing-here"),
+    ],
+)
+def test_a_model_that_is_not_there_is_said_to_be_missing(model: str, sentence: str) -> None:
+    with pytest.raises(LoadingProblem, match=sentence):
+        loading.find(model, CPU)
+
+
+def test_a_file_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"")
+
+    with pytest.raises(LoadingProblem, match="is a file"):
+        loading.find(str(tmp_path / "model.safetensors"), CPU)
+
+
+def test_auto_without_a_gpu_is_the_starter_and_tells_how_to_get_the_real_model(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+
+    assert loading.find("auto", CPU) == loading.STARTER
+
+    assert "hf download Tongyi-MAI/Z-Image-Turbo" in caplog.text
+
+
+def test_auto_with_a_gpu_but_without_the_files_is_the_starter(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    gpu = Place(device=torch.device("cuda", 0), dtype=torch.bfloat16, total=24 * GIB, free=23 * GIB)
+
+    assert loading.find("auto", gpu) == loading.STARTER
+
+    assert "fetch the real model (33 GB) with: hf download Tongyi-MAI/Z-Image-Turbo" in caplog.text
+
+
+def test_the_processor_paints_in_fp32() -> None:
+    place = find_place("cpu")
+
+    assert (place.device.type, place.dtype, place.name) == ("cpu", torch.float32, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("free", "policy"), [(80, Policy.RESIDENT), (22, Policy.RESIDENT), (21, Policy.ENCODER_LEAVES)]
+)
+def test_under_22_gib_free_the_text_encoder_of_the_published_model_leaves(free: int, policy: Policy) -> None:
+    gpu = Place(device=torch.device("cuda", 0), dtype=torch.bfloat16, total=80 * GIB, free=free * GIB)
+
+    assert gpu.policy(int(19.1 * GIB)) is policy
+
+
+def test_a_card_without_preview_colours_gets_them_from_its_vae(painter: Painter) -> None:
+    assert painter.card.latent_rgb == ()
+
+    matrix, bias = painter.codec.fit_preview()
+
+    assert matrix.shape == (16, 3)
+    assert torch.isfinite(matrix).all()
+    assert torch.equal(matrix, painter._matrix)
+    assert torch.equal(bias, painter._bias)
+
+
+def test_the_starter_loads_and_fits_its_card() -> None:
+    parts = loading.load(loading.STARTER, CPU)
+
+    assert isinstance(parts.card, ModelCard)
+    assert parts.transformer.dtype is parts.text_encoder.dtype is parts.vae.dtype is torch.float32
+    assert parts.shift == 3.0

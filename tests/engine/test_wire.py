@@ -1,0 +1,57 @@
+"""Frames: whole messages survive, everything else is refused without harm."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import wire
+from engine.protocol import Cancel, Failed, Progress, Stop
+from engine.wire import BadFrame
+from tests.support.orders import order
+
+
+@pytest.mark.parametrize("command", [order(count=4, source=b"png", guidance=2.5), Cancel(job="a"), Stop()])
+def test_commands_survive_the_wire(command: object) -> None:
+    assert wire.decode_command(wire.encode(command)) == command  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Failed(job="a", attempt=1, k=0, code="x", arguments={"tokens": 9, "who": "星", "f": 0.5}),
+        Progress(job="a", attempt=1, step=1, steps=8, preview=b"jpeg"),
+    ],
+)
+def test_events_survive_the_wire(event: object) -> None:
+    assert wire.decode_event(wire.encode(event)) == event  # type: ignore[arg-type]
+
+
+@given(frame=st.binary(max_size=200))
+def test_any_other_bytes_are_a_bad_frame(frame: bytes) -> None:
+    for decode in (wire.decode_command, wire.decode_event):
+        with pytest.raises(BadFrame):
+            decode(frame)
+
+
+def test_an_event_is_no_command() -> None:
+    with pytest.raises(BadFrame):
+        wire.decode_command(wire.encode(Progress(job="a", attempt=1, step=1, steps=8)))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"width": 65}, {"width": 16384}, {"steps": 0}, {"count": 5}, {"strength": 0.0}, {"source": "x"}]
+)
+def test_a_request_out_of_its_bounds_is_a_bad_frame(wrong: dict[str, object]) -> None:
+    message = msgspec.to_builtins(order())
+    message["request"] |= wrong
+
+    with pytest.raises(BadFrame):
+        wire.decode_command(msgspec.msgpack.encode(message))
+
+
+def test_a_frame_over_the_cap_is_refused_before_it_is_read() -> None:
+    with pytest.raises(BadFrame, match="over the limit"):
+        wire.decode_command(bytes(wire.MAX_FRAME + 1))

@@ -1,0 +1,116 @@
+"""The whole engine as it is started in earnest: supervisor, worker, link and a tiny model in real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from PIL import Image
+
+from engine.protocol import Beat, EngineHello, Failed, Finished, Loading, Progress, Stop
+from tests.support.fake_bot import FakeBot, fake_bot
+from tests.support.orders import order
+from tests.support.patience import alive, until
+
+LONG = order("long", steps=60, width=256, height=256, count=4)
+
+
+@asynccontextmanager
+async def engine(bot: FakeBot, folder: Path, model: Path, *more: str, module: str = "engine") -> AsyncIterator[Process]:
+    """A running engine process; whatever is left of it afterwards is killed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        module,
+        *("--url", bot.url, "--secret-file", str(folder / "engine.json"), "--model", str(model), *more),
+        stderr=PIPE,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.communicate()
+
+
+def worker_of(hello: EngineHello | Loading) -> int:
+    return int(hello.engine.rpartition("-")[2])
+
+
+async def gone(pid: int) -> None:
+    await until(lambda: not alive(pid))
+
+
+async def test_a_worker_killed_in_mid_picture_comes_back_and_paints(tiny: Path, tmp_path: Path) -> None:
+    async with fake_bot(tmp_path) as bot, engine(bot, tmp_path, tiny) as process:
+        first = await bot.wait_for(EngineHello)
+        await bot.order(LONG)
+        await bot.wait_for(Progress)
+        await bot.wait_for(Beat, lambda beat: beat.busy)
+        os.kill(worker_of(first), signal.SIGKILL)
+
+        second = await bot.wait_for(EngineHello, lambda hello: hello.engine != first.engine)
+        await bot.order(order())
+        picture = await bot.wait_for(Finished)
+        await bot.say(Stop())
+
+        async with asyncio.timeout(10):
+            assert await process.wait() == 0
+        assert second.running == ()
+        assert bot.heard(Loading)
+        assert bot.heard(Failed) == []
+        assert Image.open(io.BytesIO(picture.png)).size == (64, 64)
+        await gone(worker_of(second))
+
+
+async def test_a_killed_supervisor_takes_its_worker_along(tiny: Path, tmp_path: Path) -> None:
+    async with fake_bot(tmp_path) as bot, engine(bot, tmp_path, tiny) as process:
+        hello = await bot.wait_for(Loading)
+
+        process.kill()
+
+        await gone(worker_of(hello))
+
+
+async def test_a_request_to_leave_ends_both_in_mid_picture(tiny: Path, tmp_path: Path) -> None:
+    async with fake_bot(tmp_path) as bot, engine(bot, tmp_path, tiny) as process:
+        hello = await bot.wait_for(EngineHello)
+        await bot.order(LONG)
+        await bot.wait_for(Progress)
+
+        process.terminate()
+
+        async with asyncio.timeout(10):
+            assert await process.wait() == 0
+        await gone(worker_of(hello))
+
+
+async def test_an_engine_without_a_bot_ends_by_itself(tmp_path: Path) -> None:
+    nobody = FakeBot()
+    nobody.url = "ws://127.0.0.1:9/engine"
+
+    async with engine(nobody, tmp_path, Path("starter"), "--alone-for", "0.5") as process, asyncio.timeout(20):
+        assert await process.wait() == 0
+
+
+async def test_a_missing_model_is_told_in_one_sentence_and_tried_again(tiny: Path, tmp_path: Path) -> None:
+    late = tmp_path / "late"
+    async with fake_bot(tmp_path) as bot, engine(bot, tmp_path, late, module="engine.worker") as process:
+        loading = await bot.wait_for(Loading, lambda event: event.problem is not None)
+        late.symlink_to(tiny)
+
+        await bot.wait_for(EngineHello)
+        await bot.say(Stop())
+        _, log = await process.communicate()
+
+        assert loading.problem == f"There is no model folder {late}."
+        assert b"Traceback" not in log
+        assert log.count(b"There is no model folder") >= 1
