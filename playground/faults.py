@@ -1,0 +1,79 @@
+"""Things that go wrong on purpose: tests ask for them, the REST side and the gateway let them happen."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from playground.jsons import Json
+
+Kind: TypeAlias = Literal["status", "lost", "reset", "delay"]
+
+
+@dataclass(slots=True)
+class Fault:
+    """Waits for `times` requests whose method and path match.
+
+    status: refused with `status` before anything happens. lost: everything happens, the answer does not arrive.
+    reset: the connection breaks before anything happens. delay: `seconds` pass first, then all goes well.
+    """
+
+    kind: Kind
+    method: str | None
+    path: re.Pattern[str]
+    times: int
+    status: int = 500
+    body: Json = field(default_factory=lambda: {"message": "500: Internal Server Error", "code": 0})
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    seconds: float = 0.0
+    hits: int = 0
+
+
+class Faults:
+    """The faults that are still to happen; `path` is a regular expression searched in the request's path."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Fault] = []
+
+    def refuse(
+        self,
+        path: str,
+        *,
+        method: str | None = None,
+        times: int = 1,
+        status: int = 500,
+        code: int = 0,
+        message: str = "Internal Server Error",
+    ) -> Fault:
+        body: Json = {"message": message, "code": code}
+        return self._add(Fault("status", method, re.compile(path), times, status=status, body=body))
+
+    def rate_limit(self, path: str, *, method: str | None = None, times: int = 1, retry_after: float = 0.2) -> Fault:
+        body: Json = {"message": "You are being rate limited.", "code": 0, "retry_after": retry_after, "global": False}
+        headers = {"Retry-After": str(retry_after), "Via": "1.1 playground", "X-RateLimit-Scope": "shared"}
+        return self._add(Fault("status", method, re.compile(path), times, 429, body, headers))
+
+    def lose_answer(self, path: str, *, method: str | None = None, times: int = 1) -> Fault:
+        return self._add(Fault("lost", method, re.compile(path), times))
+
+    def reset(self, path: str, *, method: str | None = None, times: int = 1) -> Fault:
+        return self._add(Fault("reset", method, re.compile(path), times))
+
+    def delay(self, path: str, seconds: float, *, method: str | None = None, times: int = 1) -> Fault:
+        return self._add(Fault("delay", method, re.compile(path), times, seconds=seconds))
+
+    def clear(self) -> None:
+        self._waiting.clear()
+
+    def take(self, method: str, path: str) -> Fault | None:
+        """The fault that this request meets, counted; None when all is well."""
+        for fault in self._waiting:
+            if fault.method in (None, method) and fault.path.search(path):
+                fault.hits += 1
+                if fault.hits >= fault.times:
+                    self._waiting.remove(fault)
+                return fault
+        return None
+
+    def _add(self, fault: Fault) -> Fault:
+        self._waiting.append(fault)
+        return fault

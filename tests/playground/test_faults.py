@@ -1,0 +1,104 @@
+"""Things that go wrong on purpose, and the limits of requests."""
+
+import asyncio
+
+import aiohttp
+import discord
+import pytest
+
+from playground import Playground, RateLimits
+from playground.state import Rules
+from tests.playground.guest import at_the_page, content_is
+from tests.playground.rest_client import MESSAGES, rest_client
+from tests.playground.small_bot import SmallBot
+
+
+async def test_a_refused_request_changes_nothing(playground: Playground) -> None:
+    fault = playground.faults.refuse("/messages", method="POST", times=2, status=500)
+    async with rest_client(playground) as rest:
+        statuses = [(await rest("POST", MESSAGES, {"content": f"{n}"}))[0] for n in range(3)]
+        _, messages = await rest("GET", MESSAGES)
+
+    assert statuses == [500, 500, 200]
+    assert fault.hits == 2
+    assert [message["content"] for message in messages] == ["2"]
+
+
+async def test_a_lost_answer_leaves_its_effect(playground: Playground) -> None:
+    playground.faults.lose_answer("/messages", method="POST")
+    async with rest_client(playground) as rest:
+        with pytest.raises(aiohttp.ClientError):
+            await rest("POST", MESSAGES, {"content": "there"})
+        _, messages = await rest("GET", MESSAGES)
+
+    assert [message["content"] for message in messages] == ["there"]
+
+
+async def test_a_reset_connection_has_no_effect(playground: Playground) -> None:
+    playground.faults.reset("/messages", method="POST")
+    async with rest_client(playground) as rest:
+        with pytest.raises(aiohttp.ClientError):
+            await rest("POST", MESSAGES, {"content": "gone"})
+        _, messages = await rest("GET", MESSAGES)
+
+    assert messages == []
+
+
+async def test_a_delayed_request_arrives_in_the_end(playground: Playground) -> None:
+    playground.faults.delay("/messages", 0.2, method="POST")
+    loop = asyncio.get_running_loop()
+    async with rest_client(playground) as rest:
+        before = loop.time()
+        status, _ = await rest("POST", MESSAGES, {"content": "slow"})
+
+    assert status == 200
+    assert loop.time() - before >= 0.2
+
+
+async def test_the_library_waits_out_a_rate_limit(playground: Playground, bot: SmallBot) -> None:
+    fault = playground.faults.rate_limit("/callback", retry_after=0.1)
+    async with at_the_page(playground) as mia:
+        await mia.say("/whisper text:patient")
+
+        await mia.sees(content_is("patient!"))
+        assert fault.hits == 1
+
+
+@pytest.mark.parametrize("rules", [Rules(rate_limits=RateLimits(channel_messages=(2, 0.4)))])
+async def test_a_channel_takes_so_many_messages_and_no_more(playground: Playground) -> None:
+    async with rest_client(playground) as rest:
+        first = await rest("POST", MESSAGES, {"content": "1"})
+        told = dict(rest.answer_headers)
+        await rest("POST", MESSAGES, {"content": "2"})
+        status, answer = await rest("POST", MESSAGES, {"content": "3"})
+        refused = dict(rest.answer_headers)
+        await asyncio.sleep(answer["retry_after"])
+        last = await rest("POST", MESSAGES, {"content": "4"})
+
+    assert first[0] == last[0] == 200
+    assert (told["X-RateLimit-Limit"], told["X-RateLimit-Remaining"]) == ("2", "1")
+    assert status == 429
+    assert not answer["global"]
+    assert refused["Via"]
+    assert float(refused["Retry-After"]) <= 0.4
+
+
+@pytest.mark.parametrize("rules", [Rules(rate_limits=RateLimits(channel_messages=(2, 0.3)))])
+async def test_the_library_paces_itself_by_the_headers(playground: Playground, bot: SmallBot) -> None:
+    channel = bot.get_partial_messageable(int(MESSAGES.split("/")[2]))
+    sent = [await channel.send(f"{n}") for n in range(5)]
+
+    async with rest_client(playground) as rest:
+        _, messages = await rest("GET", MESSAGES)
+
+    assert [message.content for message in sent] == [message["content"] for message in reversed(messages)]
+
+
+async def test_the_library_says_what_was_refused(playground: Playground, bot: SmallBot) -> None:
+    channel = bot.get_partial_messageable(int(MESSAGES.split("/")[2]))
+
+    with pytest.raises(discord.HTTPException) as refused:
+        await channel.send("x" * 2001)
+
+    assert refused.value.code == 50035
+    assert "Must be 2000 or fewer in length" in str(refused.value)
