@@ -32,7 +32,8 @@ ENDED = frozenset({JobState.POSTED, JobState.UNDELIVERABLE, JobState.FAILED, Job
 
 # An event may arrive late or twice: a transition not in this table is a no-op, never an error.
 TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
-    JobState.QUEUED: frozenset({JobState.OFFERED, JobState.CANCELLED, JobState.FAILED}),
+    # Rendered straight from the queue: an engine thought dead had painted it and came back to say so.
+    JobState.QUEUED: frozenset({JobState.OFFERED, JobState.RENDERED, JobState.CANCELLED, JobState.FAILED}),
     JobState.OFFERED: frozenset(
         {JobState.RUNNING, JobState.QUEUED, JobState.RENDERED, JobState.CANCELLED, JobState.FAILED}
     ),
