@@ -1,0 +1,33 @@
+"""The data folder: made, writable, and held by one bot at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+
+class Unusable(Exception):
+    """The folder cannot be used; the text is one sentence for the owner."""
+
+
+@contextmanager
+def data_folder(path: Path) -> Generator[Path]:
+    """The folder as an absolute path, locked while the block lasts. Raises Unusable."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        folder = path.resolve()
+        lock = FileLock(folder / "lock", blocking=False)
+        lock.acquire()
+    except Timeout as error:
+        raise Unusable(
+            f"Another bot is using the data folder {path}; stop it or choose another with --data."
+        ) from error
+    except OSError as error:
+        raise Unusable(f"The data folder {path} cannot be written: {error.strerror or error}.") from error
+    try:
+        yield folder
+    finally:
+        lock.release()

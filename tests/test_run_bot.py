@@ -1,0 +1,159 @@
+"""The command line as its owner meets it: one sentence for every mistake, one line for a picture."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bot.data_folder import data_folder
+from engine.metadata import read_texts
+
+ROOT = Path(__file__).parents[1]
+STARTER = "--engine.model=starter"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, and no settings in the environment."""
+    for name in [name for name in os.environ if name.startswith("ZIMAGINE_")]:
+        monkeypatch.delenv(name)
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str, timeout: float = 50) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "run_bot.py"), *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def assert_one_sentence(ended: subprocess.CompletedProcess[str], *words: str) -> None:
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stdout == ""
+    lines = ended.stderr.strip().splitlines()
+    assert len(lines) == 1, ended.stderr
+    for word in words:
+        assert word in lines[0]
+
+
+def test_without_a_token_it_says_how_to_get_one_and_that_the_playground_needs_none(folder: Path) -> None:
+    assert_one_sentence(run(folder), "https://discord.com/developers", "ZIMAGINE_DISCORD__TOKEN", "--playground")
+    assert list(folder.iterdir()) == []
+
+
+def test_a_broken_setting_is_one_sentence(folder: Path) -> None:
+    ended = run(folder, "--limits.per-day", "many")
+
+    assert_one_sentence(ended, "ZIMAGINE_LIMITS__PER_DAY", "'many'", "whole number", "--limits.per-day")
+
+
+def test_say_without_the_playground_is_one_sentence(folder: Path) -> None:
+    assert_one_sentence(run(folder, "--say", "/help"), "--playground")
+
+
+def test_a_data_folder_that_cannot_be_written_is_one_sentence(folder: Path) -> None:
+    (folder / "file").write_text("not a folder")
+
+    assert_one_sentence(run(folder, "--playground", "--data", "file/data"), "file/data", "cannot be written")
+
+
+def test_a_folder_for_pictures_that_cannot_be_made_is_one_sentence(folder: Path) -> None:
+    (folder / "file").write_text("not a folder")
+
+    ended = run(folder, "--playground", "--say", "/help", "--save", "file/pictures")
+
+    assert_one_sentence(ended, "file/pictures", "cannot be saved")
+
+
+def test_a_second_bot_on_the_same_folder_is_one_sentence(folder: Path) -> None:
+    with data_folder(folder / "data"):
+        ended = run(folder, "--playground", "--data", "data")
+
+    assert_one_sentence(ended, "Another bot", "data")
+
+
+def test_a_port_in_use_is_one_sentence(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = run(folder, "--playground", "--playground-port", str(port))
+
+    assert_one_sentence(ended, f"port {port}", "in use")
+
+
+def test_a_ledger_that_is_none_is_one_sentence(folder: Path) -> None:
+    (folder / "data").mkdir()
+    (folder / "data" / "ledger.db").write_bytes(b"this is no database" * 100)
+
+    ended = run(folder, "--playground", "--data", "data")
+
+    assert ended.returncode == 2
+    assert "ledger.db" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_model_that_is_not_there_is_one_sentence(folder: Path) -> None:
+    ended = run(folder, "--playground", "--engine.model", "nowhere", "--say", "/imagine prompt:x")
+
+    assert ended.returncode == 2
+    assert "nowhere" in ended.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in ended.stderr
+
+
+def test_one_line_paints_one_picture_with_its_recipe_inside(folder: Path) -> None:
+    ended = run(
+        folder, "--playground", STARTER, "--say", "/imagine prompt:a red star seed:7", "--say", "click:Upscale 1",
+        "--say", "click:Edit prompt:一个蓝色圆形 seed:9", "--save", "pictures",
+    )  # fmt: skip
+
+    assert ended.returncode == 0, ended.stderr
+    assert "seed 7" in ended.stdout
+    paths = [Path(folder, name) for name in re.findall(r"^saved (.+)$", ended.stdout, flags=re.MULTILINE)]
+    sizes: list[tuple[int, int]] = []
+    for path in paths:
+        with Image.open(path) as picture:
+            sizes.append(picture.size)
+    assert len(paths) == 3
+    assert sizes[:2] == [(256, 256), (512, 512)]
+    assert "Seed: 7," in read_texts(paths[0].read_bytes())["parameters"]
+
+
+def test_a_refusal_is_printed_and_the_exit_status_is_one(folder: Path) -> None:
+    ended = run(folder, "--playground", STARTER, "--say", "/imagine prompt:x steps:59", "--say", "/imagine colour:red")
+
+    assert ended.returncode == 1, ended.stderr
+    assert "59 steps" in ended.stdout
+    assert "prompt" in ended.stdout.strip().splitlines()[-1]
+
+
+async def test_ctrl_c_ends_bot_playground_and_engine(folder: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(ROOT / "run_bot.py"), "--playground", "--playground-port=0", STARTER,
+        cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    assert process.stdout is not None
+    while b"Painter ready" not in await process.stdout.readline():
+        pass
+
+    process.send_signal(signal.SIGINT)
+    status = await process.wait()
+
+    assert status == 0
+    for _ in range(50):
+        living = subprocess.run(["pgrep", "-f", str(folder)], capture_output=True, text=True, check=False).stdout
+        if not living:
+            break
+        await asyncio.sleep(0.1)
+    assert living == ""
