@@ -110,8 +110,8 @@ class LocalLink:
                 await self._converse(socket)
             finally:
                 await socket.close()
-        except (aiohttp.ClientError, OSError, TimeoutError, msgspec.MsgspecError, wire.BadFrame) as error:
-            self._note(f"the bot at {self._url} cannot be reached: {error}")
+        except* (aiohttp.ClientError, OSError, TimeoutError, msgspec.MsgspecError, wire.BadFrame) as errors:
+            self._note(f"the bot at {self._url} cannot be reached: {errors.exceptions[0]}")
         finally:
             self._connected = False
             self._outbox = deque(event for event in self._outbox if isinstance(event, Failed | Cancelled))
@@ -167,17 +167,18 @@ class LocalLink:
         return True
 
     async def _speak(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        try:
-            while True:
-                await self._spoken.wait()
-                self._spoken.clear()
-                while self._outbox:
-                    event = self._outbox.popleft()
-                    if isinstance(event, Finished) and not self._desk.holds(event.job, event.k):
-                        continue  # confirmed while it waited to be sent again
+        while True:
+            await self._spoken.wait()
+            self._spoken.clear()
+            while self._outbox:
+                event = self._outbox.popleft()
+                if isinstance(event, Finished) and not self._desk.holds(event.job, event.k):
+                    continue  # confirmed while it waited to be sent again
+                try:
                     await socket.send_bytes(wire.encode(event))
-        except (ConnectionError, aiohttp.ClientError):
-            await socket.close()
+                except (ConnectionError, aiohttp.ClientError):
+                    self._outbox.appendleft(event)  # an ending among them is said to the next connection
+                    raise
 
     async def _repeat(self) -> None:
         """Pictures that were on the desk a whole interval ago and still are go out once more."""
