@@ -1,0 +1,70 @@
+"""Pictures on disk, named by their SHA-256: written once, whole or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import secrets
+import sys
+from pathlib import Path
+
+NAME = re.compile(r"[0-9a-f]{64}")
+
+
+class BlobStore:
+    """A folder of files `ab/abcdef…`; the same bytes are stored once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    async def put(self, content: bytes) -> str:
+        """Store `content` and return its SHA-256; when this returns it has survived a power cut."""
+        return await asyncio.to_thread(self._put, content)
+
+    async def get(self, name: str) -> bytes | None:
+        """The bytes of this SHA-256, or None where they are not (any more)."""
+        return await asyncio.to_thread(self._get, name)
+
+    def path(self, name: str) -> Path:
+        """Where the bytes of this SHA-256 lie, whether or not they do."""
+        if not NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is not a SHA-256")
+        return self._root / name[:2] / name
+
+    def _put(self, content: bytes) -> str:
+        name = hashlib.sha256(content).hexdigest()
+        path = self.path(name)
+        if path.exists():
+            return name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{secrets.token_hex(8)}.part")
+        try:
+            with unfinished.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+        _sync_folder(self._root)
+        return name
+
+    def _get(self, name: str) -> bytes | None:
+        try:
+            return self.path(name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable; Windows neither can nor needs to."""
+    if sys.platform == "win32":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,164 @@
+"""From a wish with gaps to a complete request: defaults, the model's abilities, the owner's ceilings. Pure."""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+
+import msgspec
+
+from bot.errors import (
+    EmptyPrompt,
+    NegativeWithoutGuidance,
+    NotOffered,
+    OutOfRange,
+    PromptTooLong,
+    StepsOverCeiling,
+    StrengthWithoutImage,
+    TooLarge,
+    UnknownShape,
+)
+from bot.jobs.defaults import Tastes
+from engine.protocol import MAX_COUNT, MAX_PROMPT, SEED_RANGE, VARY_STRENGTH, ImageRequest, Kind, ModelCard
+
+MOST_GUIDANCE = 30.0
+LEAST_STRENGTH = 0.05
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """What a person said. None is a gap; `source` is their picture as PNG, `strength` how much is painted anew."""
+
+    prompt: str
+    shape: str | None = None
+    seed: int | None = None
+    count: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    negative: str | None = None
+    source: bytes | None = None
+    strength: float | None = None
+
+
+def complete(
+    wish: Wish, *, card: ModelCard, tastes: Tastes, most_steps: int, seed: int, source: str | None
+) -> ImageRequest:
+    """The request that this wish means. `seed` fills a gap; `source` is the SHA-256 of the wish's picture.
+
+    Raises a refusal of the family Invalid.
+    """
+    prompt, negative = wish.prompt.strip(), (wish.negative or "").strip()
+    if not prompt:
+        raise EmptyPrompt
+    for text in (prompt, negative):
+        if len(text) > MAX_PROMPT:
+            raise PromptTooLong(length=len(text), limit=MAX_PROMPT)
+    if source is None and wish.strength is not None:
+        raise StrengthWithoutImage
+    shape = _shape(wish, card, tastes)
+    width, height = card.shapes[shape]
+    request = ImageRequest(
+        prompt=prompt,
+        negative=negative,
+        shape=shape,
+        width=width,
+        height=height,
+        steps=_within("steps", wish.steps, card.steps.min, card.steps.max) or _usual_steps(card, tastes, most_steps),
+        guidance=_guidance(wish.guidance, negative, tastes.guidance),
+        seed=_seed(wish.seed, seed),
+        count=_within("count", wish.count, 1, MAX_COUNT) or tastes.count,
+        kind=Kind.TEXT if source is None else Kind.IMAGE,
+        source=source,
+        strength=1.0 if source is None else _strength(wish.strength),
+    )
+    fits(request, card=card, most_steps=most_steps)
+    return request
+
+
+def fits(request: ImageRequest, *, card: ModelCard, most_steps: int) -> None:
+    """Raise the refusal that a complete request meets with this model and under this ceiling."""
+    if request.steps > most_steps:
+        raise StepsOverCeiling(steps=request.steps, ceiling=most_steps)
+    _within("steps", request.steps, card.steps.min, card.steps.max)
+    feature = {Kind.TEXT: "text", Kind.IMAGE: "image", Kind.UPSCALE: "upscale"}[request.kind]
+    for needed, wanted in ((feature, True), ("guidance", request.guidance > 0)):
+        if wanted and not card.offers(needed):
+            raise NotOffered(feature=needed)
+    side, pixels = max(request.width, request.height), request.width * request.height
+    if side > card.max_side or pixels > card.max_pixels:
+        raise TooLarge(width=request.width, height=request.height, most=card.max_side)
+
+
+def refitted(request: ImageRequest, card: ModelCard) -> ImageRequest:
+    """The same wish at the size that this model paints its shape in."""
+    if request.shape not in card.shapes:
+        raise UnknownShape(shape=request.shape, shapes=", ".join(card.shapes))
+    width, height = card.shapes[request.shape]
+    return msgspec.structs.replace(request, width=width, height=height)
+
+
+def _shape(wish: Wish, card: ModelCard, tastes: Tastes) -> str:
+    if wish.shape is not None:
+        if wish.shape not in card.shapes:
+            raise UnknownShape(shape=wish.shape, shapes=", ".join(card.shapes))
+        return wish.shape
+    if wish.source is not None:
+        return nearest_shape(card, *png_size(wish.source))
+    return tastes.shape if tastes.shape in card.shapes else next(iter(card.shapes))
+
+
+def nearest_shape(card: ModelCard, width: int, height: int) -> str:
+    """The shape whose aspect is nearest to that of a picture, by ratio."""
+
+    def distance(shape: str) -> float:
+        w, h = card.shapes[shape]
+        return abs(math.log(w / h) - math.log(width / height))
+
+    return min(card.shapes, key=distance)
+
+
+def png_size(picture: bytes) -> tuple[int, int]:
+    """Width and height in pixels from the header of a PNG; square where it is none."""
+    if len(picture) < 24 or not picture.startswith(PNG_SIGNATURE):
+        return 1, 1
+    width, height = struct.unpack(">II", picture[16:24])
+    return max(width, 1), max(height, 1)
+
+
+def _usual_steps(card: ModelCard, tastes: Tastes, most_steps: int) -> int:
+    return max(card.steps.min, min(tastes.steps or card.steps.default, card.steps.max, most_steps))
+
+
+def _guidance(wished: float | None, negative: str, turned_on: float) -> float:
+    """A negative prompt does nothing at guidance 0, so giving one turns guidance on."""
+    if wished is None:
+        return turned_on if negative else 0.0
+    if not 0 <= wished <= MOST_GUIDANCE:
+        raise OutOfRange(name="guidance", value=wished, least=0, most=MOST_GUIDANCE)
+    if negative and wished == 0:
+        raise NegativeWithoutGuidance
+    return float(wished)
+
+
+def _strength(wished: float | None) -> float:
+    if wished is None:
+        return VARY_STRENGTH
+    if not LEAST_STRENGTH <= wished <= 1:
+        raise OutOfRange(name="strength", value=wished, least=LEAST_STRENGTH, most=1)
+    return wished
+
+
+def _seed(wished: int | None, drawn: int) -> int:
+    if wished is None:
+        return drawn % SEED_RANGE
+    if not 0 <= wished < SEED_RANGE:
+        raise OutOfRange(name="seed", value=wished, least=0, most=SEED_RANGE - 1)
+    return wished
+
+
+def _within(name: str, value: int | None, least: int, most: int) -> int | None:
+    if value is not None and not least <= value <= most:
+        raise OutOfRange(name=name, value=value, least=least, most=most)
+    return value

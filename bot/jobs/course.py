@@ -1,0 +1,141 @@
+"""The course of a job: each step first in the ledger, then in memory, then in the news.
+
+Its callers see to it that only one step is under way at a time.
+"""
+
+from __future__ import annotations
+
+from bot.jobs.board import Board
+from bot.jobs.crew import Crew
+from bot.jobs.fair_queue import Turn
+from bot.jobs.ids import MonotonicClock, WallClock
+from bot.jobs.job import Failure, Job, JobState, Picture
+from bot.jobs.ledger import Ledger
+from bot.jobs.news import Accepted, Began, Ended, Moved, News, Painted, PainterLost, Standing, Stepped
+from bot.jobs.painter import Painter
+from bot.jobs.standings import standings, worth_telling
+from engine.protocol import Cancel, Progress
+
+MOST_ATTEMPTS = 3  # engines that may die under a job before it is called poison
+
+
+class Course:
+    """Moves jobs; knows engines by name, not by wire."""
+
+    def __init__(
+        self, *, ledger: Ledger, board: Board, news: News, crew: Crew, wall: WallClock, monotonic: MonotonicClock
+    ) -> None:
+        self._ledger = ledger
+        self._board = board
+        self._news = news
+        self._crew = crew
+        self._wall = wall
+        self._monotonic = monotonic
+        self._told: dict[str, Standing] = {}
+        self.paused: frozenset[int | None] = frozenset()
+
+    def is_closed(self, job: Job) -> bool:
+        """Whether a pause holds this job back."""
+        return None in self.paused or job.requester.guild in self.paused
+
+    def accepted(self, job: Job) -> None:
+        """The ledger has a new job."""
+        self._board.add(job)
+        self._news.tell(Accepted(job=job))
+
+    async def offer(self, turn: Turn, painter: Painter) -> Job:
+        """Its turn has come, in this engine."""
+        name = painter.hello.engine
+        job = await self._ledger.offer(turn.ticket.job, engine=name, charge=self._board.charge(turn))
+        assert job is not None, "the board and the ledger disagree"
+        self._board.took(turn)
+        self._board.update(job)
+        return job
+
+    async def adopt(self, job_id: str, painter: Painter) -> Job | None:
+        """It went back to the queue, but its engine turns out to have it still."""
+        job = await self._ledger.offer(job_id, engine=painter.hello.engine, charge=None)
+        if job is not None:
+            self._board.update(job)
+        return job
+
+    async def begin(self, job: Job) -> None:
+        """Its engine paints it."""
+        begun = await self._ledger.start(job.id)
+        if begun is not None:
+            self._board.update(begun)
+            self._news.tell(Began(job=begun))
+
+    def step(self, event: Progress) -> None:
+        """One more step is done."""
+        self._news.tell(Stepped(job_id=event.job, step=event.step, steps=event.steps, preview=event.preview))
+
+    async def paint(self, name: str, job_id: str, picture: Picture) -> None:
+        """Picture k lies in the blob store, painted by the engine of this name."""
+        job = await self._ledger.painted(job_id, picture)
+        if job is None:
+            return
+        self._crew.orphans.discard(job.id)
+        self._board.update(job)
+        self._news.tell(Painted(job=job, k=picture.k))
+        if not job.live:
+            await self._end(job, by=name)
+
+    async def give_up(self, name: str, job: Job, k: int, failure: Failure) -> None:
+        """Picture k will not come, says the engine of this name."""
+        after = await self._ledger.gave_up(job.id, k, failure)
+        if after is not None:
+            self._board.update(after)
+            if not after.live:
+                await self._end(after, by=name)
+
+    async def fail(self, job: Job, failure: Failure) -> None:
+        """It cannot be painted at all."""
+        failed = await self._ledger.fail(job.id, failure)
+        if failed is not None:
+            await self._end(failed)
+
+    async def cancel(self, job_id: str) -> Job | None:
+        """Somebody gave it up; None when it had ended before."""
+        job = await self._ledger.cancel(job_id)
+        if job is not None:
+            await self._end(job)
+        return job
+
+    async def requeue(self, job: Job, *, count_attempt: bool) -> None:
+        """Its engine is gone: it waits again, in front, or fails after too many deaths."""
+        self._crew.let_go(job.id)
+        after = await self._ledger.requeue(job.id, count_attempt=count_attempt, most_attempts=MOST_ATTEMPTS)
+        if after is None:
+            return
+        self._board.update(after)
+        if after.live:
+            self._news.tell(PainterLost(job=after))
+        else:
+            await self._end(after)
+
+    async def _end(self, job: Job, by: str | None = None) -> None:
+        """Let go of a job that has ended. Its engine hears of it unless it was the one that ended it."""
+        holder = self._crew.let_go(job.id)
+        self._board.update(job)
+        self._told.pop(job.id, None)
+        self._news.tell(Ended(job=job))
+        if holder is None:
+            return
+        painter, order = holder
+        if by != painter.hello.engine:
+            painter.send(Cancel(job=job.id))
+        elif job.state is JobState.RENDERED and order.began is not None:
+            painter.learn((self._monotonic() - order.began) / (job.cost * order.share))
+            await self._ledger.keep_fact(painter.pace_key, repr(painter.pace))
+
+    def standings(self) -> dict[str, Standing]:
+        """Where every live job stands at this moment."""
+        return standings(self._board, self._crew.painters.values(), now=self._wall(), closed=self.is_closed)
+
+    def announce(self) -> None:
+        """Tell those whose place or time has changed."""
+        for job_id, standing in self.standings().items():
+            if worth_telling(self._told.get(job_id), standing):
+                self._told[job_id] = standing
+                self._news.tell(Moved(job_id=job_id, standing=standing))

@@ -1,0 +1,97 @@
+"""The engines that are there, and which of them holds which job. In memory, and only there.
+
+An orphan is a job whose engine has yet to say that it still has it.
+"""
+
+from __future__ import annotations
+
+from bot.jobs.job import Job
+from bot.jobs.painter import EngineLink, EngineView, Order, Painter
+from engine.protocol import EngineHello
+
+EMBEDDED = "local"  # the name of the bot's own engine until it says another
+
+
+class Crew:
+    """Bookkeeping without any waiting."""
+
+    def __init__(self) -> None:
+        self.painters: dict[str, Painter] = {}
+        self.orphans: set[str] = set()
+        self._holders: dict[str, str] = {}  # job -> engine
+        self._loading: dict[str, EngineView] = {}
+
+    def loading(self, name: str, model: str, problem: str | None) -> None:
+        """An engine comes up, or cannot."""
+        self._loading.pop(EMBEDDED, None)
+        self._loading[name] = EngineView(
+            id=name,
+            name=model,
+            model_id=model,
+            device="",
+            dtype="",
+            threads=0,
+            memory=0,
+            policy="",
+            state="loading",
+            speed=None,
+            problem=problem,
+        )
+
+    def not_loading(self, name: str) -> None:
+        """It is ready, or gone."""
+        self._loading.pop(name, None)
+
+    def join(self, link: EngineLink, hello: EngineHello) -> Painter:
+        """The engine that introduces itself on this line; an older line of the same engine is closed."""
+        self.not_loading(EMBEDDED)
+        self.not_loading(hello.engine)
+        painter = self.painters.setdefault(hello.engine, Painter(hello=hello, link=link))
+        if painter.link is not None and painter.link is not link:
+            painter.link.close("another connection of the same engine took its place")
+        painter.hello, painter.link, painter.dismissed = hello, link, False
+        return painter
+
+    def forget(self, painter: Painter) -> None:
+        """It is gone for good, unless it came back or still holds something."""
+        if painter.link is None and not painter.orders:
+            self.painters.pop(painter.hello.engine, None)
+
+    def views(self) -> tuple[EngineView, ...]:
+        """Every engine that is there, comes up, or has just been lost."""
+        return tuple((self._loading | {name: painter.view() for name, painter in self.painters.items()}).values())
+
+    def idle(self) -> Painter | None:
+        """The engine with room that holds the least."""
+        with_room = [painter for painter in self.painters.values() if painter.has_room]
+        return min(with_room, key=lambda painter: len(painter.orders), default=None)
+
+    def holder(self, job_id: str) -> str | None:
+        """The engine that has this job."""
+        return self._holders.get(job_id)
+
+    def inherit(self, job_id: str, engine: str) -> None:
+        """The last bot process had given this job to that engine, which is expected back."""
+        self._holders[job_id] = engine
+        self.orphans.add(job_id)
+
+    def give(self, painter: Painter, job_id: str, share: float) -> None:
+        """This engine has the job, or `share` of its pictures."""
+        self._holders[job_id] = painter.hello.engine
+        self.orphans.discard(job_id)
+        painter.orders.setdefault(job_id, Order(share=share))
+
+    def heard_of(self, name: str, job: Job | None, attempt: int) -> Order | None:
+        """This engine's order for the job at this attempt; anything else is an echo of the past."""
+        if job is None or self.holder(job.id) != name or job.attempt != attempt:
+            return None
+        self.orphans.discard(job.id)
+        painter = self.painters.get(name)
+        return None if painter is None else painter.orders.get(job.id)
+
+    def let_go(self, job_id: str) -> tuple[Painter, Order] | None:
+        """Nobody has this job any more; returns who had."""
+        self.orphans.discard(job_id)
+        painter = self.painters.get(self._holders.pop(job_id, ""))
+        order = None if painter is None else painter.orders.pop(job_id, None)
+        return None if painter is None or order is None else (painter, order)

@@ -1,0 +1,116 @@
+"""What the ledger knows about the message of a job: where it stands, the token that edits it, what it has said."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from bot.jobs.database import Database
+from bot.jobs.ids import WallClock
+from bot.jobs.job import Job
+from bot.jobs.rows import InteractionToken, read_job
+
+
+class Messages(Database):
+    """The part of the ledger that delivery uses."""
+
+    wall: WallClock
+
+    async def bind_message(
+        self, job_id: str, channel: int, message: int, *, upload_limit: int | None = None
+    ) -> None:
+        """Remember which message shows this job; a later one takes the place of an earlier.
+
+        `upload_limit` is the most bytes of a file there, as the interaction said; None keeps what is known.
+        """
+        await self.write(
+            lambda db: db.execute(
+                "INSERT INTO message_ref (job, channel, message, upload_limit) VALUES (?, ?, ?, ?) ON CONFLICT (job)"
+                " DO UPDATE SET channel = excluded.channel, message = excluded.message,"
+                " gone = gone AND message IN (0, excluded.message),"
+                " upload_limit = coalesce(excluded.upload_limit, upload_limit)",
+                (job_id, channel, message, upload_limit),
+            )
+        )
+
+    async def upload_limit_of(self, job_id: str) -> int | None:
+        """The most bytes of a file in this job's message, where an interaction has said it."""
+        row = await self._row("SELECT upload_limit FROM message_ref WHERE job = ?", job_id)
+        return None if row is None else row["upload_limit"]
+
+    async def message_of(self, job_id: str) -> tuple[int, int] | None:
+        """(channel, message) of this job, or None when it has none or it was deleted."""
+        row = await self._row("SELECT channel, message FROM message_ref WHERE job = ? AND gone = 0", job_id)
+        return None if row is None else (row["channel"], row["message"])
+
+    async def message_gone(self, job_id: str) -> None:
+        """The message of this job was deleted, and nothing shall take its place."""
+        await self.write(
+            lambda db: db.execute(
+                "INSERT INTO message_ref (job, channel, message, gone) VALUES (?, 0, 0, 1)"
+                " ON CONFLICT (job) DO UPDATE SET gone = 1",
+                (job_id,),
+            )
+        )
+
+    async def is_gone(self, job_id: str) -> bool:
+        """Whether somebody deleted the message of this job."""
+        row = await self._row("SELECT gone FROM message_ref WHERE job = ?", job_id)
+        return row is not None and bool(row["gone"])
+
+    async def keep_token(self, job_id: str, token: str, application: int, at: float) -> None:
+        """Keep the interaction token of this job; `at` is when the interaction was made, Unix seconds."""
+        await self.write(
+            lambda db: db.execute(
+                "INSERT OR REPLACE INTO interaction_token (job, token, application, at) VALUES (?, ?, ?, ?)",
+                (job_id, token, application, at),
+            )
+        )
+
+    async def token_of(self, job_id: str) -> InteractionToken | None:
+        """The interaction token of this job while it is kept."""
+        row = await self._row("SELECT * FROM interaction_token WHERE job = ?", job_id)
+        if row is None:
+            return None
+        return InteractionToken(token=row["token"], application=row["application"], at=row["at"])
+
+    async def drop_tokens(self, older_than: float) -> int:
+        """Forget tokens made before this moment (Unix seconds); returns how many."""
+        return await self.write(
+            lambda db: db.execute("DELETE FROM interaction_token WHERE at < ?", (older_than,)).rowcount
+        )
+
+    async def mark_posted(self, job_id: str) -> bool:
+        """The message of this job says how it ended. False: it said so before, or the job has not ended."""
+        return await self._told(job_id, "posted")
+
+    async def mark_undeliverable(self, job_id: str) -> bool:
+        """No route to the reader of this job is left. False: that was known, or the job has not ended."""
+        return await self._told(job_id, "undeliverable")
+
+    async def unposted(self) -> list[Job]:
+        """Jobs that delivery owes something, oldest first: live, rendered, or ended without saying so."""
+        return await self.read(
+            lambda db: [
+                read_job(db, row) for row in db.execute("SELECT * FROM job WHERE told = 0 ORDER BY seq").fetchall()
+            ]
+        )
+
+    async def _told(self, job_id: str, state: str) -> bool:
+        def work(db: sqlite3.Connection) -> bool:
+            now = self.wall()
+            rendered = db.execute(
+                "UPDATE job SET state = ?, told = 1, posted = ? WHERE id = ? AND state = 'rendered'",
+                (state, now, job_id),
+            ).rowcount
+            ended = db.execute(
+                "UPDATE job SET told = 1, posted = ? WHERE id = ? AND told = 0 AND state IN ('failed', 'cancelled')",
+                (now, job_id),
+            ).rowcount
+            if rendered or ended:
+                db.execute("INSERT INTO job_event (job, at, event) VALUES (?, ?, ?)", (job_id, now, state))
+            return bool(rendered or ended)
+
+        return await self.write(work)
+
+    async def _row(self, sql: str, *values: str) -> sqlite3.Row | None:
+        return await self.read(lambda db: db.execute(sql, values).fetchone())

@@ -1,0 +1,68 @@
+"""Everything dies at random moments: no job is lost, no picture is stored twice, nobody waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from bot.jobs.job import JobState
+from bot.jobs.ledger import Ledger
+from tests.jobs.stage import ANNA, BEN, Stage, engine_process, stage, until
+
+JOBS, BOTS, ENGINES = 36, 3, 2
+
+
+async def _engines_that_die(core: Stage, number: int, dice: random.Random, kills: Counter[str]) -> None:
+    """Keep one engine alive, but never for long."""
+    while True:
+        name = f"engine-{number}-{kills.total()}"
+        async with engine_process(core, "--step-seconds", "0.02", "--name", name) as process:
+            try:
+                await asyncio.wait_for(process.wait(), dice.uniform(0.9, 2.5))
+            except TimeoutError:
+                process.kill()
+                kills["engine"] += 1
+
+
+@pytest.mark.timeout(120)
+async def test_nothing_is_lost_or_doubled_while_engines_and_bots_die(tmp_path: Path) -> None:
+    dice, kills = random.Random(7), Counter[str]()
+    asked = list[str]()
+    port = 0
+    for life in range(BOTS):
+        async with stage(tmp_path, port=port, grace=0.2, adoption=1.0) as core, asyncio.TaskGroup() as tasks:
+            port = core.link.port
+            keepers = [tasks.create_task(_engines_that_die(core, n, dice, kills)) for n in range(ENGINES)]
+            await until(lambda core=core: core.service.card is not None, within=20)
+            for _ in range(JOBS // BOTS):
+                who = dice.choice([ANNA, ANNA, ANNA, BEN])
+                job = await core.ask(who, origin=f"chaos-{len(asked)}", count=dice.randint(1, 3))
+                asked.append(job.id)
+            if life < BOTS - 1:
+                await asyncio.sleep(dice.uniform(0.3, 1.5))
+            else:
+                await until(lambda core=core: not core.service.dispatcher.held() and not core.waits(), within=80)
+            for keeper in keepers:
+                keeper.cancel()
+
+    async with Ledger.open(tmp_path / "ledger.db") as ledger:
+        jobs = [await ledger.job(job_id) for job_id in asked]
+        assert {job.state for job in jobs if job} <= {JobState.RENDERED, JobState.FAILED}
+        assert len(asked) == len(set(asked)) == JOBS
+        for job in jobs:
+            assert job is not None
+            if job.state is JobState.FAILED:  # three deaths in a row can hit an innocent job
+                assert job.failure is not None
+                assert job.failure.code == "poison"
+            else:
+                assert [picture.k for picture in job.pictures] == list(range(job.request.count))
+                assert [picture.seed for picture in job.pictures] == [
+                    job.request.seed_of(picture.k) for picture in job.pictures
+                ]
+        rendered = [(await ledger.events(job_id)).count("rendered") for job_id in asked]
+        assert max(rendered) == 1
+    assert kills["engine"] >= 3

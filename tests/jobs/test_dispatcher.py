@@ -1,0 +1,702 @@
+"""What engines get, and what becomes of it when they die, repeat themselves or return from the dead."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.jobs import dispatcher
+from bot.jobs.dispatcher import Dispatcher
+from bot.jobs.job import Job, JobState, Requester
+from bot.jobs.service import Ended, JobService, PainterLost, Wish, open_service
+from engine.protocol import (
+    PROTOCOL,
+    Beat,
+    Cancel,
+    Cancelled,
+    Command,
+    EngineHello,
+    Failed,
+    Finished,
+    Generate,
+    Progress,
+    Started,
+    Stop,
+    Stored,
+)
+from tests.jobs.stage import ANNA, BEN, ROOMY, until
+from tests.support.clocks import ManualClock
+from tests.support.fake_engine import CARD
+
+GRACE = 0.15  # seconds
+
+
+class Line:
+    """An EngineLink without a wire: what was said lies in `sent`, and the test is the engine."""
+
+    def __init__(self, dispatcher: Dispatcher, name: str) -> None:
+        self.name = name
+        self.sent: list[Command] = []
+        self.closed = ""
+        self._dispatcher = dispatcher
+
+    def send(self, command: Command) -> None:
+        self.sent.append(command)
+
+    def close(self, reason: str) -> None:
+        self.closed = reason
+
+    def orders(self) -> list[Generate]:
+        return [command for command in self.sent if isinstance(command, Generate)]
+
+    def holds(self, command: Command) -> bool:
+        return command in self.sent
+
+    async def join(self, running: tuple[tuple[str, int], ...] = (), held: tuple[tuple[str, int], ...] = ()) -> None:
+        await self._dispatcher.joined(
+            self,
+            EngineHello(
+                protocol=PROTOCOL, build="test", engine=self.name, card=CARD, device="cpu", dtype="float32", threads=1,
+                memory=0, policy="test", running=running, held=held,
+            ),
+        )  # fmt: skip
+
+    async def ordered(self, count: int) -> list[Generate]:
+        """Wait until this many orders have come."""
+        await until(lambda: len(self.orders()) >= count)
+        return self.orders()
+
+    async def start(self, order: Generate) -> None:
+        await self._dispatcher.hear(self, self.name, Started(job=order.job, attempt=order.attempt))
+
+    async def step(self, order: Generate, step: int) -> None:
+        event = Progress(job=order.job, attempt=order.attempt, step=step, steps=8, preview=b"jpeg")
+        await self._dispatcher.hear(self, self.name, event)
+
+    async def finish(self, order: Generate, k: int = 0, png: bytes = b"picture") -> None:
+        event = Finished(
+            job=order.job, attempt=order.attempt, k=k, seed=order.request.seed_of(k), width=256, height=256,
+            sha256=hashlib.sha256(png).hexdigest(), png=png, seconds=0.1,
+        )  # fmt: skip
+        await self._dispatcher.hear(self, self.name, event)
+
+    async def fail(self, order: Generate, k: int = 0, code: str = "out-of-memory") -> None:
+        event = Failed(job=order.job, attempt=order.attempt, k=k, code=code)
+        await self._dispatcher.hear(self, self.name, event)
+
+    def die(self) -> None:
+        self._dispatcher.lost(self, self.name)
+
+
+class Core:
+    """A service whose engines are lines."""
+
+    def __init__(self, service: JobService, clock: ManualClock) -> None:
+        self.service = service
+        self.clock = clock
+        self._asked = 0
+
+    def line(self, name: str = "e1") -> Line:
+        return Line(self.service.dispatcher, name)
+
+    async def ask(self, by: Requester = ANNA, count: int = 1) -> Job:
+        self._asked += 1
+        request = await self.service.compose(Wish(prompt="a star", count=count, seed=5), by)
+        return await self.service.submit(request, by=by, origin=f"i{self._asked}")
+
+    async def state(self, job: Job) -> JobState:
+        return (await self.service.job(job.id)).state
+
+
+@asynccontextmanager
+async def opened(data: Path) -> AsyncGenerator[Core, None]:
+    clock = ManualClock()
+    async with open_service(data, owner=ROOMY, monotonic=clock, grace=GRACE, adoption=2 * GRACE) as service:
+        if service.card is None:
+            service.dispatcher.card = CARD
+        yield Core(service, clock)
+
+
+@pytest.fixture
+async def core(tmp_path: Path) -> AsyncGenerator[Core, None]:
+    async with opened(tmp_path) as core:
+        yield core
+
+
+async def test_an_engine_holds_one_job_beyond_the_running_one_and_no_more(core: Core) -> None:
+    for _ in range(5):
+        await core.ask()
+    line = core.line()
+
+    await line.join()
+    [first, second] = await line.ordered(2)
+    await asyncio.sleep(0.05)
+    assert len(line.orders()) == 2
+
+    await line.start(first)
+    await line.finish(first)
+    third = (await line.ordered(3))[2]
+    assert len({first.job, second.job, third.job}) == 3
+
+
+async def test_two_engines_share_the_queue(core: Core) -> None:
+    one, two = core.line("e1"), core.line("e2")
+    await one.join()
+    await two.join()
+
+    for _ in range(2):
+        await core.ask()
+
+    await one.ordered(1)
+    await two.ordered(1)
+
+
+async def test_a_light_user_waits_for_no_more_than_what_engines_hold(core: Core) -> None:
+    line = core.line()
+    await line.join()
+    for _ in range(50):
+        await core.ask(ANNA)
+    light = await core.ask(BEN)
+
+    for index in range(3):
+        order = (await line.ordered(index + 1))[index]
+        await line.start(order)
+        await line.finish(order)
+
+    assert light.id in [order.job for order in line.orders()[:3]]
+
+
+async def test_a_dead_engines_jobs_go_elsewhere_after_the_grace(core: Core) -> None:
+    job, prefetched = await core.ask(), await core.ask()
+    dying, other = core.line("e1"), core.line("e2")
+    await dying.join()
+    [order, _] = await dying.ordered(2)
+    await dying.start(order)
+
+    dying.die()
+    await other.join()
+    again = {order.job: order for order in await other.ordered(2)}
+
+    assert again[job.id].attempt == 2
+    assert again[prefetched.id].attempt == 1
+
+
+async def test_a_reconnecting_engine_keeps_what_it_still_has(core: Core) -> None:
+    job = await core.ask()
+    line = core.line()
+    await line.join()
+    [order] = await line.ordered(1)
+    await line.start(order)
+
+    line.die()
+    back = core.line()
+    await back.join(running=((job.id, 1),))
+    await asyncio.sleep(2 * GRACE)
+    await back.finish(order)
+
+    assert await core.state(job) is JobState.RENDERED
+    assert back.orders() == []
+
+
+async def test_an_engine_that_kept_only_some_pictures_is_asked_for_the_rest(core: Core) -> None:
+    job = await core.ask(count=3)
+    line = core.line()
+    await line.join()
+    [order] = await line.ordered(1)
+    await line.start(order)
+    await line.finish(order, 2)
+
+    line.die()
+    back = core.line()
+    await back.join(held=((job.id, 1),))
+
+    [rest] = await back.ordered(1)
+    assert rest.wanted == (0, 1)
+    assert (await core.service.job(job.id)).attempt == 1
+
+
+async def test_an_engine_that_idles_over_its_orders_is_told_again(core: Core) -> None:
+    job = await core.ask()
+    line = core.line()
+    await line.join()
+    await line.ordered(1)
+
+    for _ in range(25):
+        core.clock.advance(0.5)
+        await core.service.dispatcher.hear(line, line.name, Beat(steps=0, busy=False))
+
+    assert [order.job for order in line.orders()] == [job.id, job.id]
+
+
+async def test_an_engine_at_work_is_left_alone(core: Core) -> None:
+    await core.ask()
+    line = core.line()
+    await line.join()
+    await line.ordered(1)
+
+    for _ in range(100):
+        core.clock.advance(0.5)
+        await core.service.dispatcher.hear(line, line.name, Beat(steps=0, busy=True))
+
+    assert len(line.orders()) == 1
+
+
+async def test_a_job_whose_engine_we_stopped_ourselves_is_no_suspect(core: Core) -> None:
+    job = await core.ask()
+    lines = [core.line(f"e{number}") for number in range(4)]
+
+    for line in lines:
+        await line.join()
+        [order] = await line.ordered(1)
+        await line.start(order)
+        core.service.dispatcher.stop_engines()
+        line.die()
+        await until(lambda: core.service.dispatcher.held() == [])
+
+    assert all(line.holds(Stop()) for line in lines)
+    waits = await core.service.job(job.id)
+    assert (waits.state, waits.attempt) == (JobState.QUEUED, 1)
+
+
+async def test_a_full_disk_hangs_up_on_the_engine_and_loses_nothing(core: Core) -> None:
+    job = await core.ask()
+    line = core.line()
+    await line.join()
+    [order] = await line.ordered(1)
+    await line.start(order)
+    ledger = core.service.ledger
+    await ledger.read(lambda db: db.execute("PRAGMA query_only = ON"))
+
+    await line.finish(order)
+    await ledger.read(lambda db: db.execute("PRAGMA query_only = OFF"))
+    closed = line.closed
+    line.die()
+    back = core.line()
+    await back.join(held=((job.id, 0),))
+    await back.finish(order)
+
+    assert closed
+    assert await core.state(job) is JobState.RENDERED
+    assert not line.holds(Stored(job=job.id, k=0))
+
+
+async def test_jobs_that_cannot_be_handed_out_for_a_while_are_handed_out_later(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "STORAGE_RETRY", 0.05)
+    await core.ask()
+    ledger = core.service.ledger
+    line = core.line()
+    await line.join()
+    await line.ordered(1)
+    await core.ask()
+    other = core.line("other")
+
+    await ledger.read(lambda db: db.execute("PRAGMA query_only = ON"))
+    await other.join()
+    await asyncio.sleep(0.1)
+    await ledger.read(lambda db: db.execute("PRAGMA query_only = OFF"))
+
+    await until(lambda: len(line.orders()) + len(other.orders()) == 2)
+
+
+async def test_what_goes_wrong_in_the_block_comes_out_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with opened(tmp_path):
+            raise ZeroDivisionError
+
+
+async def test_a_reconnecting_engine_that_forgot_a_job_gets_it_again(core: Core) -> None:
+    job = await core.ask()
+    line = core.line()
+    await line.join()
+    await line.ordered(1)
+
+    line.die()
+    back = core.line()
+    await back.join()
+
+    [again] = await back.ordered(1)
+    assert (again.job, again.attempt) == (job.id, 1)
+
+
+async def test_an_ending_said_right_after_a_reconnect_still_counts(core: Core) -> None:
+    job = await core.ask()
+    line = core.line()
+    await line.join()
+    [order] = await line.ordered(1)
+    await line.start(order)
+
+    line.die()
+    back = core.line()
+    await back.join()
+    await back.fail(order)
+    await asyncio.sleep(2 * GRACE)
+
+    assert await core.state(job) is JobState.FAILED
+    assert back.orders() == []
+
+
+async def test_an_engine_back_from_the_dead_is_told_to_drop_what_another_paints(core: Core) -> None:
+    job = await core.ask()
+    zombie, other = core.line("zombie"), core.line("other")
+    await zombie.join()
+    [order] = await zombie.ordered(1)
+    await zombie.start(order)
+    zombie.die()
+    await other.join()
+    [again] = await other.ordered(1)
+
+    back = core.line("zombie")
+    await back.join(running=((job.id, 1),))
+    await core.service.dispatcher.hear(back, "zombie", Cancelled(job=job.id, attempt=1, k=0))
+    await other.start(again)
+    await other.finish(again)
+
+    assert back.holds(Cancel(job=job.id))
+    assert await core.state(job) is JobState.RENDERED
+
+
+async def test_the_first_result_wins_whoever_painted_it(core: Core) -> None:
+    job = await core.ask()
+    zombie, other = core.line("zombie"), core.line("other")
+    await zombie.join()
+    [order] = await zombie.ordered(1)
+    await zombie.start(order)
+    zombie.die()
+    await other.join()
+    [again] = await other.ordered(1)
+
+    back = core.line("zombie")
+    await back.join(held=((job.id, 0),))
+    await back.finish(order, png=b"first")
+    await other.finish(again, png=b"second")
+
+    assert await core.service.picture(job.id, 0) == b"first"
+    assert other.holds(Cancel(job=job.id))
+    assert other.holds(Stored(job=job.id, k=0))
+
+
+async def test_an_engine_thought_dead_takes_its_job_back_from_the_queue(core: Core) -> None:
+    job = await core.ask()
+    line = core.line()
+    await line.join()
+    [order] = await line.ordered(1)
+    await line.start(order)
+    line.die()
+    with core.service.subscribe() as events:
+        async with asyncio.timeout(5):
+            while not isinstance(await anext(events), PainterLost):
+                pass
+
+    back = core.line()
+    await back.join(running=((job.id, 1),))
+    [relabelled] = await back.ordered(1)
+    await back.finish(relabelled)
+
+    assert relabelled.attempt == 2
+    assert await core.state(job) is JobState.RENDERED
+
+
+async def test_a_job_that_kills_three_engines_fails_as_poison(core: Core) -> None:
+    job = await core.ask()
+
+    for number in range(3):
+        line = core.line(f"e{number}")
+        await line.join()
+        [order] = await line.ordered(1)
+        await line.start(order)
+        line.die()
+    await until(lambda: core.service.standing(job.id) is None)
+
+    failed = await core.service.job(job.id)
+    assert failed.state is JobState.FAILED
+    assert failed.failure is not None
+    assert failed.failure.code == "poison"
+
+
+async def test_a_job_that_only_waited_in_dying_engines_is_no_poison(core: Core) -> None:
+    job = await core.ask()
+
+    for number in range(4):
+        line = core.line(f"e{number}")
+        await line.join()
+        await line.ordered(1)
+        line.die()
+    line = core.line("last")
+    await line.join()
+
+    [order] = await line.ordered(1)
+    assert (order.job, order.attempt) == (job.id, 1)
+
+
+async def test_pictures_that_were_painted_are_not_painted_again(core: Core) -> None:
+    job = await core.ask(count=4)
+    dying, other = core.line("e1"), core.line("e2")
+    await dying.join()
+    [order] = await dying.ordered(1)
+    await dying.start(order)
+    await dying.finish(order, 0)
+    await dying.finish(order, 2)
+
+    dying.die()
+    await other.join()
+    [rest] = await other.ordered(1)
+    for k in rest.wanted:
+        await other.finish(rest, k)
+
+    assert rest.wanted == (1, 3)
+    assert await core.state(job) is JobState.RENDERED
+
+
+async def test_a_picture_sent_twice_is_confirmed_twice_and_stored_once(core: Core) -> None:
+    job = await core.ask(count=2)
+    line = core.line()
+    await line.join()
+    [order] = await line.ordered(1)
+
+    await line.finish(order, 0, b"one")
+    await line.finish(order, 0, b"one")
+    await line.finish(order, 1, b"two")
+    await line.finish(order, 1, b"two")
+
+    assert line.sent.count(Stored(job=job.id, k=0)) == 2
+    assert [picture.k for picture in (await core.service.job(job.id)).pictures] == [0, 1]
+
+
+async def test_a_confirmed_picture_is_on_disk(core: Core, tmp_path: Path) -> None:
+    await core.ask()
+    line = core.line()
+    await line.join()
+    [order] = await line.ordered(1)
+
+    await line.finish(order, 0, b"pixels")
+
+    name = hashlib.sha256(b"pixels").hexdigest()
+    assert (tmp_path / "blobs" / name[:2] / name).read_bytes() == b"pixels"
+    assert not list((tmp_path / "blobs").rglob("*.part"))
+
+
+async def test_a_damaged_picture_is_not_confirmed(core: Core) -> None:
+    job = await core.ask()
+    line = core.line()
+    await line.join()
+    [order] = await line.ordered(1)
+
+    await core.service.dispatcher.hear(
+        line, line.name,
+        Finished(job=job.id, attempt=order.attempt, k=0, seed=5, width=256, height=256, sha256="0" * 64, png=b"x",
+                 seconds=0.1),
+    )  # fmt: skip
+
+    assert not line.holds(Stored(job=job.id, k=0))
+    assert line.closed
+    assert (await core.service.job(job.id)).live
+
+
+async def test_a_mixed_ending_shows_the_pictures_that_came(core: Core) -> None:
+    job = await core.ask(count=2)
+    line = core.line()
+    await line.join()
+    [order] = await line.ordered(1)
+    await line.start(order)
+
+    await line.fail(order, 0)
+    await line.finish(order, 1)
+
+    ended = await core.service.job(job.id)
+    assert ended.state is JobState.RENDERED
+    assert [picture.k for picture in ended.pictures] == [1]
+    assert ended.failure is not None
+
+
+async def test_cancelling_a_waiting_job_starts_nothing(core: Core) -> None:
+    job = await core.ask()
+
+    cancelled = await core.service.cancel(job.id, by=ANNA)
+    line = core.line()
+    await line.join()
+    await asyncio.sleep(0.05)
+
+    assert cancelled.state is JobState.CANCELLED
+    assert line.orders() == []
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_cancelling_a_job_in_an_engine_tells_it_and_ignores_what_comes_late(core: Core, begun: bool) -> None:
+    job = await core.ask()
+    line = core.line()
+    await line.join()
+    [order] = await line.ordered(1)
+    if begun:
+        await line.start(order)
+
+    await core.service.cancel(job.id, by=ANNA)
+    await line.step(order, 3)
+    await line.finish(order)
+
+    assert line.holds(Cancel(job=job.id))
+    assert line.holds(Stored(job=job.id, k=0))
+    assert await core.state(job) is JobState.CANCELLED
+
+
+async def test_an_engine_that_gives_up_unasked_loses_the_job_to_the_queue(core: Core) -> None:
+    job = await core.ask()
+    line, other = core.line("e1"), core.line("e2")
+    await line.join()
+    [order] = await line.ordered(1)
+    await line.start(order)
+
+    line.die()
+    await core.service.dispatcher.hear(line, "e1", Cancelled(job=job.id, attempt=order.attempt, k=0))
+    await other.join()
+
+    [again] = await other.ordered(1)
+    assert again.job == job.id
+
+
+async def test_progress_counts_as_a_start_that_was_lost_on_the_way(core: Core) -> None:
+    job = await core.ask()
+    line = core.line()
+    await line.join()
+    [order] = await line.ordered(1)
+
+    await line.step(order, 2)
+
+    assert await core.state(job) is JobState.RUNNING
+
+
+async def test_a_second_line_of_the_same_engine_takes_the_place_of_the_first(core: Core) -> None:
+    job = await core.ask()
+    old, new = core.line(), core.line()
+    await old.join()
+    [order] = await old.ordered(1)
+
+    await new.join(running=((job.id, 1),))
+    old.die()
+    await new.finish(order)
+
+    assert old.closed
+    assert await core.state(job) is JobState.RENDERED
+
+
+async def test_a_job_whose_source_is_gone_fails_and_the_next_one_is_served(core: Core) -> None:
+    request = await core.service.compose(Wish(prompt="a star"), ANNA)
+    orphan = request.varied(source="f" * 64, seed=1)
+    job = await core.service.submit(orphan, by=ANNA, origin="orphan")
+    other = await core.ask()
+    line = core.line()
+
+    await line.join()
+
+    [order] = await line.ordered(1)
+    assert order.job == other.id
+    failed = await core.service.job(job.id)
+    assert failed.failure is not None
+    assert failed.failure.code == "bad-source"
+
+
+async def test_the_time_of_one_job_foretells_that_of_the_next(core: Core) -> None:
+    first, second, third = [await core.ask() for _ in range(3)]
+    line = core.line()
+    await line.join()
+    [order, _] = await line.ordered(2)
+    assert core.service.standing(third.id).eta is None  # pyright: ignore[reportOptionalMemberAccess]
+    await line.start(order)
+    core.clock.advance(10.0)
+    await line.finish(order)
+    await line.ordered(3)
+
+    now = (await core.service.job(first.id)).ended or 0.0
+    standings = [core.service.standing(job.id) for job in (second, third)]
+
+    etas = [standing.eta for standing in standings if standing is not None and standing.eta is not None]
+    assert [round(eta - now) for eta in etas] == [10, 20]
+    [view] = core.service.dispatcher.engines()
+    assert view.speed == pytest.approx(first.cost / 10)
+
+
+async def test_places_count_from_what_is_painted(core: Core) -> None:
+    jobs = [await core.ask() for _ in range(4)]
+    line = core.line()
+    await line.join()
+    await line.ordered(2)
+
+    standings = [core.service.standing(job.id) for job in jobs]
+
+    assert [standing.place for standing in standings if standing] == [0, 0, 1, 2]
+    assert [standing.ahead for standing in standings if standing] == [0, 0, 2, 3]
+
+
+async def test_a_new_bot_waits_for_the_old_engine_before_it_paints_again(tmp_path: Path) -> None:
+    async with opened(tmp_path) as before:
+        job = await before.ask(count=2)
+        line = before.line()
+        await line.join()
+        [order] = await line.ordered(1)
+        await line.start(order)
+        await line.finish(order, 0)
+
+    async with opened(tmp_path) as after:
+        stranger, back = after.line("stranger"), after.line()
+        await stranger.join()
+        await back.join(running=((job.id, 1),))
+        await asyncio.sleep(4 * GRACE)
+        await back.finish(order, 1)
+
+        assert stranger.orders() == []
+        assert await after.state(job) is JobState.RENDERED
+
+
+async def test_a_new_bot_gives_the_job_to_another_engine_when_the_old_one_stays_away(tmp_path: Path) -> None:
+    async with opened(tmp_path) as before:
+        job = await before.ask()
+        line = before.line()
+        await line.join()
+        [order] = await line.ordered(1)
+        await line.start(order)
+
+    async with opened(tmp_path) as after:
+        other = after.line("other")
+        await other.join()
+        [again] = await other.ordered(1)
+
+        assert (again.job, again.attempt) == (job.id, 1)
+
+
+async def test_a_new_bot_serves_the_queue_in_the_old_order(tmp_path: Path) -> None:
+    async with opened(tmp_path) as before:
+        line = before.line()
+        await line.join()
+        for _ in range(3):
+            await before.ask(ANNA)
+        await line.ordered(2)
+        light = await before.ask(BEN)
+
+    async with opened(tmp_path) as after:
+        first, *_ = (await after.service.queue()).waiting
+        assert first.id == light.id
+        assert after.service.card == CARD
+
+
+async def test_a_stalled_subscriber_hears_every_ending(core: Core) -> None:
+    with core.service.subscribe() as events:
+        jobs = [await core.ask() for _ in range(20)]
+        line = core.line()
+        await line.join()
+        for index in range(20):
+            order = (await line.ordered(index + 1))[index]
+            await line.start(order)
+            for step in range(1, 9):
+                await line.step(order, step)
+            await line.finish(order)
+
+        heard = [await anext(events) for _ in range(21)]
+
+    ended = [event.job.id for event in heard if isinstance(event, Ended)]
+    assert sorted(ended) == sorted(job.id for job in jobs)

@@ -1,0 +1,283 @@
+"""An engine without torch that speaks the real protocol over the real link: paced, with small real PNGs.
+
+`python -m tests.support.fake_engine --url ws://127.0.0.1:PORT/engine --secret-file FILE [--step-seconds 0.05] …`
+or, inside a test, `async with FakeEngine(...).running():`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import colorsys
+import hashlib
+import io
+import os
+import signal
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from engine.links.local import LocalLink
+from engine.protocol import (
+    PROTOCOL,
+    Beat,
+    Cancel,
+    Cancelled,
+    Command,
+    EngineHello,
+    Failed,
+    Finished,
+    Generate,
+    Kind,
+    Loading,
+    ModelCard,
+    Progress,
+    Started,
+    StepRange,
+    Stop,
+)
+
+# The starter's shapes, so that everything that knows the starter knows this one too.
+CARD = ModelCard(
+    id="fake-1",
+    name="Fake Painter",
+    shapes={
+        "1:1": (256, 256),
+        "2:3": (208, 320),
+        "3:2": (320, 208),
+        "3:4": (224, 288),
+        "4:3": (288, 224),
+        "9:16": (192, 336),
+        "16:9": (336, 192),
+    },
+    max_side=512,
+    max_pixels=512 * 512,
+    native_pixels=256 * 256,
+    steps=StepRange(default=8),
+    prompt_tokens=256,
+    features=("text", "image", "vary", "upscale", "guidance"),
+    licence="MIT",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """How this engine behaves. Steps count from 1 within a job; 0 means never."""
+
+    step_seconds: float = 0.02
+    load_seconds: float = 0.0
+    die_at_step: int = 0  # SIGKILL to itself (a process) or a broken line (in a test)
+    hang_at_step: int = 0  # no further step, while the line stays alive
+    fail_at_step: int = 0  # the pictures in `fail_pictures` end with `fail_code` here
+    fail_pictures: tuple[int, ...] = (0,)
+    fail_code: str = "out-of-memory"
+    die_on_prompt: str = ""  # die only for prompts that contain this
+    previews: bool = True
+    protocol: int = PROTOCOL
+    problem: str | None = None  # said in Loading, instead of ever being ready
+
+
+@dataclass
+class FakeEngine:
+    """Paints one job after another. `begun` lists (job, attempt) of every start, for assertions."""
+
+    url: str
+    secret_file: Path
+    name: str = "fake"
+    card: ModelCard = CARD
+    script: Script = Script()
+    alone_for: float = 60.0
+    begun: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+    in_process: bool = True
+
+    def __post_init__(self) -> None:
+        self._jobs: deque[Generate] = deque()
+        self._cancelled: set[str] = set()
+        self._arrived = asyncio.Event()
+        self._steps = 0
+        self._busy = False
+        self._link = LocalLink(
+            url=self.url, secret_file=self.secret_file, hear=self._hear, alone_for=self.alone_for, retry=0.1
+        )
+        self._left = asyncio.Event()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[FakeEngine, None]:
+        """At work until the block ends; then gone without a word."""
+        task = asyncio.create_task(self.run())
+        try:
+            yield self
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def run(self) -> None:
+        """At work until the bot says Stop or was away for `alone_for` seconds."""
+        parts = (self._paint_all(), self._beat(), self._link.run(), self._leave())
+        work = [asyncio.create_task(part) for part in parts]
+        try:
+            done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in work:
+                task.cancel()
+            await asyncio.wait(work)
+
+    async def _leave(self) -> None:
+        await self._left.wait()
+
+    def _hear(self, command: Command) -> None:
+        match command:
+            case Generate():
+                self._cancelled.discard(command.job)
+                self._jobs.append(command)
+                self._arrived.set()
+            case Cancel(job=job):
+                self._cancelled.add(job)
+            case Stop():
+                self._left.set()
+            case _:
+                pass
+
+    async def _beat(self) -> None:
+        while True:
+            self._link.say(Beat(steps=self._steps, busy=self._busy))
+            await asyncio.sleep(0.5)
+
+    async def _paint_all(self) -> None:
+        loading = Loading(
+            protocol=self.script.protocol, build="fake", engine=self.name, model=self.card.name,
+            problem=self.script.problem,
+        )  # fmt: skip
+        if self.script.load_seconds or self.script.problem:
+            self._link.introduce(loading)
+            await asyncio.sleep(1e6 if self.script.problem else self.script.load_seconds)
+        self._link.introduce(self._hello())
+        while True:
+            while not self._jobs:
+                self._arrived.clear()
+                await self._arrived.wait()
+            self._busy = True
+            await self._paint(self._jobs.popleft())
+            self._busy = False
+
+    def _hello(self) -> EngineHello:
+        return EngineHello(
+            protocol=self.script.protocol, build="fake", engine=self.name, card=self.card, device="cpu",
+            dtype="float32", threads=1, memory=2**30, policy="fake",
+        )  # fmt: skip
+
+    async def _paint(self, order: Generate) -> None:
+        request, wanted = order.request, list(order.wanted)
+        self.begun.append((order.job, order.attempt))
+        if order.job not in self._cancelled:
+            self._link.say(Started(job=order.job, attempt=order.attempt))
+        steps = request.steps - request.first_step
+        for step in range(1, steps + 1):
+            await asyncio.sleep(self.script.step_seconds)
+            if order.job in self._cancelled:
+                for k in wanted:
+                    self._link.say(Cancelled(job=order.job, attempt=order.attempt, k=k))
+                return
+            self._steps += 1
+            await self._misbehave(order, step, wanted)
+            preview = _preview(order) if self.script.previews else None
+            self._link.say(Progress(job=order.job, attempt=order.attempt, step=step, steps=steps, preview=preview))
+        for k in wanted:
+            png = draw(order, k)
+            self._link.say(
+                Finished(
+                    job=order.job, attempt=order.attempt, k=k, seed=request.seed_of(k), width=request.width,
+                    height=request.height, sha256=hashlib.sha256(png).hexdigest(), png=png,
+                    seconds=steps * self.script.step_seconds,
+                )
+            )  # fmt: skip
+
+    async def _misbehave(self, order: Generate, step: int, wanted: list[int]) -> None:
+        script = self.script
+        if step == script.die_at_step and script.die_on_prompt in order.request.prompt:
+            if not self.in_process:
+                os.kill(os.getpid(), signal.SIGKILL)
+            self._left.set()
+            await asyncio.sleep(1e6)
+        if step == script.hang_at_step:
+            await asyncio.sleep(1e6)
+        if step == script.fail_at_step:
+            for k in script.fail_pictures:
+                if k in wanted:
+                    wanted.remove(k)
+                    self._link.say(Failed(job=order.job, attempt=order.attempt, k=k, code=script.fail_code))
+
+
+def draw(order: Generate, k: int) -> bytes:
+    """A PNG whose colour is the seed's and whose rings count the steps; a picture of a picture keeps its middle."""
+    request = order.request
+    image = Image.new("RGB", (request.width, request.height), _colour(request.seed_of(k)))
+    pen = ImageDraw.Draw(image)
+    for ring in range(request.steps):
+        pen.ellipse((8 + 6 * ring, 8 + 6 * ring, 40 + 6 * ring, 40 + 6 * ring), outline="white")
+    if order.source is not None and request.kind in (Kind.IMAGE, Kind.UPSCALE):
+        with Image.open(io.BytesIO(order.source)) as source:
+            image.paste(source.convert("RGB").resize((request.width // 2, request.height // 2)), (16, 16))
+    return _encoded(image, "PNG")
+
+
+def _preview(order: Generate) -> bytes:
+    return _encoded(Image.new("RGB", (32 * len(order.wanted), 32), _colour(order.request.seed)), "JPEG")
+
+
+def _colour(seed: int) -> tuple[int, int, int]:
+    red, green, blue = colorsys.hsv_to_rgb(seed * 0.618 % 1, 0.6, 0.9)
+    return int(255 * red), int(255 * green), int(255 * blue)
+
+
+def _encoded(image: Image.Image, format_name: str) -> bytes:
+    file = io.BytesIO()
+    image.save(file, format_name)
+    return file.getvalue()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The process form."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--secret-file", required=True, type=Path)
+    parser.add_argument("--name", default=f"fake-{os.getpid()}")
+    parser.add_argument("--step-seconds", type=float, default=0.02)
+    parser.add_argument("--load-seconds", type=float, default=0.0)
+    parser.add_argument("--alone-for", type=float, default=60.0)
+    parser.add_argument("--die-at-step", type=int, default=0)
+    parser.add_argument("--die-on-prompt", default="")
+    parser.add_argument("--hang-at-step", type=int, default=0)
+    parser.add_argument("--fail-at-step", type=int, default=0)
+    parser.add_argument("--fail-code", default="out-of-memory")
+    options, _ = parser.parse_known_args(arguments)  # the real engine's --model, --threads … mean nothing here
+
+    script = Script(
+        step_seconds=options.step_seconds,
+        load_seconds=options.load_seconds,
+        die_at_step=options.die_at_step,
+        die_on_prompt=options.die_on_prompt,
+        hang_at_step=options.hang_at_step,
+        fail_at_step=options.fail_at_step,
+        fail_code=options.fail_code,
+    )
+
+    async def work() -> None:
+        engine = FakeEngine(
+            url=options.url, secret_file=options.secret_file, name=options.name, script=script,
+            alone_for=options.alone_for, in_process=False,
+        )  # fmt: skip
+        await engine.run()
+
+    asyncio.run(work())
+
+
+if __name__ == "__main__":
+    main()
