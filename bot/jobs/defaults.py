@@ -88,7 +88,7 @@ class Defaults:
 
     def tastes(self, who: Requester) -> Tastes:
         """What fills the gaps of this person's wish."""
-        shown = self.show(who.guild, who.channel, who.principal)
+        shown = self.show(who.guild, who.settled_by, who.principal)
         steps, count, guidance = shown["steps"].value, shown["count"].value, shown["guidance"].value
         return Tastes(
             shape=str(shown["shape"].value),
@@ -99,7 +99,7 @@ class Defaults:
 
     def limits(self, who: Requester) -> Limits:
         """This person's allowance in this place, never above the owner's ceilings."""
-        shown = self.show(who.guild, who.channel)
+        shown = self.show(who.guild, who.settled_by)
         per_minute, per_day, in_flight = (
             min(int(shown[key].value or 1), int(getattr(self.owner, key))) for key in LIMITS
         )

@@ -12,9 +12,7 @@ from engine.protocol import ImageRequest, Kind, ModelCard
 def rerolled(old: Job, *, card: ModelCard, seed: int) -> ImageRequest:
     """The same from another seed; at the loaded model's size where that is another model."""
     request = old.request.rerolled(seed=seed)
-    if old.model_id == card.id or request.kind is Kind.UPSCALE:
-        return request
-    return refitted(request, card)
+    return request if old.model_id == card.id else refitted(request, card)
 
 
 def varied(old: Job, picture: Picture, *, card: ModelCard, seed: int) -> ImageRequest:
@@ -50,11 +48,3 @@ def merged(old: ImageRequest, wish: Wish) -> Wish:
         strength=old_strength if wish.strength is None else wish.strength,
     )
 
-
-def still_larger(old: ImageRequest, changed: ImageRequest) -> ImageRequest:
-    """An upscale with changed words stays an upscale, unless it asks for another shape or another picture."""
-    if old.kind is not Kind.UPSCALE or changed.shape != old.shape or changed.source != old.source:
-        return changed
-    return msgspec.structs.replace(
-        changed, kind=Kind.UPSCALE, width=old.width, height=old.height, strength=old.strength, count=1
-    )

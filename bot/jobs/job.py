@@ -60,6 +60,12 @@ class Requester:
     moderator: bool = False  # manage_messages in this channel
     admin: bool = False  # manage_guild
     owner: bool = False  # of the application
+    parent_channel: int | None = None  # of a thread; its settings hold there, and it is not kept with a job
+
+    @property
+    def settled_by(self) -> int | None:
+        """The channel whose settings hold here."""
+        return self.channel if self.parent_channel is None else self.parent_channel
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,14 +91,17 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """One row of the ledger, as it stood when it was read. Times are Unix seconds."""
+    """One row of the ledger, as it stood when it was read. Times are Unix seconds.
+
+    `parent` is the job that this one came from, and the picture of it that it starts from, if it starts from one.
+    """
 
     id: str
     origin: str
     request: ImageRequest
     model_id: str
     requester: Requester  # as it stood at accept
-    parent: tuple[str, int] | None
+    parent: tuple[str, int | None] | None
     priority: int
     cost: float
     state: JobState

@@ -26,7 +26,7 @@ class Draft:
     request: ImageRequest
     model_id: str
     requester: Requester
-    parent: tuple[str, int] | None
+    parent: tuple[str, int | None] | None
     created: float  # Unix seconds
     priority: int = 0
 

@@ -39,7 +39,7 @@ from bot.jobs.news import (
 )
 from bot.jobs.painter import EngineView
 from bot.jobs.rows import Draft
-from engine.protocol import SEED_RANGE, ImageRequest, ModelCard
+from engine.protocol import SEED_RANGE, ImageRequest, Kind, ModelCard
 
 QUEUE_RETRY = 60.0  # seconds until a full queue is worth another try when no estimate is known
 
@@ -124,7 +124,7 @@ class JobService:
         return await self._composed(wish, by, source=None)
 
     async def submit(
-        self, request: ImageRequest, *, by: Requester, origin: str, parent: tuple[str, int] | None = None
+        self, request: ImageRequest, *, by: Requester, origin: str, parent: tuple[str, int | None] | None = None
     ) -> Job:
         """Accept a request; when this returns it is on disk. The same origin again is the same job.
 
@@ -152,9 +152,9 @@ class JobService:
 
     async def reroll(self, job_id: str, *, by: Requester, origin: str) -> Job:
         """The same wish from another seed."""
-        old = await self.job(job_id)
+        old = await self._wish_behind(job_id)
         request = derive.rerolled(old, card=self._known_card(), seed=self._seeds())
-        return await self.submit(request, by=by, origin=origin, parent=(job_id, 0))
+        return await self.submit(request, by=by, origin=origin, parent=(job_id, None))
 
     async def vary(self, job_id: str, k: int, *, by: Requester, origin: str) -> Job:
         """New pictures that start from picture k. Raises PictureGone."""
@@ -169,9 +169,9 @@ class JobService:
 
     async def edit(self, job_id: str, wish: Wish, *, by: Requester, origin: str) -> Job:
         """A changed wish; where it has a gap the old request holds, but a gap for the seed draws a new one."""
-        old = (await self.job(job_id)).request
+        old = (await self._wish_behind(job_id)).request
         request = await self._composed(derive.merged(old, wish), by, source=old.source)
-        return await self.submit(derive.still_larger(old, request), by=by, origin=origin, parent=(job_id, 0))
+        return await self.submit(request, by=by, origin=origin, parent=(job_id, None))
 
     async def cancel(self, job_id: str, *, by: Requester) -> Job:
         """Its author, a moderator of its guild or the owner gives it up. Raises NotYours, TooLate, UnknownJob."""
@@ -287,6 +287,13 @@ class JobService:
         if self.card is None:
             raise PainterLoading
         return self.card
+
+    async def _wish_behind(self, job_id: str) -> Job:
+        """The job whose words made this picture: for an enlargement, the one that painted what it enlarges."""
+        job = await self.job(job_id)
+        while job.request.kind is Kind.UPSCALE and job.parent is not None:
+            job = await self.job(job.parent[0])
+        return job
 
     async def _job_and_picture(self, job_id: str, k: int) -> tuple[Job, Picture]:
         job = await self.job(job_id)

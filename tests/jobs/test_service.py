@@ -131,7 +131,7 @@ async def test_reroll_vary_upscale_and_edit_make_new_jobs_from_an_old_one(tmp_pa
         assert (larger.request.width, larger.request.count, larger.request.seed) == (512, 1, 8)
         assert (edited.request.prompt, edited.request.steps, edited.request.count) == ("a moon", 4, 2)
         assert [job.parent for job in (again, varied, larger, edited)] == [
-            (old.id, 0), (old.id, 1), (old.id, 1), (old.id, 0),
+            (old.id, None), (old.id, 1), (old.id, 1), (old.id, None),
         ]  # fmt: skip
         assert (larger.requester.principal, old.requester.principal) == (BEN.principal, ANNA.principal)
 
@@ -165,17 +165,18 @@ async def test_a_persons_picture_is_kept_for_rerolls_and_edits(tmp_path: Path) -
         assert (edited.request.strength, edited.request.guidance, edited.request.shape) == (0.3, 3.0, "16:9")
 
 
-async def test_editing_an_upscale_changes_its_words_and_keeps_its_size(tmp_path: Path) -> None:
+async def test_reroll_and_edit_of_an_upscale_paint_the_wish_behind_it_anew(tmp_path: Path) -> None:
     async with stage(tmp_path) as core, core.engine().running():
         await ready(core)
         old = await painted(core)
         larger = await core.service.upscale(old.id, 0, by=ANNA, origin="u")
 
         edited = await core.service.edit(larger.id, Wish(prompt="y"), by=ANNA, origin="e")
+        again = await core.service.reroll(larger.id, by=ANNA, origin="r")
 
-        assert (edited.request.kind, edited.request.width, edited.request.source) == (
-            Kind.UPSCALE, 512, old.pictures[0].blob,
-        )  # fmt: skip
+        for job in (edited, again):
+            assert (job.request.kind, job.request.width, job.request.source) == (Kind.TEXT, old.request.width, None)
+        assert again.request.prompt == old.request.prompt
 
 
 async def test_pictures_that_are_not_there_are_refused(tmp_path: Path) -> None:
