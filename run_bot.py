@@ -228,12 +228,18 @@ async def _serve(
 
 
 async def _tell_of_painters(service: JobService) -> None:
+    """Says once what became of each engine, as often as that changes."""
+    told: dict[str, str] = {}
     with service.subscribe() as events:
-        for engine in service.dispatcher.engines():
-            print(f"Painter {engine.state}: {engine.name}", flush=True)
-        async for event in events:
-            if isinstance(event, PainterState):
-                print(f"Painter {event.state}: {event.problem or event.model}", flush=True)
+        while True:
+            for engine in service.dispatcher.engines():
+                words = engine.problem or " on ".join(word for word in (engine.name, engine.device) if word)
+                line = f"Painter {engine.state}: {words}"
+                if told.get(engine.id) != line:
+                    told[engine.id] = line
+                    print(line, engine.notice, sep="\n" if engine.notice else "", flush=True)
+            while not isinstance(await anext(events), PainterState):
+                pass
 
 
 async def _say(

@@ -157,7 +157,10 @@ Z_IMAGE_TURBO = ModelCard(
 
 
 class EngineHello(Struct, frozen=True, kw_only=True, tag="engine-hello"):
-    """The engine's first frame. `running` lists jobs it is painting, `held` pictures the bot has yet to confirm."""
+    """The engine's first frame. `running` lists jobs it is painting, `held` pictures the bot has yet to confirm.
+
+    `notice` is one sentence for the owner, or nothing.
+    """
 
     protocol: int
     build: str
@@ -168,6 +171,7 @@ class EngineHello(Struct, frozen=True, kw_only=True, tag="engine-hello"):
     threads: int
     memory: int  # bytes of the device that paints
     policy: str
+    notice: str = ""
     running: tuple[tuple[str, int], ...] = ()
     held: tuple[tuple[str, int], ...] = ()
 

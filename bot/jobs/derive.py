@@ -47,4 +47,3 @@ def merged(old: ImageRequest, wish: Wish) -> Wish:
         source=wish.source,
         strength=old_strength if wish.strength is None else wish.strength,
     )
-

@@ -15,9 +15,7 @@ class Messages(Database):
 
     wall: WallClock
 
-    async def bind_message(
-        self, job_id: str, channel: int, message: int, *, upload_limit: int | None = None
-    ) -> None:
+    async def bind_message(self, job_id: str, channel: int, message: int, *, upload_limit: int | None = None) -> None:
         """Remember which message shows this job; a later one takes the place of an earlier.
 
         `upload_limit` is the most bytes of a file there, as the interaction said; None keeps what is known.

@@ -40,6 +40,7 @@ class EngineView:
     state: Literal["loading", "ready", "lost"]
     speed: float | None
     problem: str | None = None
+    notice: str = ""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -114,4 +115,5 @@ class Painter:
             policy=hello.policy,
             state="lost" if self.link is None else "ready",
             speed=None if not self.pace else 1 / self.pace,
+            notice=hello.notice,
         )

@@ -127,9 +127,10 @@ class Studio:
         from engine.worker.press import Press
 
         torch.set_num_threads(self._chosen.threads)
-        painter = self._load()
-        if painter is None:
+        loaded = self._load()
+        if loaded is None:
             return
+        painter, notice = loaded
         place = painter.place
         self._introduce(
             EngineHello(
@@ -142,6 +143,7 @@ class Studio:
                 threads=self._chosen.threads,
                 memory=place.total,
                 policy=painter.policy.value,
+                notice=notice,
             )
         )
         log.info("%s is ready on %s (%s, %s)", painter.card.name, place.name, place.dtype, painter.policy)
@@ -149,8 +151,8 @@ class Studio:
         Loop(painter, self._inbox, press, self.pulse).run()
 
     def _load(self):
-        """A painter, however long it takes for the model to be there; None when told to stop meanwhile."""
-        from engine.worker.loading import LoadingProblem, find, load
+        """A painter and what to tell the owner, however long it takes; None when told to stop meanwhile."""
+        from engine.worker.loading import LoadingProblem, advice, find, load
         from engine.worker.memory import NoDevice, find_place
         from engine.worker.painter import Painter
 
@@ -158,7 +160,8 @@ class Studio:
         while not self._leaving.is_set():
             try:
                 place = find_place(self._chosen.device)
-                return Painter(load(find(self._chosen.model, place), place), place)
+                folder = find(self._chosen.model, place)
+                return Painter(load(folder, place), place), advice(self._chosen.model, folder, place)
             except (LoadingProblem, NoDevice) as problem:
                 sentence = str(problem)
             log.error("%s Trying again in %.0f s.", sentence, wait)

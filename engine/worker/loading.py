@@ -167,16 +167,23 @@ def _size(aspect: str, side: int) -> tuple[int, int]:
 
 
 def _automatic(place: Place) -> Path:
-    if place.device.type == "cuda":
-        try:
-            folder = _cached(PUBLISHED)
-            check(folder)
-        except LoadingProblem as problem:
-            log.info("%s Painting with the starter; fetch the real model (33 GB) with: %s", problem, FETCH)
-            return STARTER
-        return folder
-    log.info("No supported GPU, so the starter paints. The real model comes with: %s", FETCH)
-    return STARTER
+    if place.device.type != "cuda":
+        return STARTER
+    try:
+        folder = _cached(PUBLISHED)
+        check(folder)
+    except LoadingProblem as problem:
+        log.info("%s", problem)
+        return STARTER
+    return folder
+
+
+def advice(model: str, folder: Path, place: Place) -> str:
+    """Where `auto` had to take the starter: why, and how to get the real model. Otherwise nothing."""
+    if model != "auto" or folder != STARTER:
+        return ""
+    lack = f"{PUBLISHED} is not complete on disk" if place.device.type == "cuda" else "there is no supported GPU"
+    return f"The starter paints because {lack}; the real model (33 GB) comes with: {FETCH}"
 
 
 def _cached(repository: str) -> Path:

@@ -18,6 +18,7 @@ from engine.worker.memory import GIB, Place, Policy, find_place
 from engine.worker.painter import Painter
 
 CPU = Place(device=torch.device("cpu"), dtype=torch.float32, total=0, free=0)
+GPU = Place(device=torch.device("cuda", 0), dtype=torch.bfloat16, total=24 * GIB, free=23 * GIB)
 
 
 @pytest.fixture
@@ -128,23 +129,17 @@ def test_a_file_is_no_model(tmp_path: Path) -> None:
         loading.find(str(tmp_path / "model.safetensors"), CPU)
 
 
-def test_auto_without_a_gpu_is_the_starter_and_tells_how_to_get_the_real_model(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    caplog.set_level("INFO")
+@pytest.mark.parametrize(
+    ("place", "lack"), [(CPU, "there is no supported GPU"), (GPU, "Tongyi-MAI/Z-Image-Turbo is not complete on disk")]
+)
+def test_auto_without_gpu_or_files_is_the_starter_and_tells_how_to_get_the_real_model(place: Place, lack: str) -> None:
+    folder = loading.find("auto", place)
 
-    assert loading.find("auto", CPU) == loading.STARTER
-
-    assert "hf download Tongyi-MAI/Z-Image-Turbo" in caplog.text
-
-
-def test_auto_with_a_gpu_but_without_the_files_is_the_starter(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO")
-    gpu = Place(device=torch.device("cuda", 0), dtype=torch.bfloat16, total=24 * GIB, free=23 * GIB)
-
-    assert loading.find("auto", gpu) == loading.STARTER
-
-    assert "fetch the real model (33 GB) with: hf download Tongyi-MAI/Z-Image-Turbo" in caplog.text
+    assert folder == loading.STARTER
+    assert loading.advice("auto", folder, place) == (
+        f"The starter paints because {lack}; the real model (33 GB) comes with: hf download Tongyi-MAI/Z-Image-Turbo"
+    )
+    assert loading.advice("starter", folder, place) == ""
 
 
 def test_the_processor_paints_in_fp32() -> None:
