@@ -84,12 +84,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _start_log(settings: Settings) -> None:
-    logging.basicConfig(
-        level=settings.log.level.upper(),
-        format="%(name)s  %(message)s",
-        datefmt="%H:%M:%S",
-        handlers=[RichHandler(console=Console(stderr=True), show_path=False, omit_repeated_times=False)],
-    )
+    console = Console(stderr=True)
+    if console.is_terminal:
+        form = "%(name)s  %(message)s"
+        handler = RichHandler(console=console, show_path=False, omit_repeated_times=False)
+    else:
+        form = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
+        handler = logging.StreamHandler()
+    logging.basicConfig(level=settings.log.level.upper(), format=form, datefmt="%H:%M:%S", handlers=[handler])
     # Below INFO the library prints interaction tokens, which are secrets for 15 minutes.
     logging.getLogger("discord").setLevel(max(logging.INFO, logging.root.level))
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # this bot never speaks

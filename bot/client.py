@@ -1,0 +1,219 @@
+"""The bot as Discord sees it: intents, endpoint, commands, buttons, forms, and the one place where errors are said."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import secrets
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, cast
+
+import aiohttp
+import discord
+import yarl
+from discord import app_commands
+from discord.ext import commands
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+
+from bot.delivery import Delivery
+from bot.errors import NeedsAdmin, Refusal
+from bot.jobs.ids import WallClock
+from bot.jobs.job import Requester
+from bot.jobs.service import JobService
+from bot.pace import Pace
+from bot.pictures import PictureReader
+from bot.translations import say
+from bot.translations.commands import CommandTranslator
+from bot.ui import modals, text
+from bot.ui.buttons import Clicks, JobButton
+
+COGS = ("cogs.imagine", "cogs.queue", "cogs.admin", "cogs.help")
+DISCORD = "https://discord.com"
+
+OnRefusal = Callable[[discord.Interaction[Any], Refusal], None]
+
+_log = logging.getLogger(__name__)
+
+
+class Tree(app_commands.CommandTree["ImageBot"]):
+    """The commands; what goes wrong in them is said by the bot."""
+
+    async def on_error(
+        self, interaction: discord.Interaction[ImageBot], error: app_commands.AppCommandError, /
+    ) -> None:
+        await self.client.explain(interaction, error)
+
+
+class ImageBot(commands.AutoShardedBot):
+    """One gateway session (or as many shards as Discord asks for) over one job service.
+
+    `endpoint` is a REST proxy or Discord-compatible server; its address is set for the whole process, before any
+    request is made. `on_refusal` hears every refusal that a person was told.
+    """
+
+    def __init__(
+        self,
+        service: JobService,
+        *,
+        endpoint: str | None = None,
+        pace: Pace | None = None,
+        clock: WallClock | None = None,
+        on_refusal: OnRefusal | None = None,
+        guild_ready_timeout: float = 2.0,
+    ) -> None:
+        endpoint = endpoint.rstrip("/") if endpoint else None
+        Route.BASE = f"{endpoint or DISCORD}/api/v10"
+        super().__init__(
+            command_prefix=commands.when_mentioned,  # there are no text commands; None is not allowed
+            help_command=None,
+            tree_cls=Tree,
+            intents=discord.Intents(guilds=True),
+            allowed_mentions=discord.AllowedMentions.none(),
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
+            allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=False),
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            max_messages=None,
+            guild_ready_timeout=guild_ready_timeout,
+        )
+        self.service = service
+        self._endpoint = endpoint
+        self.pictures = PictureReader(endpoint=endpoint)
+        self.clicks = Clicks()
+        timing: dict[str, Any] = {} if clock is None else {"clock": clock}
+        self.delivery = Delivery(self, service, service.ledger, pace=pace, **timing)
+        self._on_refusal = on_refusal
+        self._owners: frozenset[int] = frozenset()
+        self._delivering: asyncio.Task[None] | None = None
+
+    async def setup_hook(self) -> None:
+        if self._endpoint is not None:
+            # The library goes back to its default after an invalid session, and would take the token to Discord.
+            _, gateway, _ = await self.http.get_bot_gateway()
+            DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway)
+        self._owners = _owners_of(self.application)
+        self.add_dynamic_items(JobButton)
+        for cog in COGS:
+            await self.load_extension(cog)
+        translator = CommandTranslator()
+        await self.tree.set_translator(translator)
+        await self._sync_commands(translator)
+        resumed = asyncio.Event()
+        self._delivering = asyncio.create_task(self.delivery.run(resumed=resumed), name="delivery")
+        waiting = asyncio.create_task(resumed.wait())
+        # Old messages are taken over before the first interaction can arrive.
+        await asyncio.wait({self._delivering, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if self._delivering.done():
+            await self._delivering
+
+    async def close(self) -> None:
+        if self._delivering is not None:
+            self._delivering.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._delivering
+            self._delivering = None
+        await super().close()
+
+    def requester(self, interaction: discord.Interaction[Any]) -> Requester:
+        """Who acts here and what Discord says they may do at this moment."""
+        channel = interaction.channel
+        here = interaction.permissions if interaction.guild_id is not None else discord.Permissions.none()
+        return Requester(
+            principal=f"discord:{interaction.user.id}",
+            guild=interaction.guild_id,
+            channel=interaction.channel_id,
+            locale=interaction.locale.value,
+            moderator=here.manage_messages,
+            admin=here.manage_guild,
+            owner=interaction.user.id in self._owners,
+            parent_channel=channel.parent_id if isinstance(channel, discord.Thread) else None,
+        )
+
+    async def on_interaction(self, interaction: discord.Interaction[ImageBot]) -> None:
+        """Forms, by their id alone: one that was opened before a restart can still be submitted."""
+        if interaction.type is not discord.InteractionType.modal_submit:
+            return
+        data = cast("dict[str, Any]", interaction.data or {})
+        form = modals.EDIT.fullmatch(str(data.get("custom_id")))
+        if form is None:
+            return
+        async with self.border(interaction, job=form["job"]):
+            typed = modals.typed(data.get("components", []))
+            most_steps = self.service.defaults.owner.most_steps
+            wish = modals.wish_of(typed, self.service.card, most_steps=most_steps)
+            by = self.requester(interaction)
+            job = await self.service.edit(form["job"], wish, by=by, origin=str(interaction.id))
+            await self.delivery.open(interaction, job)
+
+    # Errors -----------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def border(self, interaction: discord.Interaction[Any], *, job: str | None = None) -> AsyncGenerator[None]:
+        """Where an interaction ends: the library would swallow what a button or a form raises."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  # the border of interactions: nothing may pass unsaid
+            await self.explain(interaction, error, job=job)
+
+    async def explain(self, interaction: discord.Interaction[Any], error: Exception, *, job: str | None = None) -> None:
+        """Say it to the person alone: a refusal as its sentence, a bug as one line with the id that the log has."""
+        if isinstance(error, app_commands.CommandInvokeError):
+            error = error.original
+        locale = interaction.locale.value
+        if isinstance(error, app_commands.MissingPermissions):
+            error = NeedsAdmin()
+        if isinstance(error, Refusal):
+            sentence = text.refusal(locale, error)
+            if self._on_refusal is not None:
+                self._on_refusal(interaction, error)
+        elif isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
+            sentence = say(locale, "outdated-command")
+        else:
+            bug = secrets.token_hex(4)
+            _log.error("bug %s, job %s, interaction %s", bug, job or "-", interaction.id, exc_info=error)
+            sentence = say(locale, "bug", id=bug)
+        try:
+            await _whisper(interaction, sentence)
+        except (discord.HTTPException, aiohttp.ClientError, ConnectionError, TimeoutError) as lost:
+            _log.warning("interaction %s: could not be answered: %s", interaction.id, lost)
+
+    # Commands ---------------------------------------------------------------------------------------------------
+
+    async def _sync_commands(self, translator: CommandTranslator) -> None:
+        """Only when they differ from those sent last, or when the server has lost them: Discord counts syncs."""
+        ours = self.tree.get_commands()
+        payload = [await command.get_translated_payload(self.tree, translator) for command in ours]
+        digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
+        key = f"commands:{self.application_id}"
+        there = {command.name for command in await self.tree.fetch_commands()}
+        if await self.service.ledger.fact(key) == digest and there == {command.name for command in ours}:
+            return
+        await self.tree.sync()
+        await self.service.ledger.keep_fact(key, digest)
+        _log.info("commands synced: %s", ", ".join(sorted(command.name for command in ours)))
+
+
+async def _whisper(interaction: discord.Interaction[Any], sentence: str) -> None:
+    response = interaction.response
+    if not response.is_done():
+        await response.send_message(sentence, ephemeral=True)
+        return
+    if response.type is discord.InteractionResponseType.deferred_channel_message:
+        # A public "thinking" cannot become private, so it goes.
+        await interaction.delete_original_response()
+    await interaction.followup.send(sentence, ephemeral=True)
+
+
+def _owners_of(application: discord.AppInfo | None) -> frozenset[int]:
+    if application is None:
+        return frozenset()
+    if application.team is None:
+        return frozenset({application.owner.id})
+    roles = (discord.TeamMemberRole.admin, discord.TeamMemberRole.developer)
+    owner = {application.team.owner_id} if application.team.owner_id else set[int]()
+    return frozenset(owner | {member.id for member in application.team.members if member.role in roles})

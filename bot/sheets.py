@@ -1,0 +1,61 @@
+"""What is to be said in one job's message: the job as it stands, and what has become known since the last edit."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bot.jobs import news
+from bot.jobs.job import Job
+from bot.routes import Place
+from bot.ui.views import Glimpse
+
+
+@dataclass(kw_only=True, slots=True)
+class Sheet:
+    """Mutable; belongs to delivery. `changed` is set while there is something to show, `over` once the job ended."""
+
+    job: Job
+    place: Place
+    limit: int | None  # bytes a file, as the interaction said
+    next_edit: float = 0.0  # monotonic seconds
+    glimpse: Glimpse = field(default_factory=Glimpse)
+    preview: bytes | None = None
+    unreachable: bool = False  # edits find no message; the ending will send a new one
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def hear(self, event: news.JobEvent) -> None:
+        """Take in what happened to this job."""
+        match event:
+            case news.Moved(standing=standing):
+                self.note(standing=standing)
+            case news.Stepped(step=step, steps=steps, preview=preview):
+                self.preview = preview or self.preview
+                self.note(step=step, steps=steps, preview=self.preview is not None)
+            case news.PainterLost(job=job):
+                self.preview = None
+                self.note(again=True, preview=False, step=0)
+                self.turn(job)
+            case news.Began(job=job):
+                self.note(again=False, starting=False)
+                self.turn(job)
+            case news.Accepted(job=job) | news.Painted(job=job) | news.Ended(job=job):
+                self.turn(job)
+            case news.PainterState():
+                pass
+
+    def note(self, **changes: Any) -> None:
+        """Change the glimpse; nothing is to be shown where that changes nothing."""
+        newer = replace(self.glimpse, **changes)
+        if newer != self.glimpse:
+            self.glimpse = newer
+            self.changed.set()
+
+    def turn(self, job: Job) -> None:
+        """The job's row has changed."""
+        self.job = job
+        self.changed.set()
+        if not job.live:
+            self.over.set()

@@ -1,0 +1,266 @@
+# English. Every key here exists in each other file; tests/bot/test_translations.py says so.
+
+## Refusals: refusal-<code of bot/errors.py>
+
+refusal-refused = That cannot be done.
+refusal-invalid = This cannot be painted as it stands.
+refusal-empty-prompt = Tell me what to paint: the prompt is empty.
+refusal-prompt-too-long = The prompt has { $length } characters; { $limit } is the most.
+refusal-unknown-shape = There is no shape “{ $shape }”. Choose one of: { $shapes }.
+refusal-out-of-range = “{ $name }” must lie between { $least } and { $most }; you gave { $value }.
+refusal-steps-over-ceiling = { $steps } steps are more than the { $ceiling } allowed here.
+refusal-negative-without-guidance = A negative prompt does nothing at guidance 0. Leave guidance out, or set it above 0.
+refusal-strength-without-image = Strength says how much of your image to repaint, so it needs an image.
+refusal-not-offered = The model that is loaded cannot do this: { $feature }.
+refusal-too-large = That would be { $width } × { $height }; this model paints at most { $most } pixels a side.
+refusal-bad-picture = This file cannot be used.
+refusal-empty-picture = This file is empty.
+refusal-not-a-picture = This file is not a picture I can read. Send a PNG, JPEG, WebP or GIF.
+refusal-picture-too-heavy = This file has { $size } MiB; { $limit } MiB is the most.
+refusal-too-many-pixels = This picture has { $width } × { $height } pixels; { $limit } megapixels is the most.
+refusal-foreign-picture = I only read pictures that were uploaded to Discord.
+refusal-limit-reached = You have reached your limit of { $limit }. Try again { $retry }.
+refusal-per-minute-reached = You may ask for { $limit ->
+        [one] one picture
+       *[other] { $limit } pictures
+    } a minute. Try again { $retry }.
+refusal-per-day-reached = You may ask for { $limit ->
+        [one] one picture
+       *[other] { $limit } pictures
+    } a day. Try again { $retry }.
+refusal-in-flight-reached = { $limit ->
+        [one] One of your requests is
+       *[other] { $limit } of your requests are
+    } still on the way, which is the most at once. Try again when one is done.
+refusal-queue-full = The queue is full ({ $limit }). Try again { $retry }.
+refusal-unavailable = Nothing can be painted right now. Try again in a minute.
+refusal-painter-loading = The painter is still loading. Try again in a minute.
+refusal-paused = Painting is paused here. An admin will resume it.
+refusal-not-allowed = You may not do this.
+refusal-not-yours = This is somebody else’s picture: only its author or a moderator may do that.
+refusal-needs-moderator = This needs the permission Manage Messages.
+refusal-needs-admin = This needs the permission Manage Server.
+refusal-needs-owner = Only the owner of this bot may do that.
+refusal-channel-forbidden = I may not write in this channel. An admin can let me.
+refusal-not-there = That does not exist.
+refusal-unknown-job = I do not know this picture any more.
+refusal-picture-gone = This picture is no longer stored.
+refusal-nothing-to-cancel = You have nothing waiting or being painted.
+refusal-too-late = Too late: that is already done.
+refusal-bad-setting = “{ $value }” does not fit “{ $key }”. Allowed: { $allowed }.
+refusal-over-ceiling = “{ $key }” cannot be { $value }: the owner of this bot allows at most { $ceiling }.
+
+bug = Something went wrong on my side. It is noted as { $id }.
+outdated-command = This command has changed. Reload Discord and try again.
+
+## Failures: failure-<code an engine or the dispatcher sends>
+
+failure-unknown = The painter could not finish this picture.
+failure-not-shown = The picture was painted, but Discord did not accept it.
+failure-out-of-memory = The painter ran out of memory. Try a smaller shape or fewer pictures.
+failure-flat-picture = The painting came out empty. Try another seed.
+failure-bad-source = The painter could not read the image to start from.
+failure-worker-error = The painter stumbled over this picture. Try again.
+failure-prompt-too-many-tokens = The prompt is too long for this model: { $tokens } tokens, { $limit } is the most.
+failure-too-large = That size is more than this model can paint.
+failure-poison = The painter broke down over this picture more than once, so it was given up.
+
+## The message of a job
+
+waiting = Waiting
+waiting-next = Next in line
+waiting-place = Place { $place } in the queue
+waiting-again = The painter had to restart; this picture waits again
+waiting-painter = The painter is starting
+painting = Painting
+painting-step = { $step } / { $steps }
+finishing = Finishing
+cancelling = Cancelling
+due-at = due { $when }
+cancelled = Cancelled
+failed = Not painted
+shown-as = Shown as { $format } because of Discord’s size limit; the PNG is kept.
+
+parameter-seed = seed { $seed }
+parameter-seeds = seeds { $first } to { $last }
+parameter-steps = { $steps ->
+        [one] one step
+       *[other] { $steps } steps
+    }
+parameter-guidance = guidance { $guidance }
+parameter-strength = strength { $strength }
+parameter-seconds = { $seconds } s
+parameter-negative = without: { $negative }
+kind-image = from an image
+kind-upscale = upscaled
+some-missing = { $missing ->
+        [one] One picture
+       *[other] { $missing } pictures
+    } could not be painted.
+guidance-doubles = Guidance is on at { $guidance }: every step is painted twice, so this takes twice the time.
+alt-picture = { $prompt }
+alt-pictures = Picture { $k } of { $count }: { $prompt }
+alt-preview = Preview: { $prompt }
+
+button-reroll = Reroll
+button-vary = Vary { $k }
+button-upscale = Upscale { $k }
+button-edit = Edit
+button-delete = Delete
+button-cancel = Cancel
+button-prompt = Full prompt
+
+full-prompt = Full prompt
+
+## The form behind Edit
+
+form-title = Edit and paint again
+form-prompt = Prompt
+form-negative = Negative prompt
+form-negative-note = What to leave out. Takes twice the time.
+form-shape = Shape
+form-shape-note = One of: { $shapes }
+form-seed = Seed
+form-seed-note = Empty for a new one.
+form-steps = Steps
+form-steps-note = { $least } to { $most }
+
+## Commands: command-<name>, command-<name>-text, option-<name>, option-<name>-text
+
+command-imagine = imagine
+command-imagine-text = Paint a picture from words
+command-queue = queue
+command-queue-text = See who is waiting and when your picture comes
+command-cancel = cancel
+command-cancel-text = Cancel what you have waiting or being painted
+command-help = help
+command-help-text = How to use this bot, on one screen
+command-admin = admin
+command-admin-text = Settings of this server
+command-admin-defaults = defaults
+command-admin-defaults-text = What a picture is like when nobody says otherwise
+command-admin-show = show
+command-admin-show-text = Show the settings that apply here
+command-admin-set = set
+command-admin-set-text = Change a setting for this server or one channel
+command-admin-reset = reset
+command-admin-reset-text = Forget a setting of this server or one channel
+command-admin-status = status
+command-admin-status-text = The painter, the queue and what is paused
+command-admin-pause = pause
+command-admin-pause-text = Accept no new pictures
+command-admin-resume = resume
+command-admin-resume-text = Accept pictures again
+
+option-prompt = prompt
+option-prompt-text = What to paint, in your own words
+option-shape = shape
+option-shape-text = Square, portrait, landscape, wide, tall …
+option-seed = seed
+option-seed-text = The same seed and words give the same picture
+option-count = count
+option-count-text = How many pictures
+option-steps = steps
+option-steps-text = More steps take longer
+option-guidance = guidance
+option-guidance-text = How strictly to follow the words; 0 is off, more takes twice the time
+option-negative = negative
+option-negative-text = What to leave out; turns guidance on and takes twice the time
+option-image = image
+option-image-text = A picture to start from
+option-strength = strength
+option-strength-text = How much of that picture to repaint, from 0 to 1
+option-picture = picture
+option-picture-text = Which one; all of yours if you leave this out
+option-setting = setting
+option-setting-text = Which setting
+option-value = value
+option-value-text = The new value
+option-channel = channel
+option-channel-text = For this channel only; for the whole server if you leave this out
+option-everywhere = everywhere
+option-everywhere-text = On all servers (the bot’s owner only)
+
+shape-1x1 = Square
+shape-2x3 = Portrait
+shape-3x2 = Landscape
+shape-3x4 = Portrait
+shape-4x3 = Landscape
+shape-9x16 = Tall
+shape-16x9 = Wide
+shape-9x21 = Very tall
+shape-21x9 = Very wide
+
+setting-shape = shape
+setting-steps = steps
+setting-guidance = guidance
+setting-count = count
+setting-per_minute = pictures a minute
+setting-per_day = pictures a day
+setting-in_flight = requests at once
+setting-queue = requests in the queue
+setting-paused = paused
+feature-image = starting from an image
+feature-vary = variations
+feature-upscale = upscaling
+feature-guidance = guidance and negative prompts
+feature-text = text to image
+
+## Answers
+
+queue-empty = Nobody is waiting.
+queue-title = Queue
+queue-count = { $waiting ->
+        [one] One request is waiting
+       *[other] { $waiting } requests are waiting
+    }, { $running } { $running ->
+        [one] is
+       *[other] are
+    } being painted.
+queue-paused = Painting is paused.
+queue-mine-painting = being painted
+queue-mine-place = place { $place }
+queue-none-mine = None of them is yours.
+cancel-done = { $count ->
+        [one] Cancelled one request.
+       *[other] Cancelled { $count } requests.
+    }
+
+admin-defaults = Settings
+admin-from-owner = bot
+admin-from-guild = server
+admin-from-channel = channel
+admin-table-setting = setting
+admin-table-value = value
+admin-table-from = from
+admin-automatic = the model’s own
+admin-set = Set for { $scope }: { $key } = { $value }.
+admin-reset = Forgotten for { $scope }: { $key }.
+admin-scope-guild = this server
+admin-scope-channel = { $channel }
+admin-paused-guild = Painting is paused on this server. What is already waiting will still be painted.
+admin-paused-owner = Painting is paused everywhere. What is already waiting will still be painted.
+admin-resumed-guild = Painting goes on on this server.
+admin-resumed-owner = Painting goes on everywhere.
+admin-status = Status
+admin-no-painter = No painter is connected.
+admin-painter = { $model } on { $device } ({ $dtype }), { $state }
+admin-painter-speed = about { $seconds } s a picture
+engine-loading = loading
+engine-ready = ready
+engine-lost = gone, restarting
+
+help-title = Painting with words
+help-body =
+    - **`/imagine`** and a prompt: say what to see, in your own words, in English or Chinese. All else is optional.
+    - **Reroll** paints it again from a new seed. **Vary 1** keeps the picture and changes its details. **Upscale 1** doubles its size. **Edit** changes the words.
+    - **`/queue`** shows who is waiting, **`/cancel`** takes back what is yours.
+    - `image` starts from your own picture, `strength` says how much of it to repaint. The same seed and words give the same picture.
+help-steps-title = Steps
+help-steps-half = rough, in half the time
+help-steps-default = what the model is made for
+help-steps-double = twice the time, rarely better
+help-guidance-title = Guidance
+help-guidance-off = off: fast, a negative prompt does nothing
+help-guidance-on = follows the words more strictly, twice the time
+help-guidance-high = harsh colours, still twice the time

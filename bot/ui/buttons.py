@@ -1,0 +1,133 @@
+"""The buttons under a job's message. One carries a verb, a job id and a picture number, and decides nothing.
+
+Discord hands a click back with the `custom_id` alone, so a button drawn before any restart works as well as a new one.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+import discord
+
+from bot.translations import say
+from bot.ui import modals, text
+
+if TYPE_CHECKING:
+    from bot.client import ImageBot
+
+Click: TypeAlias = "discord.Interaction[ImageBot]"
+
+SAME_CLICK = 3.0  # seconds within which a second click on the same button is the same wish
+_REMEMBERED = 4096  # clicks; far more than people make in three seconds
+
+_STYLES = {"reroll": discord.ButtonStyle.primary, "cancel": discord.ButtonStyle.danger}
+
+
+class Clicks:
+    """Tells a first click from the second half of a double click.
+
+    Discord sends a double click as two interactions with two ids, which are two origins and would make two jobs. The
+    first click of a person on a button of a message is therefore noted before anything is awaited; a second one
+    within `SAME_CLICK` seconds is acknowledged and does nothing. A repeated delivery of one interaction (gateway
+    RESUME) has the same id and is caught by the ledger's unique `origin`, also across restarts.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last: OrderedDict[tuple[int, int, str], float] = OrderedDict()
+
+    def first(self, person: int, message: int, custom_id: str) -> bool:
+        """Whether this click is a new wish."""
+        key, now = (person, message, custom_id), self._clock()
+        before = self._last.get(key)
+        if before is not None and now - before < SAME_CLICK:
+            return False
+        self._last[key] = now
+        self._last.move_to_end(key)
+        while len(self._last) > _REMEMBERED:
+            self._last.popitem(last=False)
+        return True
+
+
+class JobButton(
+    discord.ui.DynamicItem[discord.ui.Button[Any]],
+    template=r"z1:(?P<verb>reroll|vary|upscale|edit|delete|cancel|prompt):(?P<job>[0-9a-z]{8,32}):(?P<k>[0-3])",
+):
+    """Any of them. `k` counts pictures from 0; the label counts from 1."""
+
+    def __init__(self, verb: str, job: str, k: int = 0, *, locale: str = "en-US") -> None:
+        super().__init__(
+            discord.ui.Button(
+                label=say(locale, f"button-{verb}", k=k + 1),
+                style=_STYLES.get(verb, discord.ButtonStyle.secondary),
+                custom_id=f"z1:{verb}:{job}:{k}",
+            )
+        )
+        self.verb, self.job, self.k = verb, job, k
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(match["verb"], match["job"], int(match["k"]))
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        bot: ImageBot = interaction.client
+        async with bot.border(interaction, job=self.job):
+            message = interaction.message.id if interaction.message else 0
+            if not bot.clicks.first(interaction.user.id, message, self.custom_id):
+                await interaction.response.defer()
+                return
+            await getattr(self, f"_{self.verb}")(interaction)
+
+    async def _reroll(self, click: Click) -> None:
+        bot = click.client
+        job = await bot.service.reroll(self.job, by=bot.requester(click), origin=str(click.id))
+        await bot.delivery.open(click, job)
+
+    async def _vary(self, click: Click) -> None:
+        bot = click.client
+        job = await bot.service.vary(self.job, self.k, by=bot.requester(click), origin=str(click.id))
+        await bot.delivery.open(click, job)
+
+    async def _upscale(self, click: Click) -> None:
+        bot = click.client
+        job = await bot.service.upscale(self.job, self.k, by=bot.requester(click), origin=str(click.id))
+        await bot.delivery.open(click, job)
+
+    async def _edit(self, click: Click) -> None:
+        bot = click.client
+        job = await bot.service.job(self.job)
+        most_steps = bot.service.defaults.owner.most_steps
+        form = modals.edit_form(job, bot.service.card, click.locale.value, most_steps=most_steps, nonce=click.id)
+        await click.response.send_modal(form)
+
+    async def _delete(self, click: Click) -> None:
+        """The interaction's own route deletes without any permission in the channel."""
+        bot = click.client
+        await bot.service.delete(self.job, by=bot.requester(click))
+        await click.response.defer()
+        try:
+            await click.delete_original_response()
+        except discord.NotFound:  # not made by an interaction: its token does not reach it
+            if click.message is not None:
+                await click.message.delete()
+
+    async def _cancel(self, click: Click) -> None:
+        bot = click.client
+        job = await bot.service.cancel(self.job, by=bot.requester(click))
+        bot.delivery.cancelling(job)
+        await click.response.defer()
+
+    async def _prompt(self, click: Click) -> None:
+        bot = click.client
+        job = await bot.service.job(self.job)
+        whole = text.plain(job.request.prompt)
+        file = discord.File(io.BytesIO(whole.encode()), filename="prompt.txt")
+        title = say(click.locale.value, "full-prompt")
+        await click.response.send_message(title, file=file, ephemeral=True)

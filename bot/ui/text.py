@@ -1,0 +1,133 @@
+"""Words on a message: people's text made harmless, numbers, times, names of shapes, and the sentence of a refusal."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterable
+
+import discord
+
+from bot.errors import Argument, Refusal
+from bot.jobs.job import Failure
+from bot.translations import has, nearest, say
+
+SHOWN_PROMPT = 1000  # characters of a prompt on its message; the rest is offered by a button
+ALT_TEXT = 1024  # Discord's limit of a description
+_BAR = 8  # squares, when the steps are too many to show one each
+
+# Marks that turn the direction of what follows them; ours are put around the whole text instead.
+_BIDI_MARKS = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+_FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
+
+
+def plain(text: str) -> str:
+    """Text without control characters and marks of direction, for alt texts and form fields."""
+    kept = (c for c in text.translate(_BIDI_MARKS) if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs"))
+    return re.sub(r"\n{3,}", "\n\n", "".join(kept)).strip()
+
+
+def clip(text: str, limit: int) -> str:
+    """At most `limit` characters, with an ellipsis where something is missing."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def safe(text: str, limit: int = SHOWN_PROMPT) -> str:
+    """Somebody's text shown as they typed it: no markdown, no mention, no way to turn the rest of the message."""
+    shown = clip(plain(text), limit)
+    escaped = discord.utils.escape_markdown(shown).replace("<", "\\<")
+    escaped = discord.utils.escape_mentions(escaped)
+    if any(unicodedata.bidirectional(c) in ("R", "AL", "AN") for c in shown):
+        return "\n".join(f"{_FIRST_STRONG_ISOLATE}{line}{_POP_ISOLATE}" for line in escaped.split("\n"))
+    return escaped
+
+
+def inline(text: str, limit: int) -> str:
+    """Like `safe`, on one line."""
+    return safe(re.sub(r"\s+", " ", text), limit)
+
+
+def number(value: float) -> str:
+    """3.0 as 3, 0.85 as 0.85; whole numbers in full."""
+    return str(value) if isinstance(value, int) else f"{value:g}"
+
+
+def seconds(value: float) -> str:
+    """0.84 s as 0.8, 12.3 s as 12."""
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+
+
+def moment(unix: float) -> str:
+    """A point in time that Discord counts down by itself."""
+    return f"<t:{math.ceil(unix)}:R>"
+
+
+def bar(step: int, steps: int) -> str:
+    """▰▰▰▱▱▱▱▱ for step 3 of 8."""
+    squares = steps if steps <= 12 else _BAR
+    full = min(squares, step * squares // max(steps, 1))
+    return "▰" * full + "▱" * (squares - full)
+
+
+def shape_name(locale: str, shape: str) -> str:
+    """ "2:3" as "Portrait 2:3", in the reader's language."""
+    key = f"shape-{shape.replace(':', 'x')}"
+    return f"{say(locale, key)} {shape}" if has(key) else shape
+
+
+def shapes(locale: str, known: Iterable[str]) -> str:
+    """All shapes of a model in one line."""
+    return (", " if nearest(locale) != "zh-CN" else "、").join(shape_name(locale, shape) for shape in known)
+
+
+def shape_of(typed: str, known: Iterable[str]) -> str:
+    """The shape that somebody means by "portrait", "竖图", "Portrait 2:3" or "2x3"; else what they typed.
+
+    Where two shapes share a name, the first of the card is meant.
+    """
+    wanted = typed.strip().casefold()
+    ratio = re.search(r"(\d+)\s*[:：x×/]\s*(\d+)", wanted)
+    if ratio:
+        wanted = f"{ratio[1]}:{ratio[2]}"
+    for shape in known:
+        key = f"shape-{shape.replace(':', 'x')}"
+        names = {say(locale, key).casefold() for locale in ("en-US", "zh-CN")} if has(key) else set[str]()
+        if wanted == shape or wanted in names:
+            return shape
+    return wanted if ratio else typed.strip()
+
+
+def refusal(locale: str, refused: Refusal) -> str:
+    """The one sentence that says this refusal."""
+    key = f"refusal-{refused.code}"
+    return say(locale, key if has(key) else "refusal-refused", **_arguments(locale, refused.arguments.items()))
+
+
+def failure(locale: str, failed: Failure | None) -> str:
+    """The one sentence that says why nothing was painted."""
+    if failed is None or not has(f"failure-{failed.code}"):
+        return say(locale, "failure-unknown")
+    return say(locale, f"failure-{failed.code}", **_arguments(locale, failed.arguments.items()))
+
+
+def _arguments(locale: str, arguments: Iterable[tuple[str, Argument]]) -> dict[str, Argument]:
+    """Arguments of a sentence as a reader wants them: names of options and features translated, text made safe."""
+    said: dict[str, Argument] = {}
+    for name, value in arguments:
+        if name == "retry" and not isinstance(value, str):
+            said[name] = moment(value)
+        elif name in ("name", "key", "feature"):
+            said[name] = _term(locale, str(value), ("feature",) if name == "feature" else ("setting", "option"))
+        elif name == "shapes":
+            said[name] = shapes(locale, re.findall(r"\d+:\d+", str(value)))
+        elif isinstance(value, str):
+            said[name] = inline(value, 100)
+        else:
+            said[name] = value if name == "limit" and isinstance(value, int) else number(value)
+    return said
+
+
+def _term(locale: str, word: str, families: tuple[str, ...]) -> str:
+    key = next((f"{family}-{word}" for family in families if has(f"{family}-{word}")), None)
+    return say(locale, key) if key else inline(word, 40)

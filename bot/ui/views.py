@@ -1,0 +1,212 @@
+"""A job as the message that shows it: waiting, painting, finished, failed, cancelled. Pure: a job in, a layout out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import discord
+
+from bot.jobs.job import Job, JobState
+from bot.jobs.news import Standing
+from bot.translations import say
+from bot.ui import text
+from bot.ui.buttons import JobButton
+from engine.protocol import UPSCALE_FACTOR, Kind, ModelCard
+
+ACCENT = discord.Colour(0xE8A33D)
+PREVIEW = "preview.jpg"  # never the job's id: a file of that name says that its pictures were posted
+
+Row: TypeAlias = "discord.ui.ActionRow[Any]"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Glimpse:
+    """What is known of a live job beyond its row: its place, how far it is, and what happens to its painter."""
+
+    standing: Standing | None = None
+    step: int = 0
+    steps: int = 0
+    preview: bool = False
+    again: bool = False  # its painter died; it waits once more
+    starting: bool = False  # no painter is ready yet
+    cancelling: bool = False
+
+
+def file_name(job: Job, k: int, kind: str = "png") -> str:
+    """The name under which picture k is uploaded; delivery looks for it after a restart."""
+    return f"{job.id}-{k + 1}.{kind}"
+
+
+def live(job: Job, glimpse: Glimpse) -> discord.ui.LayoutView:
+    """The message while the job waits or is painted."""
+    locale = job.requester.locale
+    parts: list[discord.ui.Item[Any]] = [_prompt(job)]
+    if glimpse.preview and job.state is JobState.RUNNING:
+        alt = say(locale, "alt-preview", prompt=text.plain(job.request.prompt))
+        parts.append(_gallery([(PREVIEW, alt)]))
+    if job.request.guidance > 0:
+        doubled = say(locale, "guidance-doubles", guidance=text.number(job.request.guidance))
+        parts.append(discord.ui.TextDisplay(f"-# {doubled}"))
+    parts.append(discord.ui.TextDisplay(_state_line(job, glimpse)))
+    if not glimpse.cancelling:
+        parts.append(_row([JobButton("cancel", job.id, locale=locale)]))
+    return _layout(parts)
+
+
+def finished(
+    job: Job, card: ModelCard | None, *, files: Sequence[str], converted: str | None = None
+) -> discord.ui.LayoutView:
+    """The pictures, how they came about, and what can be done next.
+
+    `files` are the names of the uploads, one per picture; `converted` is the format they had to be shown in.
+    """
+    locale, request = job.requester.locale, job.request
+    prompt = text.plain(request.prompt)
+    alts = [
+        say(locale, "alt-pictures", k=picture.k + 1, count=request.count, prompt=prompt)
+        if request.count > 1
+        else say(locale, "alt-picture", prompt=prompt)
+        for picture in job.pictures
+    ]
+    lines = [f"-# {line}" for line in (_parameters(job), _negative(job)) if line]
+    if len(job.pictures) < request.count:
+        lines.append(say(locale, "some-missing", missing=request.count - len(job.pictures)))
+    if converted:
+        lines.append(f"-# {say(locale, 'shown-as', format=converted)}")
+    parts: list[discord.ui.Item[Any]] = [
+        _prompt(job),
+        _gallery(list(zip(files, alts, strict=True))),
+        discord.ui.TextDisplay("\n".join(lines)),
+        *_rows(job, card),
+    ]
+    return _layout(parts)
+
+
+def failed(job: Job) -> discord.ui.LayoutView:
+    """Why there is no picture, and the way to try again."""
+    locale = job.requester.locale
+    reason = say(locale, "failure-not-shown") if job.ended_well else text.failure(locale, job.failure)
+    line = f"**{say(locale, 'failed')}** · {reason}"
+    again = _row([JobButton(verb, job.id, locale=locale) for verb in ("reroll", "edit", "delete")])
+    return _layout([_prompt(job), discord.ui.TextDisplay(line), again], accent=None)
+
+
+def cancelled(job: Job) -> discord.ui.LayoutView:
+    """What was given up."""
+    locale = job.requester.locale
+    line = f"-# {say(locale, 'cancelled')} · {_by(job)}"
+    again = _row([JobButton(verb, job.id, locale=locale) for verb in ("reroll", "edit", "delete")])
+    return _layout([_prompt(job), discord.ui.TextDisplay(line), again], accent=None)
+
+
+def _layout(parts: list[discord.ui.Item[Any]], *, accent: discord.Colour | None = ACCENT) -> discord.ui.LayoutView:
+    view = discord.ui.LayoutView(timeout=None)
+    view.add_item(discord.ui.Container(*parts, accent_colour=accent))
+    return view
+
+
+def _prompt(job: Job) -> discord.ui.TextDisplay[Any]:
+    return discord.ui.TextDisplay(text.safe(job.request.prompt) or "…")
+
+
+def _gallery(files: Sequence[tuple[str, str]]) -> discord.ui.MediaGallery[Any]:
+    gallery = discord.ui.MediaGallery[Any]()
+    for name, alt in files:
+        gallery.add_item(media=f"attachment://{name}", description=text.clip(alt, text.ALT_TEXT))
+    return gallery
+
+
+def _state_line(job: Job, glimpse: Glimpse) -> str:
+    locale, standing = job.requester.locale, glimpse.standing
+    ready = None
+    if standing is not None and standing.eta is not None and not glimpse.cancelling:
+        ready = say(locale, "due-at", when=text.moment(standing.eta))
+    if glimpse.cancelling:
+        words = [f"**{say(locale, 'cancelling')}**"]
+    elif job.state is JobState.RUNNING:
+        words = [f"**{say(locale, 'painting')}**"]
+        if glimpse.steps and glimpse.step >= glimpse.steps:
+            words = [f"**{say(locale, 'finishing')}**", text.bar(1, 1) * min(glimpse.steps, 8)]
+        elif glimpse.steps:
+            step = say(locale, "painting-step", step=glimpse.step, steps=glimpse.steps)
+            words.append(f"{text.bar(glimpse.step, glimpse.steps)} {step}")
+    elif glimpse.again:
+        words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-again")]
+    elif glimpse.starting:
+        words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-painter")]
+    elif standing is not None and standing.place > 1:
+        words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-place", place=standing.place)]
+    else:
+        words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-next")]
+    return " · ".join([*words, ready] if ready else words)
+
+
+def _by(job: Job) -> str:
+    """Who asked; shown as a name, and nobody is pinged (AllowedMentions.none)."""
+    kind, _, person = job.requester.principal.partition(":")
+    return f"<@{person}>" if kind == "discord" else text.inline(person, 40)
+
+
+def _parameters(job: Job) -> str:
+    locale, request = job.requester.locale, job.request
+    words = [_by(job)]
+    if request.kind is not Kind.TEXT:
+        words.append(say(locale, f"kind-{request.kind.value}"))
+    if request.count > 1:
+        last = request.seed_of(request.count - 1)
+        words.append(say(locale, "parameter-seeds", first=str(request.seed), last=str(last)))
+    else:
+        words.append(say(locale, "parameter-seed", seed=str(request.seed)))
+    words.append(f"{request.shape} ({request.width} × {request.height})")
+    words.append(say(locale, "parameter-steps", steps=request.steps))
+    if request.guidance > 0:
+        words.append(say(locale, "parameter-guidance", guidance=text.number(request.guidance)))
+    if request.kind is Kind.IMAGE:
+        words.append(say(locale, "parameter-strength", strength=text.number(request.strength)))
+    if job.pictures:
+        spent = max(picture.seconds for picture in job.pictures)
+        words.append(say(locale, "parameter-seconds", seconds=text.seconds(spent)))
+    return " · ".join(words)
+
+
+def _negative(job: Job) -> str:
+    if not job.request.negative:
+        return ""
+    return say(job.requester.locale, "parameter-negative", negative=text.inline(job.request.negative, 200))
+
+
+def _rows(job: Job, card: ModelCard | None) -> list[Row]:
+    """One row for one picture; for several, a row each for what is done to one of them."""
+    locale = job.requester.locale
+    vary = [JobButton("vary", job.id, p.k, locale=locale) for p in job.pictures if _may_vary(job, card)]
+    upscale = [JobButton("upscale", job.id, p.k, locale=locale) for p in job.pictures if _may_upscale(job, card)]
+    reroll, edit, delete = (JobButton(verb, job.id, locale=locale) for verb in ("reroll", "edit", "delete"))
+    if len(job.pictures) == 1:
+        rows = [[reroll, *vary, *upscale, edit, delete]]
+    else:
+        rows = [vary, upscale, [reroll, edit, delete]]
+    if len(text.plain(job.request.prompt)) > text.SHOWN_PROMPT:
+        rows.append([JobButton("prompt", job.id, locale=locale)])
+    return [_row(row) for row in rows if row]
+
+
+def _row(buttons: Sequence[JobButton]) -> Row:
+    # The library's DynamicItem is typed as an item of either kind of view, a row as one of a single kind.
+    return discord.ui.ActionRow[Any](*buttons)  # pyright: ignore[reportArgumentType]
+
+
+def _may_vary(job: Job, card: ModelCard | None) -> bool:
+    """Variations are painted in one piece, so they end at the largest size that the model paints in one piece."""
+    if card is None:
+        return True
+    largest = max((width * height for width, height in card.shapes.values()), default=card.native_pixels)
+    return card.offers("vary") and job.request.width * job.request.height <= largest
+
+
+def _may_upscale(job: Job, card: ModelCard | None) -> bool:
+    if card is None:
+        return True
+    width, height = job.request.width * UPSCALE_FACTOR, job.request.height * UPSCALE_FACTOR
+    return card.offers("upscale") and max(width, height) <= card.max_side and width * height <= card.max_pixels

@@ -1,0 +1,64 @@
+"""Pictures as files that Discord takes: PNG where it fits, else WebP, else JPEG; the blob store keeps the PNG."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+DEFAULT_LIMIT = 10 * 1024 * 1024  # bytes a file, where neither the interaction nor the guild says otherwise
+TOTAL_LIMIT = 24 * 1024 * 1024  # bytes of all files; Discord takes 25 MiB a request, with its form fields
+_DIGITAL_SOURCE = "XML:com.adobe.xmp"  # Pillow's name for the XMP of a PNG; it says that the picture is generated
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Upload:
+    """All pictures of a job in one format. `rung` is the place in the ladder that was reached."""
+
+    rung: int
+    kind: str  # also the file ending
+    files: tuple[bytes, ...]
+
+
+async def fit(pngs: Sequence[bytes], *, limit: int, rung: int = 0) -> Upload:
+    """The best form of these pictures within `limit` bytes each and TOTAL_LIMIT together, from `rung` down."""
+    return await asyncio.to_thread(_fit, pngs, limit, rung)
+
+
+def _fit(pngs: Sequence[bytes], limit: int, rung: int) -> Upload:
+    while True:
+        kind, encode = _LADDER[min(rung, len(_LADDER) - 1)]
+        scale = 2 ** max(0, rung - len(_LADDER) + 1)  # below the ladder: JPEG at half the side, a quarter, …
+        files = tuple(encode(png, scale) for png in pngs)
+        if max(map(len, files)) <= limit and sum(map(len, files)) <= TOTAL_LIMIT:
+            return Upload(rung=rung, kind=kind, files=files)
+        rung += 1
+
+
+def _original(png: bytes, scale: int) -> bytes:
+    return png
+
+
+def _encoder(form: str, quality: int) -> Callable[[bytes, int], bytes]:
+    def encode(png: bytes, scale: int) -> bytes:
+        with Image.open(io.BytesIO(png)) as picture:
+            xmp = picture.info.get(_DIGITAL_SOURCE) or picture.info.get("xmp") or b""
+            shown = picture.convert("RGB")
+        if scale > 1:
+            shown.thumbnail((shown.width // scale, shown.height // scale), Image.Resampling.LANCZOS)
+        out = io.BytesIO()
+        shown.save(out, form, quality=quality, xmp=xmp.encode() if isinstance(xmp, str) else xmp)
+        return out.getvalue()
+
+    return encode
+
+
+_LADDER: tuple[tuple[str, Callable[[bytes, int], bytes]], ...] = (
+    ("png", _original),
+    ("webp", _encoder("WEBP", 92)),
+    ("jpg", _encoder("JPEG", 88)),
+    ("jpg", _encoder("JPEG", 70)),
+)

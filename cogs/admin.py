@@ -1,0 +1,146 @@
+"""/admin: settings of a server and its channels, the state of things, pause and resume."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.client import ImageBot
+from bot.errors import NeedsAdmin
+from bot.jobs.defaults import KEYS, Scope
+from bot.jobs.job import Requester
+from bot.translations import say
+from bot.translations.commands import named
+from bot.ui import panels, text
+
+_SETTINGS = [app_commands.Choice(name=named(f"setting-{key}"), value=key) for key in KEYS]
+
+
+class Admin(commands.Cog):
+    """Discord shows these to those with Manage Server; who may do what is checked again with each change."""
+
+    admin = app_commands.Group(
+        name=named("command-admin"),
+        description=named("command-admin-text"),
+        default_permissions=discord.Permissions(manage_guild=True),
+        guild_only=True,
+    )
+    defaults = app_commands.Group(
+        name=named("command-admin-defaults"), description=named("command-admin-defaults-text"), parent=admin
+    )
+
+    def __init__(self, bot: ImageBot) -> None:
+        self._bot = bot
+
+    @defaults.command(name=named("command-admin-show"), description=named("command-admin-show-text"))
+    @app_commands.rename(channel=named("option-channel"))
+    @app_commands.describe(channel=named("option-channel-text"))
+    async def show(
+        self, interaction: discord.Interaction[ImageBot], channel: discord.TextChannel | None = None
+    ) -> None:
+        by = self._admin(interaction)
+        shown = self._bot.service.defaults.show(by.guild, channel.id if channel else by.settled_by)
+        await interaction.response.send_message(view=panels.settings(interaction.locale.value, shown), ephemeral=True)
+
+    @defaults.command(name=named("command-admin-set"), description=named("command-admin-set-text"))
+    @app_commands.rename(setting=named("option-setting"), value=named("option-value"), channel=named("option-channel"))
+    @app_commands.describe(
+        setting=named("option-setting-text"), value=named("option-value-text"), channel=named("option-channel-text")
+    )
+    @app_commands.choices(setting=_SETTINGS)
+    async def change(
+        self,
+        interaction: discord.Interaction[ImageBot],
+        setting: app_commands.Choice[str],
+        value: app_commands.Range[str, 1, 40],
+        channel: discord.TextChannel | None = None,
+    ) -> None:
+        scope, scope_id, by = self._place(interaction, channel)
+        card, locale = self._bot.service.card, interaction.locale.value
+        meant = text.shape_of(value, card.shapes if card else ()) if setting.value == "shape" else value.strip()
+        understood = await self._bot.service.defaults.set(scope, scope_id, setting.value, meant, by=by)
+        shown = understood if isinstance(understood, str) else text.number(understood)
+        sentence = say(
+            locale, "admin-set", scope=_name(locale, channel), key=say(locale, f"setting-{setting.value}"), value=shown
+        )
+        await interaction.response.send_message(sentence, ephemeral=True)
+
+    @change.autocomplete("value")
+    async def values(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:
+        if interaction.namespace.setting != "shape" or self._bot.service.card is None:
+            return []
+        names = [(text.shape_name(interaction.locale.value, shape), shape) for shape in self._bot.service.card.shapes]
+        wanted = typed.strip().casefold()
+        return [app_commands.Choice(name=name, value=shape) for name, shape in names if wanted in name.casefold()]
+
+    @defaults.command(name=named("command-admin-reset"), description=named("command-admin-reset-text"))
+    @app_commands.rename(setting=named("option-setting"), channel=named("option-channel"))
+    @app_commands.describe(setting=named("option-setting-text"), channel=named("option-channel-text"))
+    @app_commands.choices(setting=_SETTINGS)
+    async def reset(
+        self,
+        interaction: discord.Interaction[ImageBot],
+        setting: app_commands.Choice[str],
+        channel: discord.TextChannel | None = None,
+    ) -> None:
+        scope, scope_id, by = self._place(interaction, channel)
+        locale = interaction.locale.value
+        await self._bot.service.defaults.reset(scope, scope_id, setting.value, by=by)
+        sentence = say(locale, "admin-reset", scope=_name(locale, channel), key=say(locale, f"setting-{setting.value}"))
+        await interaction.response.send_message(sentence, ephemeral=True)
+
+    @admin.command(name=named("command-admin-status"), description=named("command-admin-status-text"))
+    async def status(self, interaction: discord.Interaction[ImageBot]) -> None:
+        service, by = self._bot.service, self._admin(interaction)
+        paused = service.pause_status(by.guild)
+        view = panels.status(interaction.locale.value, await service.queue(), paused, service.card)
+        await interaction.response.send_message(view=view, ephemeral=True)
+
+    @admin.command(name=named("command-admin-pause"), description=named("command-admin-pause-text"))
+    @app_commands.rename(everywhere=named("option-everywhere"))
+    @app_commands.describe(everywhere=named("option-everywhere-text"))
+    async def pause(self, interaction: discord.Interaction[ImageBot], everywhere: bool = False) -> None:
+        scope = _reach(everywhere)
+        await self._bot.service.pause(scope, by=self._bot.requester(interaction))
+        await interaction.response.send_message(say(interaction.locale.value, f"admin-paused-{scope}"), ephemeral=True)
+
+    @admin.command(name=named("command-admin-resume"), description=named("command-admin-resume-text"))
+    @app_commands.rename(everywhere=named("option-everywhere"))
+    @app_commands.describe(everywhere=named("option-everywhere-text"))
+    async def resume(self, interaction: discord.Interaction[ImageBot], everywhere: bool = False) -> None:
+        scope = _reach(everywhere)
+        await self._bot.service.resume(scope, by=self._bot.requester(interaction))
+        await interaction.response.send_message(say(interaction.locale.value, f"admin-resumed-{scope}"), ephemeral=True)
+
+    def _admin(self, interaction: discord.Interaction[ImageBot]) -> Requester:
+        by = self._bot.requester(interaction)
+        if not by.admin:
+            raise NeedsAdmin
+        return by
+
+    def _place(
+        self, interaction: discord.Interaction[ImageBot], channel: discord.TextChannel | None
+    ) -> tuple[Scope, int | None, Requester]:
+        """What is to be changed, and who asks. Manage Server reaches every channel of the server."""
+        by = self._admin(interaction)
+        if channel is None:
+            return "guild", by.guild, by
+        return "channel", channel.id, replace(by, channel=channel.id)
+
+
+def _reach(everywhere: bool) -> Literal["guild", "owner"]:
+    return "owner" if everywhere else "guild"
+
+
+def _name(locale: str, channel: discord.TextChannel | None) -> str:
+    if channel is None:
+        return say(locale, "admin-scope-guild")
+    return say(locale, "admin-scope-channel", channel=channel.mention)
+
+
+async def setup(bot: ImageBot) -> None:
+    await bot.add_cog(Admin(bot))

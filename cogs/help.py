@@ -1,0 +1,34 @@
+"""/help: one screen."""
+
+from __future__ import annotations
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.client import ImageBot
+from bot.translations.commands import named
+from bot.ui import panels
+
+
+class Help(commands.Cog):
+    """The command that explains the others."""
+
+    def __init__(self, bot: ImageBot) -> None:
+        self._bot = bot
+
+    @app_commands.command(name=named("command-help"), description=named("command-help-text"))
+    async def help(self, interaction: discord.Interaction[ImageBot]) -> None:
+        service = self._bot.service
+        tastes = service.defaults.tastes(self._bot.requester(interaction))
+        view = panels.help_screen(
+            interaction.locale.value,
+            service.card,
+            most_steps=service.defaults.owner.most_steps,
+            guidance=tastes.guidance,
+        )
+        await interaction.response.send_message(view=view, ephemeral=True)
+
+
+async def setup(bot: ImageBot) -> None:
+    await bot.add_cog(Help(bot))

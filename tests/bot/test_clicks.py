@@ -1,0 +1,56 @@
+"""A double click is one wish."""
+
+from __future__ import annotations
+
+import discord
+import pytest
+
+from bot.ui.buttons import SAME_CLICK, Clicks, JobButton
+from tests.support.clocks import ManualClock
+
+
+def test_a_second_click_counts_only_after_a_while() -> None:
+    clock = ManualClock()
+    clicks = Clicks(clock=clock)
+
+    assert clicks.first(1, 10, "z1:reroll:a:0")
+    assert not clicks.first(1, 10, "z1:reroll:a:0")
+    clock.advance(SAME_CLICK)
+    assert clicks.first(1, 10, "z1:reroll:a:0")
+
+
+def test_other_people_buttons_and_messages_do_not_count_as_the_same() -> None:
+    clicks = Clicks(clock=ManualClock())
+
+    assert clicks.first(1, 10, "z1:reroll:a:0")
+    assert clicks.first(2, 10, "z1:reroll:a:0")
+    assert clicks.first(1, 11, "z1:reroll:a:0")
+    assert clicks.first(1, 10, "z1:vary:a:0")
+
+
+def test_what_is_remembered_does_not_grow_for_ever() -> None:
+    clicks = Clicks(clock=ManualClock())
+
+    for message in range(10_000):
+        assert clicks.first(1, message, "z1:reroll:a:0")
+
+    assert len(clicks._last) < 5_000
+
+
+@pytest.mark.parametrize(
+    "custom_id",
+    ["z1:reroll:jobaaaaaaaaaaaa1:4", "z2:reroll:jobaaaaaaaaaaaa1:0", "z1:drop:jobaaaaaaaaaaaa1:0", "z1:vary:../x:0",
+     "z1:reroll:jobaaaaaaaaaaaa1:0 "],
+)  # fmt: skip
+def test_ids_that_are_not_ours_are_nobodys(custom_id: str) -> None:
+    assert JobButton.__discord_ui_compiled_template__.fullmatch(custom_id) is None
+
+
+def test_a_button_is_known_again_by_its_id() -> None:
+    button = JobButton("vary", "jobaaaaaaaaaaaa1", 2)
+
+    match = button.template.fullmatch(button.custom_id)
+    assert match is not None
+    assert match.groupdict() == {"verb": "vary", "job": "jobaaaaaaaaaaaa1", "k": "2"}
+    assert button.item.label == "Vary 3"
+    assert button.item.style is discord.ButtonStyle.secondary

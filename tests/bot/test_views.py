@@ -1,0 +1,96 @@
+"""Messages stay within Discord's limits, whatever is in them, and offer only what the model can do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from bot.jobs.job import JobState
+from bot.jobs.news import Standing
+from bot.ui import modals, panels, views
+from engine.protocol import Kind
+from playground.component_rules import check_modal
+from playground.message_rules import COMPONENTS_V2, check_message
+from playground.refusals import Problems
+from tests.bot.conftest import MakeJob
+from tests.story.studio import buttons, gallery, words
+from tests.support.fake_engine import CARD
+
+WORST = {"prompt": "*" * 2000, "negative": "_" * 2000, "guidance": 3.0, "count": 4, "seed": 2**32 - 1}
+
+
+def payload(view: Any) -> dict[str, Any]:
+    """The body that is sent; refused here as the playground, and so Discord, would refuse it."""
+    body = {"components": view.to_components(), "flags": COMPONENTS_V2}
+    check_message(body, [], flags=COMPONENTS_V2, before=None, attachment_size=1)
+    return body
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+@pytest.mark.parametrize("wish", [{}, WORST], ids=["usual", "worst"])
+def test_every_state_of_a_job_is_a_message_that_discord_takes(job: MakeJob, locale: str, wish: dict[str, Any]) -> None:
+    standing = Standing(place=3, eta=1_800_000_000.0, ahead=2)
+    for glimpse in (
+        views.Glimpse(standing=standing),
+        views.Glimpse(standing=standing, step=3, steps=8, preview=True),
+        views.Glimpse(again=True),
+        views.Glimpse(starting=True),
+        views.Glimpse(cancelling=True),
+    ):
+        for state in (JobState.QUEUED, JobState.RUNNING):
+            payload(views.live(job(state=state, locale=locale, **wish), glimpse))
+    done = job(state=JobState.RENDERED, locale=locale, **wish)
+    payload(views.finished(done, CARD, files=[views.file_name(done, p.k) for p in done.pictures], converted="WEBP"))
+    payload(views.failed(job(state=JobState.FAILED, locale=locale, **wish)))
+    payload(views.cancelled(job(state=JobState.CANCELLED, locale=locale, **wish)))
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+def test_the_form_and_the_help_are_within_the_limits(job: MakeJob, locale: str) -> None:
+    form = modals.edit_form(job(**WORST), CARD, locale, most_steps=20, nonce=2**63)
+    problems = Problems()
+    check_modal(form.to_dict(), problems)
+    assert not problems.errors
+    payload(panels.help_screen(locale, CARD, most_steps=20, guidance=3.0))
+
+
+def test_the_waiting_message_says_place_and_time(job: MakeJob) -> None:
+    glimpse = views.Glimpse(standing=Standing(place=3, eta=1_800_000_000.0, ahead=2))
+
+    message = payload(views.live(job(), glimpse))
+
+    assert "**Waiting** · Place 3 in the queue · due <t:1800000000:R>" in words(message)
+    assert list(buttons(message)) == ["Cancel"]
+
+
+def test_the_painting_message_says_how_far_it_is(job: MakeJob) -> None:
+    message = payload(views.live(job(state=JobState.RUNNING), views.Glimpse(step=5, steps=8, preview=True)))
+
+    assert "▰▰▰▰▰▱▱▱ 5 / 8" in words(message)
+    assert gallery(message)[0]["media"]["url"] == "attachment://preview.jpg"
+
+
+def test_buttons_carry_the_job_and_the_number_of_their_picture(job: MakeJob) -> None:
+    done = job(state=JobState.RENDERED, count=2)
+
+    message = payload(views.finished(done, CARD, files=["a.png", "b.png"]))
+
+    assert buttons(message)["Vary 2"] == "z1:vary:jobaaaaaaaaaaaa1:1"
+    assert buttons(message)["Upscale 1"] == "z1:upscale:jobaaaaaaaaaaaa1:0"
+
+
+def test_what_the_model_cannot_do_is_not_offered(job: MakeJob) -> None:
+    done = job(state=JobState.RENDERED)
+    plain = msgspec.structs.replace(CARD, features=("text",))
+    large = job(state=JobState.RENDERED, kind=Kind.UPSCALE, width=512, height=512, source="0" * 64, strength=0.25)
+
+    assert list(buttons(payload(views.finished(done, plain, files=["a.png"])))) == ["Reroll", "Edit", "Delete"]
+    assert list(buttons(payload(views.finished(large, CARD, files=["a.png"])))) == ["Reroll", "Edit", "Delete"]
+
+
+def test_the_prompt_is_not_repeated_as_a_file_name(job: MakeJob) -> None:
+    done = job(state=JobState.RENDERED, prompt="../../x")
+
+    assert views.file_name(done, 0) == "jobaaaaaaaaaaaa1-1.png"

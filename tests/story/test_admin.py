@@ -1,0 +1,121 @@
+"""What an admin may set, and what not even an admin may."""
+
+from __future__ import annotations
+
+from bot.errors import NeedsAdmin, NeedsOwner, OverCeiling
+from tests.story.studio import SKETCHBOOK, Studio, Visitor, words
+
+
+async def test_members_are_not_offered_the_admin_commands(studio: Studio, mia: Visitor) -> None:
+    assert "admin" in await mia.refused_by_the_page("/admin pause")
+
+
+async def test_a_setting_of_the_server_holds_until_it_is_forgotten(
+    studio: Studio, mia: Visitor, robin: Visitor
+) -> None:
+    await robin.say("/admin defaults set setting:shape value:portrait")
+    await robin.is_told("Set for this server: shape = 2:3.")
+    await mia.say("/imagine prompt:a red star")
+    assert "2:3" in words(await mia.sees_pictures())
+
+    await robin.say("/admin defaults reset setting:shape")
+    await robin.is_told("Forgotten for this server: shape.")
+    await mia.say("/imagine prompt:a red star")
+    assert "1:1" in words(await mia.sees_pictures(more_than=1))
+
+
+async def test_a_setting_of_a_channel_holds_there_alone(studio: Studio, mia: Visitor, robin: Visitor) -> None:
+    await robin.say(f"/admin defaults set setting:steps value:4 channel:{SKETCHBOOK}")
+    await robin.is_told(f"Set for <#{SKETCHBOOK}>: steps = 4.")
+
+    await mia.say("/imagine prompt:here")
+    assert "8 steps" in words(await mia.sees_pictures())
+    mia.channel = SKETCHBOOK
+    await mia.say("/imagine prompt:there")
+    assert "4 steps" in words(await mia.sees_pictures())
+
+
+async def test_nothing_can_be_set_above_the_owners_ceiling(studio: Studio, robin: Visitor) -> None:
+    await robin.say("/admin defaults set setting:steps value:21")
+    await robin.is_told("“steps” cannot be 21: the owner of this bot allows at most 20.")
+    await robin.say("/admin defaults set setting:per_day value:501")
+    await robin.is_told("“pictures a day” cannot be 501: the owner of this bot allows at most 500.")
+    await robin.say("/admin defaults set setting:steps value:many")
+    await robin.is_told("“many” does not fit “steps”. Allowed: 1-20.")
+
+    assert [type(refusal) for refusal in studio.refusals][:2] == [OverCeiling, OverCeiling]
+
+
+async def test_a_limit_of_the_server_holds_for_its_members(studio: Studio, mia: Visitor, robin: Visitor) -> None:
+    await robin.say("/admin defaults set setting:per_minute value:1")
+    await robin.is_told("Set for this server: pictures a minute = 1.")
+
+    await mia.say("/imagine prompt:one")
+    await mia.sees_pictures()
+    await mia.say("/imagine prompt:two")
+
+    await mia.is_told("You may ask for one picture a minute. Try again <t:")
+
+
+async def test_the_settings_are_shown_with_where_they_come_from(studio: Studio, robin: Visitor) -> None:
+    await robin.say("/admin defaults set setting:count value:2")
+    await robin.is_told("Set for this server")
+    await robin.say("/admin defaults show")
+
+    lines = words(await robin.sees("### Settings")).splitlines()
+    assert next(line.split() for line in lines if line.startswith("count")) == ["count", "2", "server"]
+    assert next(line.split() for line in lines if line.startswith("steps")) == ["steps", "8", "bot"]
+
+
+async def test_a_paused_server_accepts_nothing_until_it_is_resumed(
+    studio: Studio, mia: Visitor, bao: Visitor, robin: Visitor
+) -> None:
+    await robin.say("/admin pause")
+    await robin.is_told("Painting is paused on this server.")
+    await mia.say("/imagine prompt:a red star")
+    await mia.is_told("Painting is paused here. An admin will resume it.")
+    await bao.say("/imagine prompt:红色星星")
+    await bao.is_told("这里暂停作画了，等管理员恢复。")
+
+    await robin.say("/admin resume")
+    await robin.is_told("Painting goes on on this server.")
+    await mia.say("/imagine prompt:a red star")
+    await mia.sees_pictures()
+
+
+async def test_the_owner_can_pause_everything(studio: Studio, mia: Visitor, robin: Visitor) -> None:
+    await robin.say("/admin pause everywhere:true")
+    await robin.is_told("Painting is paused everywhere.")
+    await robin.say("/admin status")
+    await robin.sees(lambda m: "### Status" in words(m) and "paused everywhere" in words(m))
+    await mia.say("/imagine prompt:a red star")
+    await mia.is_told("Painting is paused here.")
+
+    await robin.say("/admin resume everywhere:true")
+    await robin.is_told("Painting goes on everywhere.")
+
+
+async def test_the_status_names_the_painter_and_its_pace(studio: Studio, mia: Visitor, robin: Visitor) -> None:
+    await mia.say("/imagine prompt:a red star")
+    await mia.sees_pictures()
+
+    await robin.say("/admin status")
+
+    await robin.is_told("Fake Painter on cpu (float32), ready")
+    await robin.is_told("s a picture")
+
+
+async def test_authority_is_checked_when_a_command_arrives_not_when_it_was_shown(
+    studio: Studio, robin: Visitor
+) -> None:
+    """Server admins can hand /admin to anybody in Discord's own settings; the bot still asks for the permission."""
+    asked = studio.bot.requester
+    studio.bot.requester = lambda i: type(asked(i))(principal="discord:1", guild=1, channel=1)  # type: ignore[method-assign]
+
+    for command in ("defaults set setting:steps value:4", "defaults reset setting:steps", "defaults show", "status",
+                    "pause", "resume"):  # fmt: skip
+        await robin.say(f"/admin {command}")
+    await robin.say("/admin pause everywhere:true")
+    await robin.is_told("Only the owner of this bot may do that.")
+
+    assert [type(refusal) for refusal in studio.refusals] == [NeedsAdmin] * 6 + [NeedsOwner]

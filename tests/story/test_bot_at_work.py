@@ -1,0 +1,125 @@
+"""How the bot behaves as a guest of Discord: what it asks for, how often it speaks, what it says when it stumbles."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+
+import discord
+import pytest
+
+from bot.pace import Pace
+from playground import Playground, people
+from tests.story.studio import BRISK, Studio, Visitor, is_from_the_bot, words
+from tests.support.fake_engine import Script
+from tests.support.openapi import WireContract
+from tests.support.patience import until
+
+SYNC = ("PUT", "/applications/{application_id}/commands")
+EDIT = ("PATCH", "/webhooks/{webhook_id}/{webhook_token}/messages/{message_id}")
+
+
+async def test_it_asks_for_nothing_but_guilds_and_pings_nobody(studio: Studio) -> None:
+    assert studio.bot.intents == discord.Intents(guilds=True)
+    assert studio.bot.allowed_mentions is not None
+    assert studio.bot.allowed_mentions.to_dict() == {"parse": []}
+
+
+async def test_commands_are_sent_once_and_again_only_when_they_have_changed(
+    studio: Studio, wire_contract: WireContract
+) -> None:
+    assert wire_contract.seen[SYNC] == 1
+
+    await studio.restart_bot()
+    assert wire_contract.seen[SYNC] == 1
+
+    await studio.service.ledger.keep_fact(f"commands:{people.APPLICATION_ID}", "an older tree")
+    await studio.restart_bot()
+    assert wire_contract.seen[SYNC] == 2
+
+
+async def test_a_session_that_ends_is_begun_anew_at_the_endpoint_and_not_at_discord(
+    studio: Studio, playground: Playground, mia: Visitor
+) -> None:
+    await playground.invalidate_sessions()  # the library pauses for 5 seconds
+    await until(lambda: not playground.online)
+    await until(lambda: playground.online, patience=20)
+
+    await mia.say("/imagine prompt:a red star")
+    await mia.sees_pictures()
+
+
+async def test_commands_have_chinese_names(studio: Studio, bao: Visitor) -> None:
+    assert {"画图", "队列", "取消", "帮助"} <= {name.lstrip("/").split()[0] for name in await bao.completions("/")}
+
+
+async def test_one_message_is_edited_no_faster_than_its_pace(
+    empty_studio: Studio, mia: Visitor, wire_contract: WireContract
+) -> None:
+    empty_studio.pace = replace(BRISK, gap=0.5, first=0.25)
+    await empty_studio.open_bot()
+    await empty_studio.open_engine(Script(step_seconds=0.1))  # twenty steps in two seconds
+
+    await mia.say("/imagine prompt:a red star steps:20")
+    await mia.sees_pictures()
+
+    assert 2 <= wire_contract.seen[EDIT] <= 6
+
+
+async def test_a_busy_channel_drops_steps_and_never_an_ending(
+    empty_studio: Studio, mia: Visitor, wire_contract: WireContract
+) -> None:
+    empty_studio.pace = replace(BRISK, per_minute=6, kept_free=4)
+    await empty_studio.open_bot()
+    await empty_studio.open_engine(Script(step_seconds=0.05))
+
+    for prompt in ("one", "two", "three"):
+        await mia.say(f"/imagine prompt:{prompt}")
+    await mia.sees_pictures(more_than=2)
+
+    assert wire_contract.seen[EDIT] <= 6
+
+
+def test_the_usual_pace_is_that_of_the_design() -> None:
+    assert Pace() == Pace(gap=2.0, first=1.0, per_minute=25, kept_free=5, retry=1.0)
+
+
+async def test_a_bug_is_logged_once_and_said_in_one_line_with_the_same_id(
+    studio: Studio, mia: Visitor, bao: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await mia.say("/imagine prompt:a red star")
+    await mia.sees_pictures()
+
+    async def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr(studio.service, "reroll", broken)
+    monkeypatch.setattr(studio.service, "compose", broken)
+    with caplog.at_level(logging.ERROR, logger="bot.client"):
+        await mia.click("Reroll")
+        await mia.is_told("Something went wrong on my side. It is noted as ")
+        await bao.say("/imagine prompt:红色星星")
+        await bao.is_told("我这边出了点问题，已记录，编号 ")
+
+    logged = [record for record in caplog.records if record.name == "bot.client"]
+    assert len(logged) == 2
+    said = words(await mia.sees("noted as")).removesuffix(".").split()[-1]
+    assert said in logged[0].getMessage()
+    assert "secret" not in words(await mia.sees("noted as"))
+
+
+async def test_a_gateway_that_breaks_is_resumed_and_nothing_is_asked_twice(
+    studio: Studio, playground: Playground, mia: Visitor
+) -> None:
+    await mia.say("/imagine prompt:one")
+    await mia.sees_pictures()
+
+    await playground.drop_gateway()
+    async with asyncio.timeout(15):
+        while not playground.online:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    await mia.say("/imagine prompt:two")
+
+    await mia.sees_pictures(more_than=1)
+    assert len([m for m in await mia.messages() if is_from_the_bot(m)]) == 2

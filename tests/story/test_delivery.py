@@ -1,0 +1,226 @@
+"""Every accepted picture reaches its reader once, whatever happens on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+
+import pytest
+from PIL import Image
+
+from playground import Playground
+from playground.state import Rules
+from tests.story.studio import Studio, Visitor, finished, gallery, is_from_the_bot, manual_clock, until, words
+from tests.support.clocks import ManualClock
+from tests.support.fake_engine import Script
+from tests.support.openapi import WireContract
+
+SLOW = Script(step_seconds=0.3)
+EDIT_BY_TOKEN = r"/webhooks/.*/messages/"
+EDIT_AS_BOT = r"/channels/\d+/messages/\d+$"
+NEW_MESSAGE = r"/channels/\d+/messages$"
+
+
+async def shown(visitor: Visitor) -> list[dict[str, object]]:
+    return [m for m in await visitor.messages() if finished(m)]
+
+
+async def test_a_waiting_message_that_was_deleted_is_replaced_by_a_new_one(
+    empty_studio: Studio, mia: Visitor, robin: Visitor
+) -> None:
+    await empty_studio.open_bot()
+    await empty_studio.open_engine(SLOW)
+    await mia.say("/imagine prompt:a red star")
+    waiting = await mia.sees("▰")
+
+    await robin.delete(waiting)
+
+    message = await mia.sees_pictures()
+    assert message["id"] != waiting["id"]
+    assert f"<@{mia.person.id}>" in words(message)
+    assert len(await shown(mia)) == 1
+
+
+async def test_a_click_on_a_picture_that_a_moderator_deleted_meanwhile_still_works(
+    studio: Studio, mia: Visitor, robin: Visitor
+) -> None:
+    await mia.say("/imagine prompt:a red star")
+    old = await mia.sees_pictures()
+    await mia.press_edit()
+
+    await robin.delete(old)
+    await mia.submit(prompt="a green heart")
+
+    assert "a green heart" in words(await mia.sees_pictures())
+
+
+class TestAfterFifteenMinutes:
+    @pytest.fixture
+    def clock(self) -> ManualClock:
+        return manual_clock()
+
+    @pytest.fixture
+    def rules(self, clock: ManualClock) -> Rules:
+        return Rules(wall=clock)
+
+    async def test_a_picture_that_took_longer_is_shown_in_its_own_message(
+        self, empty_studio: Studio, mia: Visitor, clock: ManualClock, wire_contract: WireContract
+    ) -> None:
+        empty_studio.clock = clock
+        await empty_studio.open_bot()
+        await empty_studio.open_engine(SLOW)
+        await mia.say("/imagine prompt:a red star")
+        waiting = await mia.sees("▰")
+
+        clock.advance(16 * 60)
+
+        assert (await mia.sees_pictures())["id"] == waiting["id"]
+        assert wire_contract.seen["PATCH", "/channels/{channel_id}/messages/{message_id}"]
+
+    async def test_a_token_that_died_early_does_not_matter(
+        self, empty_studio: Studio, playground: Playground, mia: Visitor
+    ) -> None:
+        await empty_studio.open_bot()
+        await empty_studio.open_engine(SLOW)
+        await mia.say("/imagine prompt:a red star")
+        waiting = await mia.sees("▰")
+
+        playground.faults.refuse(EDIT_BY_TOKEN, times=99, status=401, code=50027, message="Invalid Webhook Token")
+
+        assert (await mia.sees_pictures())["id"] == waiting["id"]
+
+
+async def test_an_answer_that_was_lost_on_the_way_makes_no_second_message(
+    studio: Studio, playground: Playground, mia: Visitor
+) -> None:
+    playground.faults.lose_answer("/callback")
+    playground.faults.lose_answer(EDIT_BY_TOKEN, times=2)
+
+    await mia.say("/imagine prompt:a red star")
+
+    await mia.sees_pictures()
+    await asyncio.sleep(0.5)
+    assert len([m for m in await mia.messages() if is_from_the_bot(m)]) == 1
+    assert (await studio.service.ledger.unposted()) == []
+
+
+async def test_a_new_message_whose_answer_was_lost_is_found_again(
+    empty_studio: Studio, playground: Playground, mia: Visitor, robin: Visitor
+) -> None:
+    await empty_studio.open_bot()
+    await empty_studio.open_engine(SLOW)
+    await mia.say("/imagine prompt:a red star")
+    playground.faults.lose_answer(NEW_MESSAGE, method="POST")
+
+    await robin.delete(await mia.sees("▰"))
+
+    await mia.sees_pictures()
+    await empty_studio.all_is_told()
+    assert len(await shown(mia)) == 1
+
+
+async def test_an_outage_delays_a_picture_and_loses_none(studio: Studio, playground: Playground, mia: Visitor) -> None:
+    playground.faults.reset(EDIT_BY_TOKEN, times=3)
+
+    await mia.say("/imagine prompt:a red star")
+
+    await mia.sees_pictures()
+    await studio.all_is_told()
+    assert len(await shown(mia)) == 1
+
+
+async def test_a_bot_restarted_while_a_picture_is_painted_shows_it_in_the_same_message(
+    empty_studio: Studio, mia: Visitor
+) -> None:
+    await empty_studio.open_bot()
+    await empty_studio.open_engine(SLOW)
+    await mia.say("/imagine prompt:a red star")
+    waiting = await mia.sees("▰")
+
+    await empty_studio.restart_bot()
+
+    assert (await mia.sees_pictures())["id"] == waiting["id"]
+    assert empty_studio.engine is not None
+    assert len(empty_studio.engine.begun) == 1  # the engine was adopted, not asked again
+
+
+async def test_a_bot_restarted_after_a_failure_that_it_could_not_tell_tells_it(
+    empty_studio: Studio, playground: Playground, mia: Visitor
+) -> None:
+    await empty_studio.open_bot()
+    await empty_studio.open_engine(Script(fail_at_step=1))
+    playground.faults.reset(EDIT_BY_TOKEN, times=10_000)
+    await mia.say("/imagine prompt:a red star")
+    await mia.sees("a red star")
+    assert empty_studio.engine is not None
+    engine = empty_studio.engine
+    await until(lambda: engine.begun and not empty_studio.service.dispatcher.held())
+
+    await empty_studio.close_bot()
+    playground.faults.clear()
+    await empty_studio.open_bot()
+
+    await mia.sees("The painter ran out of memory.")
+    await empty_studio.all_is_told()
+
+
+async def test_an_engine_that_dies_is_replaced_and_people_are_told(empty_studio: Studio, mia: Visitor) -> None:
+    await empty_studio.open_bot()
+    await empty_studio.open_engine(SLOW)
+    await mia.say("/imagine prompt:a red star")
+    waiting = await mia.sees("▰")
+
+    await empty_studio.close_engine()
+    await mia.sees("The painter had to restart; this picture waits again")
+    await empty_studio.open_engine()
+
+    assert (await mia.sees_pictures())["id"] == waiting["id"]
+
+
+async def test_buttons_work_after_the_engine_was_restarted(studio: Studio, mia: Visitor) -> None:
+    await mia.say("/imagine prompt:a red star")
+    await mia.sees_pictures()
+
+    await studio.close_engine()
+    await mia.click("Upscale 1")
+    await mia.sees("The painter is starting")
+    await studio.open_engine()
+
+    await mia.sees_pictures(more_than=1)
+
+
+class TestWithASmallUploadLimit:
+    @pytest.fixture
+    def rules(self) -> Rules:
+        return Rules(attachment_size=3000)
+
+    async def test_the_limit_is_known_after_a_restart(self, empty_studio: Studio, mia: Visitor) -> None:
+        await empty_studio.open_bot()
+        await empty_studio.open_engine(SLOW)
+        await mia.say("/imagine prompt:a red star")
+        await mia.sees("▰")
+
+        await empty_studio.restart_bot()
+        (job,) = await empty_studio.service.live_jobs(f"discord:{mia.person.id}")
+
+        assert await empty_studio.service.ledger.upload_limit_of(job.id) == 3000
+
+    async def test_a_picture_over_the_limit_is_shown_in_a_lighter_format(
+        self, empty_studio: Studio, mia: Visitor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tests.support.fake_engine.draw", noisy)
+        await empty_studio.open_bot()
+        await empty_studio.open_engine()
+
+        await mia.say("/imagine prompt:a red star")
+
+        message = await mia.sees_pictures()
+        assert "because of Discord’s size limit; the PNG is kept." in words(message)
+        assert len(await mia.download(gallery(message)[0]["media"]["url"])) <= 3000
+
+
+def noisy(order: object, k: int) -> bytes:
+    """A picture that PNG cannot make small."""
+    file = io.BytesIO()
+    Image.effect_noise((256, 256), 60).convert("RGB").save(file, "PNG")
+    return file.getvalue()

@@ -1,0 +1,224 @@
+"""/imagine: from the words to the picture."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image
+
+from bot.jobs.defaults import OwnerSettings
+from engine.protocol import SEED_RANGE
+from tests.story.studio import Studio, Visitor, buttons, finished, gallery, words
+from tests.support.fake_engine import CARD, Script
+
+SLOW = Script(step_seconds=0.25)
+
+
+async def test_a_prompt_becomes_a_picture_with_its_seed_and_buttons(studio: Studio, mia: Visitor) -> None:
+    await mia.say("/imagine prompt:a red star seed:7")
+
+    message = await mia.sees_pictures()
+    assert "a red star" in words(message)
+    for said in ("seed 7", "1:1 (256 × 256)", "8 steps"):
+        assert said in words(message)
+    assert list(buttons(message)) == ["Reroll", "Vary 1", "Upscale 1", "Edit", "Delete"]
+    (picture,) = gallery(message)
+    assert picture["description"] == "a red star"
+    image = Image.open(io.BytesIO(await mia.download(picture["media"]["url"])))
+    assert image.size == (256, 256)
+
+
+async def test_four_pictures_come_in_one_message_with_buttons_for_each(studio: Studio, mia: Visitor) -> None:
+    await mia.say("/imagine prompt:a red star count:4 seed:7")
+
+    message = await mia.sees_pictures()
+    assert [picture["description"] for picture in gallery(message)] == [
+        f"Picture {n} of 4: a red star" for n in (1, 2, 3, 4)
+    ]
+    assert list(buttons(message)) == [
+        *(f"Vary {n}" for n in (1, 2, 3, 4)), *(f"Upscale {n}" for n in (1, 2, 3, 4)), "Reroll", "Edit", "Delete"
+    ]  # fmt: skip
+    assert "seeds 7 to 10" in words(message)
+
+
+async def test_while_it_is_painted_the_message_shows_steps_a_preview_and_cancel(
+    empty_studio: Studio, mia: Visitor
+) -> None:
+    await empty_studio.open_bot()
+    await empty_studio.open_engine(SLOW)
+
+    await mia.say("/imagine prompt:a red star")
+
+    first = await mia.sees("a red star")
+    assert list(buttons(first)) == ["Cancel"]
+    painting = await mia.sees(lambda m: "▰" in words(m) and gallery(m))
+    assert painting["id"] == first["id"]
+    assert "/ 8" in words(painting)
+    assert gallery(painting)[0]["description"] == "Preview: a red star"
+    assert list(buttons(painting)) == ["Cancel"]
+    assert (await mia.sees_pictures())["id"] == first["id"]
+
+
+async def test_whoever_comes_second_is_told_their_place(empty_studio: Studio, mia: Visitor, bao: Visitor) -> None:
+    await empty_studio.open_bot()
+    await empty_studio.open_engine(SLOW)
+
+    for prompt in ("one", "two", "three"):
+        await mia.say(f"/imagine prompt:{prompt}")
+        await mia.sees(prompt)
+    await bao.say("/imagine prompt:四")
+
+    await bao.sees(lambda m: "四" in words(m) and "等待中" in words(m))
+    await mia.sees(lambda m: "three" in words(m) and "in the queue" in words(m))
+    await mia.sees_pictures()
+    await bao.sees(lambda m: "四" in words(m) and "预计 <t:" in words(m))
+
+
+async def test_a_shape_is_understood_as_people_say_it(studio: Studio, mia: Visitor, bao: Visitor) -> None:
+    await mia.say("/imagine prompt:a tree shape:Portrait")
+    assert "2:3 (208 × 320)" in words(await mia.sees_pictures())
+
+    await mia.say("/imagine prompt:a tree shape:16x9")
+    assert "16:9 (336 × 192)" in words(await mia.sees_pictures(more_than=1))
+
+    await bao.say("/画图 提示词:一棵树 画幅:横图")
+    assert "3:2 (320 × 208)" in words(await bao.sees_pictures(more_than=2))
+
+
+async def test_shapes_are_offered_while_typing(studio: Studio, mia: Visitor, bao: Visitor) -> None:
+    assert "Portrait 2:3" in await mia.completions("/imagine prompt:x shape:port")
+    assert "方图 1:1" in await bao.completions("/imagine prompt:x shape:")
+
+
+async def test_a_negative_prompt_turns_guidance_on_and_says_what_it_costs(empty_studio: Studio, mia: Visitor) -> None:
+    await empty_studio.open_bot()
+    await empty_studio.open_engine(SLOW)
+
+    await mia.say("/imagine prompt:a red star negative:blue")
+
+    await mia.sees("Guidance is on at 3: every step is painted twice, so this takes twice the time.")
+    message = await mia.sees_pictures()
+    assert "guidance 3" in words(message)
+    assert "without: blue" in words(message)
+
+
+async def test_a_long_prompt_is_shown_in_part_and_whole_on_demand(studio: Studio, mia: Visitor) -> None:
+    prompt = "a red star " * 150 + "END"
+
+    await mia.say(f"/imagine prompt:{prompt}")
+    message = await mia.sees_pictures()
+    assert "END" not in words(message)
+    await mia.click("Full prompt")
+
+    whole = await mia.sees(lambda m: m["attachments"] and m["attachments"][0]["filename"] == "prompt.txt")
+    assert (await mia.download(whole["attachments"][0]["url"])).decode() == prompt
+
+
+async def test_words_of_a_prompt_cannot_turn_into_marks_or_mentions(studio: Studio, mia: Visitor) -> None:
+    await mia.say("/imagine prompt:**bold** <@1100000000000000012> @everyone # head \u202eturned")
+
+    shown = words(await mia.sees_pictures())
+    assert "\\*\\*bold\\*\\*" in shown
+    assert "\\<@" in shown
+    assert "@everyone" not in shown
+    assert "\u202e" not in shown
+
+
+async def test_a_chinese_reader_gets_a_chinese_message(studio: Studio, bao: Visitor) -> None:
+    await bao.say("/画图 提示词:白色背景上的红色星星 张数:2 种子:7")
+
+    message = await bao.sees_pictures()
+    assert "种子 7 至 8" in words(message)
+    assert list(buttons(message)) == ["变化 1", "变化 2", "放大 1", "放大 2", "重画", "编辑", "删除"]
+
+
+async def test_a_wish_that_cannot_be_painted_is_refused_in_one_sentence_for_the_asker_alone(
+    studio: Studio, mia: Visitor, bao: Visitor
+) -> None:
+    await mia.say("/imagine prompt:a star shape:heart")
+    await mia.is_told("There is no shape “heart”. Choose one of: Square 1:1, Portrait 2:3,")
+    await bao.say("/imagine prompt:星星 shape:心")
+    await bao.is_told("没有“心”这种画幅，可选：方图 1:1、竖图 2:3、")
+
+    await mia.say("/imagine prompt:a star negative:blue guidance:0")
+    await mia.is_told("A negative prompt does nothing at guidance 0.")
+    await bao.say("/imagine prompt:星星 negative:蓝 guidance:0")
+    await bao.is_told("引导为 0 时反向提示词不起作用。")
+
+    await mia.say("/imagine prompt:a star strength:0.5")
+    await mia.is_told("Strength says how much of your image to repaint, so it needs an image.")
+    await mia.say("/imagine prompt:a star steps:40")
+    await mia.is_told("40 steps are more than the 20 allowed here.")
+    assert [refusal.code for refusal in studio.refusals] == [
+        "unknown-shape", "unknown-shape", "negative-without-guidance", "negative-without-guidance",
+        "strength-without-image", "steps-over-ceiling",
+    ]  # fmt: skip
+    assert not [m for m in await mia.messages() if finished(m)]
+
+
+async def test_over_a_limit_one_is_told_when_to_try_again(empty_studio: Studio, mia: Visitor, bao: Visitor) -> None:
+    empty_studio.owner = OwnerSettings(per_minute=2)
+    await empty_studio.open_bot()
+    await empty_studio.open_engine()
+
+    await mia.say("/imagine prompt:one count:2")
+    await mia.sees_pictures()
+    await mia.say("/imagine prompt:two")
+
+    await mia.is_told("You may ask for 2 pictures a minute. Try again <t:")
+    await bao.say("/imagine prompt:三 count:2")
+    await bao.sees_pictures(more_than=1)
+    await bao.say("/imagine prompt:四")
+    await bao.is_told("每分钟最多画 2 张，请在 <t:")
+
+
+async def test_before_any_model_is_known_the_painter_is_said_to_be_loading(
+    empty_studio: Studio, mia: Visitor, bao: Visitor
+) -> None:
+    await empty_studio.open_bot()
+
+    await mia.say("/imagine prompt:a red star")
+    await mia.is_told("The painter is still loading. Try again in a minute.")
+    await bao.say("/imagine prompt:红色星星")
+    await bao.is_told("画师还在加载模型，请过一分钟再试。")
+
+
+async def test_options_that_would_do_nothing_with_this_model_are_refused(empty_studio: Studio, mia: Visitor) -> None:
+    plain = type(CARD)(**{name: getattr(CARD, name) for name in CARD.__struct_fields__} | {"features": ("text",)})
+    await empty_studio.open_bot()
+    await empty_studio.open_engine(card=plain)
+
+    await mia.say("/imagine prompt:a star negative:blue")
+    await mia.is_told("The model that is loaded cannot do this: guidance and negative prompts.")
+    await mia.say("/imagine prompt:a star")
+    assert list(buttons(await mia.sees_pictures())) == ["Reroll", "Edit", "Delete"]
+
+
+async def test_the_largest_seed_is_a_seed(studio: Studio, mia: Visitor) -> None:
+    await mia.say(f"/imagine prompt:a star count:2 seed:{SEED_RANGE - 1}")
+
+    assert f"seeds {SEED_RANGE - 1} to 0" in words(await mia.sees_pictures())
+
+
+async def test_a_failure_says_why_and_offers_another_try(empty_studio: Studio, mia: Visitor, bao: Visitor) -> None:
+    await empty_studio.open_bot()
+    await empty_studio.open_engine(Script(fail_at_step=2))
+
+    await mia.say("/imagine prompt:a red star")
+    message = await mia.sees("The painter ran out of memory. Try a smaller shape or fewer pictures.")
+    assert list(buttons(message)) == ["Reroll", "Edit", "Delete"]
+    await bao.say("/imagine prompt:红色星星")
+    await bao.sees("画师内存不够了，请换小一点的画幅或少画几张。")
+
+
+async def test_what_was_painted_is_shown_even_if_one_picture_failed(empty_studio: Studio, mia: Visitor) -> None:
+    await empty_studio.open_bot()
+    await empty_studio.open_engine(Script(fail_at_step=2, fail_pictures=(1,)))
+
+    await mia.say("/imagine prompt:a red star count:3")
+
+    message = await mia.sees_pictures()
+    assert [picture["description"][:14] for picture in gallery(message)] == ["Picture 1 of 3", "Picture 3 of 3"]
+    assert "One picture could not be painted." in words(message)
+    assert "Vary 3" in buttons(message)
+    assert "Vary 2" not in buttons(message)
