@@ -16,13 +16,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from engine import BUILD, options
-from engine.links.local import LocalLink
+from engine.links.dial import Link, dial
 from engine.options import Options
 from engine.protocol import PROTOCOL, Beat, Command, EngineHello, Event, Loading, Stop
 from engine.worker.pulse import Pulse
 
 BEAT = 0.5  # seconds between two beats
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds between two attempts to load a model that cannot be loaded
+CAPACITY = 4  # jobs to hold at once: some share forwards, and a short one can pass a long one
 DONE, BROKEN, ALONE = 0, 1, 3  # exit codes; the supervisor ends with DONE and ALONE and restarts after any other
 
 if TYPE_CHECKING:
@@ -62,7 +63,14 @@ async def _work(chosen: Options, beats: Callable[[str], None]) -> int:
         else:
             inbox.put(command)
 
-    link = LocalLink(url=chosen.url, secret_file=chosen.secret_file, hear=hear, alone_for=chosen.alone_for)
+    link = dial(
+        chosen.url,
+        secret_file=chosen.secret_file,
+        credentials=chosen.creds,
+        ca=chosen.ca,
+        hear=hear,
+        alone_for=chosen.alone_for,
+    )
     studio = Studio(
         chosen,
         inbox,
@@ -123,6 +131,7 @@ class Studio:
     def _paint(self) -> None:
         import torch
 
+        from engine.worker.batch import Batch
         from engine.worker.loop import Loop
         from engine.worker.press import Press
 
@@ -132,6 +141,7 @@ class Studio:
             return
         painter, notice = loaded
         place = painter.place
+        pace = painter.measure()
         self._introduce(
             EngineHello(
                 protocol=PROTOCOL,
@@ -143,15 +153,19 @@ class Studio:
                 threads=self._chosen.threads,
                 memory=place.total,
                 policy=painter.policy.value,
+                capacity=CAPACITY,
                 notice=notice,
             )
         )
         log.info("%s is ready on %s (%s, %s)", painter.card.name, place.name, place.dtype, painter.policy)
+        measured = ", ".join(f"{1000 * seconds:.0f} ms at {load} tokens" for load, seconds in pace.points if load)
+        log.info("a forward takes %s", measured)
         press = Press(self._say, log_prompts=self._chosen.log_prompts)
-        Loop(painter, self._inbox, press, self.pulse).run()
+        Loop(painter, self._inbox, press, self.pulse, Batch(pace=pace)).run()
 
     def _load(self):
         """A painter and what to tell the owner, however long it takes; None when told to stop meanwhile."""
+        from engine.worker.haste import Unusable
         from engine.worker.loading import LoadingProblem, advice, find, load
         from engine.worker.memory import NoDevice, find_place
         from engine.worker.painter import Painter
@@ -159,10 +173,12 @@ class Studio:
         wait = FIRST_WAIT
         while not self._leaving.is_set():
             try:
-                place = find_place(self._chosen.device)
+                place = find_place(self._chosen.device, self._chosen.memory)
                 folder = find(self._chosen.model, place)
-                return Painter(load(folder, place), place), advice(self._chosen.model, folder, place)
-            except (LoadingProblem, NoDevice) as problem:
+                parts = load(folder, place)
+                painter = Painter(parts, place, attention=self._chosen.attention, compiled=self._chosen.compile)
+                return painter, advice(self._chosen.model, folder, place)
+            except (LoadingProblem, NoDevice, Unusable) as problem:
                 sentence = str(problem)
             log.error("%s Trying again in %.0f s.", sentence, wait)
             self._introduce(self._loading(sentence))
@@ -174,7 +190,7 @@ class Studio:
         return Loading(protocol=PROTOCOL, build=BUILD, engine=self._engine, model=self._chosen.model, problem=problem)
 
 
-async def _beat(link: LocalLink, pulse: Pulse, beats: Callable[[str], None], end: Callable[[int], None]) -> None:
+async def _beat(link: Link, pulse: Pulse, beats: Callable[[str], None], end: Callable[[int], None]) -> None:
     while True:
         steps, busy = pulse.steps, pulse.busy
         link.say(Beat(steps=steps, busy=busy))

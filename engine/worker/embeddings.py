@@ -34,8 +34,8 @@ class Embeddings:
         device: torch.device,
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
+        self.encoder = encoder
         self._tokenizer = tokenizer
-        self._encoder = encoder
         self._limit = limit
         self._device = device
         self._cache_bytes = cache_bytes
@@ -62,8 +62,8 @@ class Embeddings:
         tokens = self._tokenizer([text], return_tensors="pt").input_ids
         if tokens.shape[1] > self._limit:
             raise TooManyTokens(tokens=tokens.shape[1], limit=self._limit)
-        with torch.inference_mode(), self._encoder() as encoder:
-            states = encoder(input_ids=tokens.to(encoder.device), output_hidden_states=True, use_cache=False)
+        with torch.inference_mode(), self.encoder() as encoder:
+            states = encoder(input_ids=tokens.to(self._device), output_hidden_states=True, use_cache=False)
             # as the pipeline: the output of the last layer but one
             return states.hidden_states[-2][0].to(self._device)
 

@@ -20,10 +20,10 @@ class FlatPicture(Exception):
 def full_precision(*modules: torch.nn.Module) -> Generator[None]:
     """These modules in fp32 for a while. bf16 weights come back unchanged: each is exactly an fp32 number."""
     before = [next(module.parameters()).dtype for module in modules]
-    with torch.inference_mode(mode=False):
-        for module in modules:
-            module.to(dtype=torch.float32)
     try:
+        with torch.inference_mode(mode=False):
+            for module in modules:
+                module.to(dtype=torch.float32)  # may not fit
         yield
     finally:
         with torch.inference_mode(mode=False):
@@ -31,6 +31,6 @@ def full_precision(*modules: torch.nn.Module) -> Generator[None]:
                 module.to(dtype=dtype)
 
 
-def broken(latent: torch.Tensor, pixels: Pixels) -> bool:
-    """Whether this is what an overflow looks like, not a picture."""
-    return not bool(torch.isfinite(latent).all()) or int(pixels.max()) <= BLACK
+def broken(pixels: Pixels, finite: bool) -> bool:
+    """Whether this is what an overflow looks like, not a picture. `finite` tells of the latent."""
+    return not finite or int(pixels.max()) <= BLACK

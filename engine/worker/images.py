@@ -55,10 +55,10 @@ def to_tensor(pixels: Pixels) -> torch.Tensor:
     return 2.0 * torch.from_numpy(scaled.transpose(2, 0, 1).copy())[None] - 1.0
 
 
-def to_pixels(decoded: torch.Tensor) -> Pixels:
-    """(3, height, width) in -1..1 to bytes. Rounding happens where the tensor lies: a quarter of the transfer."""
+def to_bytes(decoded: torch.Tensor) -> torch.Tensor:
+    """(3, height, width) in -1..1 to (height, width, 3) bytes, where it lies: a quarter of the transfer."""
     scaled = (decoded.float() / 2 + 0.5).clamp(0, 1) * 255
-    return scaled.round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
+    return scaled.round().to(torch.uint8).permute(1, 2, 0).contiguous()
 
 
 def encode_png(pixels: Pixels, chunks: Iterable[tuple[bytes, bytes]] = ()) -> bytes:

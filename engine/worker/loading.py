@@ -10,6 +10,7 @@ import logging
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from transformers import PreTrainedTokenizerBase, Qwen2Tokenizer, Qwen3Model
 
 from engine.protocol import Z_IMAGE_TURBO, ModelCard, StepRange
 from engine.worker.codec import Codec
-from engine.worker.memory import Place, is_out_of_memory
+from engine.worker.memory import Place, Policy, Weights, is_out_of_memory
+from engine.worker.placing import settle_transformer
 
 STARTER = Path(__file__).resolve().parents[1] / "starter"
 PUBLISHED = "Tongyi-MAI/Z-Image-Turbo"
@@ -54,6 +56,8 @@ class Parts:
     vae: AutoencoderKL
     shift: float
     card: ModelCard
+    policy: Policy = Policy.RESIDENT
+    tile: int | None = None  # pixels a side beyond which the VAE works in tiles
 
 
 def find(model: str, place: Place) -> Path:
@@ -73,16 +77,19 @@ def find(model: str, place: Place) -> Path:
 
 
 def load(folder: Path, place: Place) -> Parts:
-    """All parts of a folder in the place's dtype, transformer and VAE on its device. Raises LoadingProblem.
+    """All parts of a folder in the place's dtype, transformer and VAE where its policy wants them.
 
-    The text encoder waits in main memory: whether it fits beside the others is the painter's to decide.
+    The text encoder waits in main memory. Raises LoadingProblem.
     """
     check(folder)
+    weights = weigh(folder, place)
+    policy = place.policy(weights)
     scheduler = _json(folder / "scheduler" / "scheduler_config.json")
     if scheduler.get("use_dynamic_shifting"):
         raise LoadingProblem(f"{folder} shifts its schedule by size, which Z-Image models do not.")
     try:
-        transformer = _whole(ZImageTransformer2DModel, folder / "transformer", place).to(place.device)
+        transformer = _whole(ZImageTransformer2DModel, folder / "transformer", place)
+        transformer = settle_transformer(transformer, policy, place)  # before the next comes into main memory
         vae = _whole(AutoencoderKL, folder / "vae", place).to(place.device)
         text_encoder = _whole(Qwen3Model, folder / "text_encoder", place)
         tokenizer = Qwen2Tokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
@@ -98,7 +105,18 @@ def load(folder: Path, place: Place) -> Parts:
         vae=vae,
         shift=float(scheduler.get("shift", 3.0)),
         card=read_card(folder, vae),
+        policy=policy,
+        tile=place.tile(weights, policy),
     )
+
+
+def weigh(folder: Path, place: Place) -> Weights:
+    """What the parts will take, from the heads of their files."""
+
+    def part(name: str) -> int:
+        return sum(sum(_tensors(file).values()) for file in _weight_files(folder / name)) * place.dtype.itemsize
+
+    return Weights(transformer=part("transformer"), text_encoder=part("text_encoder"), vae=part("vae"))
 
 
 def _whole(kind: Any, folder: Path, place: Place) -> Any:
@@ -208,8 +226,11 @@ def _weight_files(folder: Path) -> Iterator[Path]:
     yield from files
 
 
-def _tensors(file: Path) -> list[str]:
-    """The names in a safetensors file. Its head says how long it must be: an interrupted download is shorter."""
+def _tensors(file: Path) -> dict[str, int]:
+    """The names in a safetensors file, each with how many values it has.
+
+    Its head says how long it must be: an interrupted download is shorter.
+    """
     if not file.is_file():
         raise LoadingProblem(f"{file} is missing.")
     try:
@@ -225,7 +246,7 @@ def _tensors(file: Path) -> list[str]:
     whole = 8 + length + max(ends.values(), default=0)
     if size < whole:
         raise LoadingProblem(f"{file} is cut off: {size} bytes of {whole}.")
-    return list(ends)
+    return {name: prod(head[name]["shape"]) for name in ends}
 
 
 def _json(file: Path) -> dict[str, Any]:

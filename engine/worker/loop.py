@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import queue
 import time
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import torch
 
@@ -16,23 +18,34 @@ from engine.worker import memory
 from engine.worker.batch import Batch
 from engine.worker.embeddings import TooManyTokens
 from engine.worker.guard import FlatPicture
-from engine.worker.images import BadSource
-from engine.worker.painter import Painter, Sample, TooLarge
+from engine.worker.images import BadSource, Pixels
+from engine.worker.painter import Painter, TooLarge
 from engine.worker.press import Press
 from engine.worker.pulse import Pulse
+from engine.worker.sample import Developing, Sample
+
+Result = TypeVar("Result")
 
 log = logging.getLogger(__name__)
 
 
 class Loop:
-    """Paints what the inbox brings until it brings Stop."""
+    """Paints what the inbox brings until it brings Stop. `batch`, empty, decides who shares a forward."""
 
-    def __init__(self, painter: Painter, inbox: queue.SimpleQueue[Command], press: Press, pulse: Pulse) -> None:
+    def __init__(
+        self,
+        painter: Painter,
+        inbox: queue.SimpleQueue[Command],
+        press: Press,
+        pulse: Pulse,
+        batch: Batch[Generate, Sample] | None = None,
+    ) -> None:
         self._painter = painter
         self._inbox = inbox
         self._press = press
         self._pulse = pulse
-        self._batch: Batch[Generate, Sample] = Batch()
+        self._batch: Batch[Generate, Sample] = batch or Batch()
+        self._developing: deque[Developing] = deque()
 
     def run(self) -> None:
         """Hear, step, tell, for ever."""
@@ -40,19 +53,23 @@ class Loop:
             self._pulse.busy = True
             self._board()
             self._step()
+            self._collect()
+
+    @property
+    def _idle(self) -> bool:
+        return self._batch.idle and not self._developing
 
     def _hear(self) -> bool:
         """Take in all commands; with nothing to paint, wait for one. False when told to stop."""
-        if self._batch.idle:
-            self._pulse.busy = False
+        self._pulse.busy = not self._idle
         while True:
             try:
-                command = self._inbox.get(block=self._batch.idle)
+                command = self._inbox.get(block=self._idle)
             except queue.Empty:
                 return True
             match command:
                 case Generate():
-                    self._batch.wait(command.job, command)
+                    self._batch.wait(command.job, command, self._painter.expected(command))
                 case Cancel(job=job):
                     self._cancel(job)
                 case Stop():
@@ -65,19 +82,21 @@ class Loop:
         for order in orders:
             for k in order.wanted:
                 self._press.event(Cancelled(job=job, attempt=order.attempt, k=k))
-        for sample in samples:
-            self._press.event(Cancelled(job=job, attempt=sample.order.attempt, k=sample.k))
+        samples += [one.sample for one in self._developing if one.sample.job == job]
+        self._developing = deque(one for one in self._developing if one.sample.job != job)
+        for k, sample in {sample.k: sample for sample in samples}.items():  # a tile may develop beside the next one
+            self._press.event(Cancelled(job=job, attempt=sample.order.attempt, k=k))
 
     def _board(self) -> None:
         while (order := self._batch.next_order()) is not None:
             samples = [sample for k in order.wanted if (sample := self._begin(order, k)) is not None]
-            self._batch.board(samples)
+            self._batch.board(order, samples)
             if samples:
                 self._press.event(Started(job=order.job, attempt=order.attempt))
 
     def _begin(self, order: Generate, k: int) -> Sample | None:
         try:
-            return self._painter.begin(order, k)
+            return self._roomy(lambda: self._painter.begin(order, k))
         except TooManyTokens as error:
             self._fail(order, k, "prompt-too-many-tokens", tokens=error.tokens, limit=error.limit)
         except TooLarge as error:
@@ -94,18 +113,47 @@ class Loop:
         samples = self._batch.next_forward()
         if not samples:
             return
-        try:
-            self._painter.step(samples)
-        except Exception as error:  # noqa: BLE001  border of the engine loop
-            for sample in samples:
-                self._batch.leave(sample)
-            self._bug(error, [(sample.order, sample.k) for sample in samples])
-            return
+        samples = self._advance(samples)
         self._pulse.beat()
         self._tell_progress(samples)
         for sample in samples:
             if sample.done:
-                self._finish(sample)
+                self._develop(sample)
+
+    def _advance(self, samples: list[Sample]) -> list[Sample]:
+        """Step them together; if that fails, apart, so that only those fail that cannot. Returns who has stepped."""
+        try:
+            self._painter.step(samples)
+        except Exception as error:  # noqa: BLE001  border of the engine loop
+            jobs = {sample.job: [one for one in samples if one.job == sample.job] for sample in samples}
+            if memory.is_out_of_memory(error):
+                self._make_room(error)
+                self._batch.shrink(samples)
+                return [sample for sample in samples if self._stepped([sample])]
+            if len(jobs) > 1:
+                return [sample for job in jobs.values() if self._stepped(job) for sample in job]
+            self._drop(samples, error)
+            return []
+        return samples
+
+    def _stepped(self, samples: list[Sample]) -> bool:
+        try:
+            self._painter.step(samples)
+        except Exception as error:  # noqa: BLE001  border of the engine loop
+            self._drop(samples, error)
+            return False
+        finally:
+            self._pulse.beat()
+        return True
+
+    def _drop(self, samples: list[Sample], error: Exception) -> None:
+        for sample in samples:
+            self._give_up(sample)
+        self._bug(error, [(sample.order, sample.k) for sample in samples])
+
+    def _make_room(self, error: Exception) -> None:
+        error.__traceback__ = None  # its frames would keep the tensors that did not fit
+        self._painter.make_room()
 
     def _tell_progress(self, samples: Iterable[Sample]) -> None:
         for job in dict.fromkeys(sample.job for sample in samples):
@@ -118,31 +166,68 @@ class Loop:
                 previews=self._painter.preview(company),
             )
 
-    def _finish(self, sample: Sample) -> None:
+    def _develop(self, sample: Sample) -> None:
+        """Its pixels come by and by; its seat is free, or the next tile's."""
         try:
-            result = self._painter.finish(sample)
-        except FlatPicture:
+            self._developing.append(self._roomy(lambda: self._painter.develop(sample)))
+            following = self._roomy(lambda: self._painter.following(sample))
+        except Exception as error:  # noqa: BLE001  border of the engine loop
+            self._drop([sample], error)
+            return
+        if following is None:
             self._batch.leave(sample)
+        else:
+            self._batch.replace(sample, following)
+
+    def _roomy(self, work: Callable[[], Result]) -> Result:
+        """Do it; after a lack of memory once more with less."""
+        try:
+            return work()
+        except Exception as error:
+            if not memory.is_out_of_memory(error):
+                raise
+            self._make_room(error)
+        return work()
+
+    def _collect(self) -> None:
+        """Hand over what has developed. With nothing else to do, wait for it."""
+        while self._developing and (self._batch.idle or self._developing[0].exposure.ready):
+            self._finish(self._developing.popleft())
+
+    def _finish(self, developing: Developing) -> None:
+        sample = developing.sample
+        try:
+            pixels = self._roomy(lambda: self._painter.finish(developing))
+        except FlatPicture:
+            self._give_up(sample)
             self._fail(sample.order, sample.k, "flat-picture")
         except Exception as error:  # noqa: BLE001  border of the engine loop
-            self._batch.leave(sample)
-            self._bug(error, [(sample.order, sample.k)])
+            self._drop([sample], error)
         else:
-            if isinstance(result, Sample):
-                self._batch.replace(sample, result)
-                return
-            self._batch.leave(sample)
-            sample.seconds["total"] = time.perf_counter() - sample.began
-            self._press.finished(
-                sample.order,
-                sample.k,
-                result,
-                facts=self._facts(sample),
-                seconds=sample.seconds,
-                peak=memory.peak_memory(self._painter.place.device),
-            )
+            if pixels is not None:
+                self._hand_over(sample, pixels)
         finally:
             self._pulse.beat()
+
+    def _hand_over(self, sample: Sample, pixels: Pixels) -> None:
+        sample.seconds["total"] = time.perf_counter() - sample.began
+        self._press.finished(
+            sample.order,
+            sample.k,
+            pixels,
+            facts=self._facts(sample),
+            seconds=sample.seconds,
+            peak=memory.peak_memory(self._painter.place.device),
+        )
+
+    def _give_up(self, sample: Sample) -> None:
+        """A tile that fails takes the tiles of its picture along that ride or develop already."""
+        for one in self._batch.riding:
+            if one.order is sample.order and one.k == sample.k:
+                self._batch.leave(one)
+        self._developing = deque(
+            one for one in self._developing if (one.sample.order, one.sample.k) != (sample.order, sample.k)
+        )
 
     def _facts(self, sample: Sample) -> Facts:
         """A source with facts of its own is a picture of ours; one without is somebody's photo or drawing."""

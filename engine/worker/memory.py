@@ -1,4 +1,4 @@
-"""Where the weights lie and in which precision: the device, the dtype, and when the text encoder must leave."""
+"""The device, its memory, and the policy by which a model of some size is kept in it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
 GIB = 1024**3
-RESIDENT_FREE = 22 * GIB  # free at start, with which the published model (19.1 GiB in bf16) stays whole
 WORKING_SPACE = 3 * GIB  # of a 1024² picture beside the weights: activations of transformer and decoder
+TILED_SPACE = 3 * GIB // 2  # the same when the VAE works in tiles of TILE
+LARGE_SPACE = 16 * GIB  # more than that: what the decoder takes for 2048² in one piece
+TILE = 512  # pixels a side
+
+# Shares of the published model's weights, as `python -m benchmarks.memory` computes them.
+FP8_SHARE = 0.501  # of the transformer: its linear layers at one byte, the rest as it was
+BLOCKS_SHARE = {"transformer": 0.061, "text_encoder": 0.147}  # two blocks, and what belongs to no block
+LAYER_SHARE = {"transformer": 0.0064, "text_encoder": 0.097}  # the largest single layer
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +31,45 @@ class NoDevice(Exception):
 
 
 class Policy(StrEnum):
-    """What happens to the weights between two pictures."""
+    """Where the weights lie, from the most memory on the device to the least. The VAE is small and stays there."""
 
-    RESIDENT = "resident"  # everything stays on the painting device
-    ENCODER_LEAVES = "encoder-leaves"  # the text encoder visits the GPU to encode, then goes back to main memory
+    RESIDENT = "resident"  # everything on the device
+    ENCODER_EVICTED = "encoder-evicted"  # the text encoder visits to encode, then goes back to main memory
+    FP8_STORAGE = "fp8-storage"  # that, and the transformer at one byte a weight; it computes in the place's dtype
+    GROUP_OFFLOAD = "group-offload"  # blocks come from main memory one after another
+    SEQUENTIAL = "sequential"  # single layers do
+
+    @property
+    def whole(self) -> bool:
+        """Whether the transformer lies on the device as it was trained."""
+        return self in (Policy.RESIDENT, Policy.ENCODER_EVICTED)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weights:
+    """Bytes of a model's parts in the dtype in which they paint."""
+
+    transformer: int
+    text_encoder: int
+    vae: int
+
+    def footprint(self, policy: Policy) -> int:
+        """Bytes of the device that a 1024² picture takes at most under a policy."""
+        visit = self.text_encoder + self.vae + GIB
+        match policy:
+            case Policy.RESIDENT:
+                return self.transformer + self.text_encoder + self.vae + WORKING_SPACE
+            case Policy.ENCODER_EVICTED:
+                return max(self.transformer + self.vae + WORKING_SPACE, visit)
+            case Policy.FP8_STORAGE:
+                return max(int(self.transformer * FP8_SHARE) + self.vae + WORKING_SPACE, visit)
+            case Policy.GROUP_OFFLOAD:
+                return self._largest(BLOCKS_SHARE) + self.vae + TILED_SPACE
+            case Policy.SEQUENTIAL:
+                return self._largest(LAYER_SHARE) + self.vae + TILED_SPACE
+
+    def _largest(self, shares: dict[str, float]) -> int:
+        return int(max(self.transformer * shares["transformer"], self.text_encoder * shares["text_encoder"]))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,23 +80,38 @@ class Place:
     dtype: torch.dtype
     total: int
     free: int
+    wanted: Policy | None = None  # by the owner
 
     @property
     def name(self) -> str:
         """The device in words."""
         return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
 
-    def policy(self, weights: int) -> Policy:
-        """How a model of `weights` bytes is kept here."""
-        if self.device.type == "cpu" or self.free >= min(RESIDENT_FREE, weights + WORKING_SPACE):
+    def policy(self, weights: Weights) -> Policy:
+        """How a model is kept here: as asked for, else in the fastest way that fits."""
+        if self.wanted is not None:
+            return self.wanted
+        if self.device.type == "cpu":
             return Policy.RESIDENT
-        return Policy.ENCODER_LEAVES
+        return next((one for one in Policy if weights.footprint(one) <= self.free), Policy.SEQUENTIAL)
+
+    def tile(self, weights: Weights, policy: Policy) -> int | None:
+        """Pixels a side beyond which the VAE works in tiles; None where it never need."""
+        if policy in (Policy.GROUP_OFFLOAD, Policy.SEQUENTIAL):
+            return TILE
+        spare = self.free - weights.footprint(policy)
+        return None if self.device.type == "cpu" or spare >= LARGE_SPACE else 2 * TILE
 
 
-def find_place(wanted: Literal["auto", "cpu", "cuda"]) -> Place:
-    """The GPU in bf16 if there is one that may be used, else the processor in fp32. Raises NoDevice."""
+def find_place(wanted: Literal["auto", "cpu", "cuda"], policy: str = "auto") -> Place:
+    """The GPU in bf16 if there is one that may be used, else the processor in fp32. Raises NoDevice.
+
+    `policy` is the name of one, or `auto`.
+    """
+    chosen = None if policy == "auto" else Policy(policy)
     if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
-        return Place(device=torch.device("cpu"), dtype=torch.float32, total=_main_memory(), free=_main_memory())
+        bytes_ = _main_memory()
+        return Place(device=torch.device("cpu"), dtype=torch.float32, total=bytes_, free=bytes_, wanted=chosen)
     if not torch.cuda.is_available():
         raise NoDevice("No CUDA device can be used here; give --device cpu, or install a CUDA build of torch.")
     name = torch.cuda.get_device_name()
@@ -65,50 +120,15 @@ def find_place(wanted: Literal["auto", "cpu", "cuda"]) -> Place:
         if wanted == "cuda":
             raise NoDevice(f"{sentence}; give --device cpu.")
         log.warning("%s; painting on the processor.", sentence)
-        return find_place("cpu")
+        return find_place("cpu", policy)
     free, total = torch.cuda.mem_get_info()
-    return Place(device=torch.device("cuda", 0), dtype=torch.bfloat16, total=total, free=free)
+    return Place(device=torch.device("cuda", 0), dtype=torch.bfloat16, total=total, free=free, wanted=chosen)
 
 
-class Resident:
-    """A text encoder that stays where it is."""
-
-    def __init__(self, encoder: Any, device: torch.device) -> None:
-        self._encoder = encoder.to(device)
-
-    @contextmanager
-    def __call__(self) -> Generator[Any]:
-        """The encoder, ready to run."""
-        yield self._encoder
-
-
-class Visiting:
-    """A text encoder that comes to the GPU to encode. The transformer steps aside when both do not fit.
-
-    `free` says how many bytes of the device are free now.
-    """
-
-    def __init__(self, encoder: Any, transformer: Any, device: torch.device, free: Callable[[], int]) -> None:
-        self._encoder = encoder.to("cpu")
-        self._transformer = transformer
-        self._device = device
-        self._free = free
-        self._size = weight_bytes(encoder)
-
-    @contextmanager
-    def __call__(self) -> Generator[Any]:
-        """The encoder on the GPU, and off it again afterwards."""
-        aside = self._free() < self._size + GIB
-        try:
-            if aside:
-                self._transformer.to("cpu")
-                torch.cuda.empty_cache()
-            yield self._encoder.to(self._device)
-        finally:
-            self._encoder.to("cpu")
-            torch.cuda.empty_cache()
-            if aside:
-                self._transformer.to(self._device)
+def wait_for(device: torch.device) -> None:
+    """Until the device has done all it was told."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def free_memory(device: torch.device) -> int:

@@ -7,101 +7,190 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.worker.batch import Batch
+from engine.worker.batch import Batch, Expected, load
+from engine.worker.pace import Pace
+
+IDLE_TO_A_PICTURE = Pace(points=((0, 0.02), (2000, 0.02), (4000, 0.04)))  # up to 2000 tokens are as slow as one
+BUSY = Pace(points=((0, 0.0), (1000, 0.1)))
 
 
 @dataclass(eq=False)
 class Rider:
     job: str
     tokens: int = 1000
+    rows: int = 1
     position: int = 0
+    steps: int = 8
+
+    @property
+    def left(self) -> int:
+        return self.steps - self.position
 
 
 def names(riders: list[Rider]) -> str:
     return "".join(rider.job for rider in riders)
 
 
-def test_samples_of_one_order_share_a_forward_and_the_next_order_waits() -> None:
-    batch: Batch[str, Rider] = Batch()
-    batch.wait("a", "order a")
-    batch.wait("b", "order b")
+def line(*parties: list[Rider], pace: Pace = IDLE_TO_A_PICTURE, budget: int = 4608, shared: bool = True):
+    """A batch with these parties on board, which came one second after another."""
+    seconds = iter(range(100))
+    batch: Batch[str, Rider] = Batch(pace=pace, budget=budget, shared=shared, clock=lambda: next(seconds))
+    for party in parties:
+        wait(batch, party)
+        batch.board(party[0].job, party)
+    return batch
 
-    assert batch.next_order() == "order a"
-    batch.board([Rider("a"), Rider("a")])
 
-    assert batch.next_order() is None
+def wait(batch: Batch[str, Rider], party: list[Rider]) -> None:
+    expected = [Expected(tokens=one.tokens, rows=one.rows, left=one.left) for one in party]
+    batch.wait(party[0].job, party[0].job, expected)
+
+
+def boarded(batch: Batch[str, Rider], parties: list[list[Rider]]) -> str:
+    """Who boards at this step border."""
+    names = ""
+    while (order := batch.next_order()) is not None:
+        names += order
+        batch.board(order, next(party for party in parties if party[0].job == order))
+    return names
+
+
+def test_samples_of_one_order_share_a_forward_and_the_next_order_waits_where_nothing_is_gained() -> None:
+    batch = line([Rider("a"), Rider("a")], pace=BUSY)
+    waiting = [[Rider("b"), Rider("b")]]
+    wait(batch, waiting[0])
+
+    assert boarded(batch, waiting) == ""
     assert names(batch.next_forward()) == "aa"
 
 
 def test_the_next_order_boards_when_all_have_left() -> None:
-    batch: Batch[str, Rider] = Batch()
-    first = Rider("a")
-    batch.board([first])
-    batch.wait("b", "order b")
+    first, waiting = Rider("a"), [[Rider("b")]]
+    batch = line([first], pace=BUSY)
+    wait(batch, waiting[0])
 
     batch.leave(first)
 
-    assert batch.next_order() == "order b"
+    assert boarded(batch, waiting) == "b"
 
 
-def test_shared_orders_board_at_the_next_step_border_while_there_is_room() -> None:
-    batch: Batch[str, Rider] = Batch(budget=2500, shared=True)
-    batch.board([Rider("a", position=3)])
-    batch.wait("b", "order b")
-    batch.wait("c", "order c")
-    batch.wait("d", "order d")
+def test_orders_board_at_the_next_step_border_while_a_shared_forward_takes_no_longer() -> None:
+    waiting = [[Rider("b")], [Rider("c")]]
+    batch = line([Rider("a", position=3)])
+    for party in waiting:
+        wait(batch, party)
 
-    boarded: list[str] = []
-    while (order := batch.next_order()) is not None:
-        boarded.append(order)
-        batch.board([Rider(order[-1])])
-
-    assert boarded == ["order b", "order c"]
-    assert names(batch.next_forward()) == "bc"  # the least advanced first; "a" does not fit beside them
+    assert boarded(batch, waiting) == "b"  # three would take 0.03 s: two delayed by 0.01 to save the third 0.01
+    assert names(batch.next_forward()) == "ab"
 
 
-def test_a_sample_over_the_budget_rides_alone() -> None:
-    batch: Batch[str, Rider] = Batch(budget=4608)
-    batch.board([Rider("a", tokens=9216), Rider("b", tokens=9216)])
+def test_many_who_wait_outweigh_a_little_delay() -> None:
+    batch = line(*([Rider(name)] for name in "abcdef"))
+
+    assert names(batch.next_forward()) == "abc"
+
+
+def test_nobody_joins_beyond_the_budget() -> None:
+    batch = line([Rider("a")], [Rider("b")], budget=1999)
 
     assert names(batch.next_forward()) == "a"
 
 
-@given(tokens=st.lists(st.integers(1, 6000), min_size=1, max_size=6), steps=st.integers(1, 4))
-def test_everybody_arrives_and_the_least_advanced_is_always_on_board(tokens: list[int], steps: int) -> None:
-    batch: Batch[str, Rider] = Batch()
-    batch.board([Rider("a", tokens=size) for size in tokens])
+def test_a_sample_over_the_budget_rides_alone() -> None:
+    batch = line([Rider("a", tokens=9216), Rider("a", tokens=9216)])
 
-    for _ in range(len(tokens) * steps):
+    assert names(batch.next_forward()) == "a"
+
+
+def test_what_was_too_much_for_the_device_is_not_tried_again() -> None:
+    batch = line([Rider("a") for _ in range(4)])
+    too_many = batch.next_forward()
+
+    batch.shrink(too_many)
+
+    assert (names(too_many), names(batch.next_forward())) == ("aaaa", "aa")
+
+
+def test_rows_are_counted_as_padded_to_the_longest() -> None:
+    assert load([Rider("a", tokens=4096), Rider("b", tokens=64), Rider("c", tokens=64, rows=2)]) == 4 * 4096
+
+
+def test_a_small_job_passes_a_large_one_at_the_next_step_border() -> None:
+    large, small = [Rider("a", tokens=16384)], [[Rider("b", tokens=256)]]
+    batch = line(large, pace=BUSY)
+    wait(batch, small[0])
+
+    assert boarded(batch, small) == "b"
+    assert names(batch.next_forward()) == "b"
+
+    batch.leave(small[0][0])
+    assert names(batch.next_forward()) == "a"
+
+
+def test_of_two_alike_the_first_is_finished_first() -> None:
+    first, second = Rider("a"), Rider("b")
+    batch = line([first], [second], pace=BUSY)
+
+    order = ""
+    while not batch.idle:
+        (rider,) = batch.next_forward()
+        rider.position += 1
+        order += rider.job
+        if not rider.left:
+            batch.leave(rider)
+
+    assert order == 8 * "a" + 8 * "b"
+
+
+def test_without_sharing_the_first_order_rides_to_its_end() -> None:
+    batch = line([Rider("a", tokens=4096), Rider("a", tokens=4096)], [Rider("b", tokens=64)], shared=False)
+
+    assert names(batch.next_forward()) == "a"
+
+
+@given(tokens=st.integers(1, 6000), count=st.integers(1, 6), steps=st.integers(1, 4))
+def test_everybody_arrives_and_the_least_advanced_of_a_job_is_always_on_board(
+    tokens: int, count: int, steps: int
+) -> None:
+    batch = line([Rider("a", tokens=tokens, steps=steps) for _ in range(count)])
+
+    for _ in range(count * steps):
         company = batch.next_forward()
         assert len(company) <= 1 or sum(rider.tokens for rider in company) <= 4608
         assert not company or company[0].position == min(rider.position for rider in batch.riding)
         for rider in company:
             rider.position += 1
-            if rider.position == steps:
+            if not rider.left:
                 batch.leave(rider)
 
     assert batch.idle
 
 
 def test_a_withdrawn_job_leaves_with_everything_it_has() -> None:
-    batch: Batch[str, Rider] = Batch()
-    batch.board([Rider("a"), Rider("a"), Rider("b")])
-    batch.wait("a", "more of a")
-    batch.wait("c", "order c")
+    batch = line([Rider("a"), Rider("a")], [Rider("b")])
+    wait(batch, [Rider("a")])
+    wait(batch, [Rider("c")])
 
     orders, samples = batch.withdraw("a")
 
-    assert (orders, names(samples)) == (["more of a"], "aa")
+    assert (orders, names(samples)) == (["a"], "aa")
     assert names(list(batch.riding)) == "b"
     assert batch.withdraw("unknown") == ([], [])
     assert not batch.idle
 
 
+def test_an_order_of_which_nothing_boards_is_gone() -> None:
+    batch = line()
+    wait(batch, [Rider("a")])
+
+    batch.board("a", [])
+
+    assert batch.idle
+
+
 def test_the_next_tile_takes_the_seat_of_the_one_before() -> None:
-    batch: Batch[str, Rider] = Batch()
     tile, neighbour = Rider("a", position=2), Rider("b")
-    batch.board([tile, neighbour])
+    batch = line([tile], [neighbour])
 
     following = Rider("a")
     batch.replace(tile, following)

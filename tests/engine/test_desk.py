@@ -41,7 +41,7 @@ def test_a_job_runs_until_each_of_its_pictures_has_an_ending() -> None:
     desk.put(Cancelled(job="job", attempt=1, k=2))
 
     assert (before, desk.running) == ((("job", 1),), ())
-    assert desk.held == (("job", 0),)
+    assert desk.held == (("job", 0), ("job", 1))
 
 
 def test_only_what_is_missing_of_a_repeated_order_is_painted() -> None:
@@ -54,6 +54,17 @@ def test_only_what_is_missing_of_a_repeated_order_is_painted() -> None:
 
     assert new is not None
     assert new.wanted == (2, 3)
+    assert [(event.k, event.attempt) for event in ready] == [(0, 2)]
+
+
+def test_a_picture_that_was_given_up_is_not_tried_again_when_its_order_comes_again() -> None:
+    desk = Desk()
+    desk.take(order())
+    desk.put(Failed(job="job", attempt=1, k=0, code="flat-picture"))
+
+    new, ready = desk.take(msgspec.structs.replace(order(), attempt=2))
+
+    assert new is None
     assert [(event.k, event.attempt) for event in ready] == [(0, 2)]
 
 

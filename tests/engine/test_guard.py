@@ -12,8 +12,10 @@ from engine.worker import guard
 from engine.worker.guard import FlatPicture
 from engine.worker.loading import load
 from engine.worker.memory import Place
-from engine.worker.painter import Painter, Sample
+from engine.worker.painter import Painter
+from engine.worker.sample import Sample
 from tests.support.orders import order
+from tests.support.painting import finish
 
 
 def place(dtype: torch.dtype) -> Place:
@@ -47,7 +49,7 @@ def test_a_picture_that_overflows_in_bf16_is_painted_again_in_fp32(rounded: Pain
     module = rounded.codec.vae.decoder.conv_out if part == "decoder" else rounded.transformer.all_x_embedder["2-1"]
     overflow_in(module, {torch.bfloat16})
 
-    pixels = rounded.finish(paint(rounded))
+    pixels = finish(rounded, paint(rounded))
 
     assert isinstance(pixels, np.ndarray)
     assert pixels.max() > guard.BLACK
@@ -68,7 +70,7 @@ def test_a_picture_that_stays_broken_is_refused(rounded: Painter) -> None:
     overflow_in(rounded.codec.vae.decoder.conv_out, {torch.bfloat16, torch.float32})
 
     with pytest.raises(FlatPicture):
-        rounded.finish(paint(rounded))
+        finish(rounded, paint(rounded))
 
 
 def test_in_fp32_there_is_nothing_to_try_again(tiny: Path) -> None:
@@ -78,11 +80,11 @@ def test_in_fp32_there_is_nothing_to_try_again(tiny: Path) -> None:
         painter.codec.vae.decoder.conv_out.bias.fill_(-1.0)
 
     with pytest.raises(FlatPicture):
-        painter.finish(paint(painter))
+        finish(painter, paint(painter))
 
 
 def test_bf16_stays_close_to_fp32(rounded: Painter, painter: Painter) -> None:
-    exact, close = (painter_.finish(paint(painter_)) for painter_ in (painter, rounded))
+    exact, close = (finish(painter_, paint(painter_)) for painter_ in (painter, rounded))
 
     error = np.mean((exact.astype(float) - close.astype(float)) ** 2)
     assert 10 * np.log10(255**2 / error) >= 40

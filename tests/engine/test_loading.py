@@ -14,7 +14,7 @@ import torch
 from engine.protocol import Z_IMAGE_TURBO, ModelCard
 from engine.worker import loading
 from engine.worker.loading import LoadingProblem
-from engine.worker.memory import GIB, Place, Policy, find_place
+from engine.worker.memory import GIB, Place, find_place
 from engine.worker.painter import Painter
 
 CPU = Place(device=torch.device("cpu"), dtype=torch.float32, total=0, free=0)
@@ -146,15 +146,6 @@ def test_the_processor_paints_in_fp32() -> None:
     place = find_place("cpu")
 
     assert (place.device.type, place.dtype, place.name) == ("cpu", torch.float32, "cpu")
-
-
-@pytest.mark.parametrize(
-    ("free", "policy"), [(80, Policy.RESIDENT), (22, Policy.RESIDENT), (21, Policy.ENCODER_LEAVES)]
-)
-def test_under_22_gib_free_the_text_encoder_of_the_published_model_leaves(free: int, policy: Policy) -> None:
-    gpu = Place(device=torch.device("cuda", 0), dtype=torch.bfloat16, total=80 * GIB, free=free * GIB)
-
-    assert gpu.policy(int(19.1 * GIB)) is policy
 
 
 def test_a_card_without_preview_colours_gets_them_from_its_vae(painter: Painter) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,15 +30,25 @@ from engine.protocol import (
     Started,
     Stop,
 )
+from engine.worker.batch import Batch
+from engine.worker.codec import Exposure
+from engine.worker.loading import load
 from engine.worker.loop import Loop
-from engine.worker.painter import Painter, Sample
+from engine.worker.memory import find_place
+from engine.worker.pace import Pace
+from engine.worker.painter import Painter
 from engine.worker.press import Press
 from engine.worker.pulse import Pulse
+from engine.worker.sample import Developing, Sample
 from tests.support.orders import order
 
 
 def perform(
-    painter: Painter, *commands: Command, react: Callable[[Event], Command | None] = lambda _: None, **press: Any
+    painter: Painter,
+    *commands: Command,
+    react: Callable[[Event], Command | None] = lambda _: None,
+    batch: Batch[Generate, Sample] | None = None,
+    **press: Any,
 ) -> list[Event]:
     """All events until every picture of every order has ended. `react` may answer an event with a command."""
     inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
@@ -57,9 +69,9 @@ def perform(
     for command in commands:
         inbox.put(command)
     machine = Press(tell, **press)
-    thread = threading.Thread(target=Loop(painter, inbox, machine, Pulse()).run)
+    thread = threading.Thread(target=Loop(painter, inbox, machine, Pulse(), batch).run, daemon=True)
     thread.start()
-    assert over.wait(50)
+    assert over.wait(20), events
     inbox.put(Stop())
     thread.join(10)
     machine.close()
@@ -105,6 +117,125 @@ def test_only_the_pictures_that_are_wanted_are_painted(painter: Painter) -> None
     events = perform(painter, Generate(job="job", attempt=3, request=wish, wanted=(1, 3)))
 
     assert [(one.k, one.attempt) for one in of(events, Finished)] == [(1, 3), (3, 3)]
+
+
+def test_requests_of_every_kind_share_forwards_and_each_picture_is_the_one_it_is_alone(
+    painter: Painter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = png(64, 48)
+    orders = [
+        order("text", count=2),
+        order("wide", width=144, steps=5, guidance=2.5, negative="grey"),
+        order("image", kind=Kind.IMAGE, strength=0.6, source=source),
+        order("upscale", kind=Kind.UPSCALE, strength=0.25, width=128, height=96, source=source),
+    ]
+    alone = {one.job: [picture.png for picture in of(perform(painter, one), Finished, one.job)] for one in orders}
+    companies: list[set[str]] = []
+    paint = painter.step
+
+    def step(samples: Sequence[Sample]) -> None:
+        companies.append({sample.job for sample in samples})
+        paint(samples)
+
+    monkeypatch.setattr(painter, "step", step)
+    free = Pace(points=((0, 1.0), (100_000, 1.0)))  # a forward takes as long with one sample as with all
+    together = perform(painter, *orders, batch=Batch(pace=free))
+
+    assert companies[0] == {one.job for one in orders}
+    assert len(companies) == 12  # those of the upscale; everybody else left earlier
+    for one in orders:
+        for ours, theirs in zip(of(together, Finished, one.job), alone[one.job], strict=True):
+            difference = np.abs(decoded(ours.png) - decoded(theirs))
+            assert difference.max() <= 1
+            assert (difference > 0).mean() <= 0.001
+
+
+def decoded(picture: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(picture))).astype(int)
+
+
+def test_a_small_picture_passes_an_upscale_that_came_first(painter: Painter) -> None:
+    large = order("large", kind=Kind.UPSCALE, strength=0.25, width=256, height=256, source=png(64, 64))
+
+    events = perform(painter, large, order("small"))
+
+    assert [event.job for event in events if isinstance(event, Finished)] == ["small", "large"]
+
+
+class SlowDecoder:
+    """Stands for a GPU's second stream: pixels that are not there yet when first asked for."""
+
+    def __init__(self, exposure: Exposure, looks: int) -> None:
+        self._exposure = exposure
+        self._looks = looks
+
+    @property
+    def ready(self) -> bool:
+        self._looks -= 1
+        return self._looks < 0
+
+    def wait(self) -> tuple[np.ndarray, bool]:
+        return self._exposure.wait()
+
+
+@pytest.fixture
+def slow(painter: Painter, monkeypatch: pytest.MonkeyPatch) -> Painter:
+    develop = painter.develop
+
+    def slowly(sample: Sample) -> Any:
+        developing = develop(sample)
+        return dataclasses.replace(developing, exposure=SlowDecoder(developing.exposure, looks=3))
+
+    monkeypatch.setattr(painter, "develop", slowly)
+    return painter
+
+
+def test_the_next_step_does_not_wait_for_the_last_pictures_decoder(slow: Painter) -> None:
+    events = perform(slow, order("first"), order("second"))
+
+    told = [(event.job, type(event)) for event in events]
+    assert told.index(("first", Finished)) > told.index(("second", Progress))
+    assert [job for job, kind in told if kind is Finished] == ["first", "second"]
+
+
+def test_tiles_go_on_while_earlier_ones_are_decoded(slow: Painter, tiny: Path) -> None:
+    wish = order(kind=Kind.UPSCALE, strength=0.25, width=128, height=96, source=png(64, 48))
+    place = find_place("cpu")
+
+    late, at_once = (of(perform(one, wish), Finished)[0] for one in (slow, Painter(load(tiny, place), place)))
+
+    assert late.png == at_once.png
+
+
+def test_a_picture_cancelled_while_it_is_decoded_ends_once(slow: Painter) -> None:
+    def react(event: Event) -> Command | None:
+        return Cancel(job="job") if isinstance(event, Progress) and event.step == event.steps else None
+
+    events = perform(slow, order(count=2), order("other", steps=12), react=react)
+
+    endings = of(events, Cancelled) + of(events, Finished)
+    assert sorted(event.k for event in endings) == [0, 1]
+
+
+def test_a_picture_being_decoded_is_handed_over_when_the_only_other_job_is_cancelled(slow: Painter) -> None:
+    def react(event: Event) -> Command | None:
+        return Cancel(job="job") if isinstance(event, Progress) and event.step == event.steps else None
+
+    events = perform(slow, order(count=2), order("shorter"), react=react)
+
+    assert len(of(events, Cancelled)) == 2
+    assert len(of(events, Finished, "shorter")) == 1
+
+
+def test_a_tile_that_breaks_ends_its_picture_once(slow: Painter, monkeypatch: pytest.MonkeyPatch) -> None:
+    def finish(_: Developing) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(slow, "finish", finish)
+    wish = order(kind=Kind.UPSCALE, strength=0.25, width=128, height=96, source=png(64, 48))
+    events = perform(slow, wish, Generate(job="next", attempt=1, request=order(width=4096).request, wanted=(0,)))
+
+    assert [event.code for event in of(events, Failed)] == ["worker-error"]
 
 
 def test_cancel_ends_a_running_job_at_the_next_step_and_leaves_others_alone(painter: Painter) -> None:
@@ -173,6 +304,58 @@ def test_a_job_that_breaks_fails_and_the_next_one_is_painted(
 
     assert [(event.k, event.code) for event in of(events, Failed)] == [(0, code), (1, code)]
     assert len(of(events, Finished, "next")) == 1
+
+
+def breaking(painter: Painter, guilty: str, error: Callable[[], Exception], *, company: int) -> Callable[..., None]:
+    """Steps that fail when they hold a job together with at least so many others."""
+    paint = painter.step
+
+    def step(samples: Sequence[Sample]) -> None:
+        if len(samples) > company and guilty in {sample.job for sample in samples}:
+            raise error()
+        paint(samples)
+
+    return step
+
+
+TOGETHER = Pace(points=((0, 1.0), (100_000, 1.0)))
+
+
+def test_a_bug_in_a_shared_forward_ends_the_guilty_job_alone(painter: Painter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(painter, "step", breaking(painter, "job", lambda: ValueError("a bug"), company=0))
+
+    events = perform(painter, order("other"), order(), order("third"), batch=Batch(pace=TOGETHER))
+
+    assert [event.code for event in of(events, Failed)] == ["worker-error"]
+    assert len(of(events, Finished, "other")) == len(of(events, Finished, "third")) == 1
+
+
+def test_a_forward_that_does_not_fit_is_done_one_sample_at_a_time(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = find_place("cpu")
+    painter = Painter(load(tiny, place), place)
+    full = breaking(painter, "job", lambda: torch.OutOfMemoryError("no more"), company=1)
+    monkeypatch.setattr(painter, "step", full)
+
+    events = perform(painter, order(count=2), order("other"), batch=Batch(pace=TOGETHER))
+
+    assert len(of(events, Finished)) == 2
+    assert len(of(events, Finished, "other")) == 1
+    assert of(events, Failed) == []
+
+
+def test_a_decoder_that_does_not_fit_tries_again_in_tiles(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = find_place("cpu")
+    painter = Painter(load(tiny, place), place)
+    develop = painter.develop
+
+    def crowded(sample: Sample) -> Developing:
+        if not painter.codec.vae.use_tiling:
+            raise torch.OutOfMemoryError("no more")
+        return develop(sample)
+
+    monkeypatch.setattr(painter, "develop", crowded)
+
+    assert len(of(perform(painter, order()), Finished)) == 1
 
 
 def test_an_upscale_is_painted_tile_by_tile_and_counts_all_its_steps(painter: Painter) -> None:

@@ -1,16 +1,110 @@
-"""Who lies on the GPU when: the text encoder's visits, told by modules that write down where they go."""
+"""Who lies on the GPU when: the policy for a size of memory, and what pictures are like under each."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from engine.worker import memory
-from engine.worker.memory import GIB, Visiting
+from engine.worker.loading import load, weigh
+from engine.worker.memory import GIB, Place, Policy, Weights
+from engine.worker.painter import Painter
+from engine.worker.placing import Visiting
+from tests.support.orders import order
+from tests.support.painting import finish
 
 GPU = torch.device("cuda", 0)
+PUBLISHED = Weights(transformer=int(11.46 * GIB), text_encoder=int(7.49 * GIB), vae=int(0.16 * GIB))
+
+
+def gpu(free: float, wanted: Policy | None = None) -> Place:
+    return Place(device=GPU, dtype=torch.bfloat16, total=80 * GIB, free=int(free * GIB), wanted=wanted)
+
+
+@pytest.mark.parametrize(
+    ("free", "policy", "tile"),
+    [
+        (80, Policy.RESIDENT, None),
+        (23, Policy.RESIDENT, 1024),
+        (22, Policy.ENCODER_EVICTED, 1024),
+        (15, Policy.ENCODER_EVICTED, 1024),
+        (14, Policy.FP8_STORAGE, 1024),
+        (9, Policy.FP8_STORAGE, 1024),
+        (8, Policy.GROUP_OFFLOAD, 512),
+        (3, Policy.GROUP_OFFLOAD, 512),
+        (2.5, Policy.SEQUENTIAL, 512),
+        (1, Policy.SEQUENTIAL, 512),
+    ],
+)
+def test_the_published_model_is_kept_in_the_fastest_way_that_fits(
+    free: float, policy: Policy, tile: int | None
+) -> None:
+    place = gpu(free)
+
+    assert place.policy(PUBLISHED) is policy
+    assert place.tile(PUBLISHED, policy) == tile
+
+
+def test_the_owners_choice_stands() -> None:
+    assert gpu(80, Policy.SEQUENTIAL).policy(PUBLISHED) is Policy.SEQUENTIAL
+
+
+def test_weights_are_weighed_before_they_are_loaded(tiny: Path) -> None:
+    place = memory.find_place("cpu")
+    parts = load(tiny, place)
+
+    weights = weigh(tiny, place)
+
+    assert weights.transformer == memory.weight_bytes(parts.transformer)
+    assert weights.text_encoder == memory.weight_bytes(parts.text_encoder)
+    assert weights.vae == memory.weight_bytes(parts.vae)
+
+
+def painted(tiny: Path, policy: str) -> np.ndarray:
+    place = memory.find_place("cpu", policy)
+    painter = Painter(load(tiny, place), place)
+    assert painter.policy == policy
+    sample = painter.begin(order(guidance=2.0, negative="grey"), 0)
+    while not sample.done:
+        painter.step([sample])
+    pixels = finish(painter, sample)
+    assert isinstance(pixels, np.ndarray)
+    return pixels.astype(int)
+
+
+@pytest.mark.parametrize("policy", ["encoder-evicted", "group-offload", "sequential"])
+def test_a_picture_is_the_same_wherever_the_weights_lie(tiny: Path, policy: str) -> None:
+    assert np.array_equal(painted(tiny, "resident"), painted(tiny, policy))
+
+
+def test_weights_of_one_byte_paint_nearly_the_same_picture_in_half_the_space(tiny: Path) -> None:
+    exact, close = painted(tiny, "resident"), painted(tiny, "fp8-storage")
+    place = memory.find_place("cpu", "fp8-storage")
+    linear = load(tiny, place).transformer.layers[0].attention.to_q
+
+    assert linear.weight.dtype is torch.float8_e4m3fn
+    assert 10 * np.log10(255**2 / np.mean((exact - close) ** 2)) >= 30
+
+
+def test_a_decoder_in_tiles_paints_nearly_the_same_picture(tiny: Path) -> None:
+    place = memory.find_place("cpu")
+    painter = Painter(load(tiny, place), place)
+    sample = painter.begin(order(width=256, height=192, steps=1), 0)
+    painter.step([sample])
+
+    whole = finish(painter, sample)
+    painter.make_room()
+    painter.codec.tile(128)
+    tiled = finish(painter, sample)
+
+    assert isinstance(whole, np.ndarray)
+    assert isinstance(tiled, np.ndarray)
+    assert whole.shape == tiled.shape
+    assert np.abs(whole.astype(int) - tiled.astype(int)).mean() < 8  # random weights; a trained VAE agrees better
 
 
 class Traveller(torch.nn.Linear):

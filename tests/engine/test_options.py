@@ -17,22 +17,26 @@ def test_what_is_not_said_has_a_default() -> None:
 
 
 def test_everything_can_be_said() -> None:
-    words = "--model starter --threads 3 --device cpu --log-prompts --hang-after 7.5 --alone-for 9 --supervised"
+    words = "--model starter --threads 3 --device cpu --memory fp8-storage --log-prompts --hang-after 7.5"
+    words += " --alone-for 9 --supervised"
 
     chosen = options.read([*NEEDED, *words.split()])
 
     assert (chosen.model, chosen.threads, chosen.device, chosen.log_prompts) == ("starter", 3, "cpu", True)
+    assert chosen.memory == "fp8-storage"
     assert (chosen.hang_after, chosen.alone_for, chosen.supervised) == (7.5, 9.0, True)
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ([], "required: --url, --secret-file"),
+        ([], "required: --url"),
+        (NEEDED[:2], "--secret-file is required for this url"),
         ([*NEEDED, "--threads", "0"], "0 is not at least 1"),
         ([*NEEDED, "--threads", "many"], "invalid"),
         ([*NEEDED, "--hang-after", "-1"], "-1 is not a number of seconds"),
         ([*NEEDED, "--device", "toaster"], "invalid choice: 'toaster'"),
+        ([*NEEDED, "--memory", "elephant"], "invalid choice: 'elephant'"),
     ],
 )
 def test_a_mistake_is_said_in_a_sentence_with_status_2(

@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 import torch
 from diffusers import ZImageImg2ImgPipeline, ZImagePipeline
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
-from engine.protocol import Kind
-from engine.worker.painter import Painter, Sample
+from engine.protocol import Generate, Kind
+from engine.worker.painter import Painter
+from engine.worker.sample import Sample
 from tests.support.orders import order
+from tests.support.painting import finish
 
 SOURCE = Image.fromarray(np.random.default_rng(1).integers(0, 255, (96, 64, 3), dtype=np.uint8))
 
@@ -66,7 +70,7 @@ def test_pictures_equal_those_of_the_bare_pipeline(
 
     for sample, latent, picture in zip(samples, theirs["latent"], theirs["pil"], strict=True):
         assert relative(sample.latent.squeeze(1), latent) <= 1e-5
-        assert_same_pixels(painter.finish(sample), np.asarray(picture))
+        assert_same_pixels(finish(painter, sample), np.asarray(picture))
 
 
 @pytest.mark.parametrize("strength", [0.3, 0.6, 1.0])
@@ -96,32 +100,65 @@ def test_pictures_from_pictures_equal_those_of_the_bare_pipeline(
             for kind in ("latent", "pil")
         }
         assert relative(sample.latent.squeeze(1), theirs["latent"]) <= 1e-5
-        assert_same_pixels(painter.finish(sample), np.asarray(theirs["pil"]))
+        assert_same_pixels(finish(painter, sample), np.asarray(theirs["pil"]))
 
 
-def test_a_picture_is_the_same_alone_and_in_any_company(painter: Painter) -> None:
-    def company() -> list[Sample]:
-        return [
-            painter.begin(order(width=80, height=112, steps=6), 0),
-            painter.begin(order(prompt="a cat, " * 9, guidance=3.0, steps=4, seed=2**32 - 1, count=2), 1),
-            painter.begin(order(kind=Kind.IMAGE, strength=0.6, source=png(SOURCE)), 0),
-        ]
+WORDS = ("a cat", "a red star above a blue circle, " * 9, "x" * 400)
+PHOTO = png(SOURCE)
 
-    together = company()
-    painter.step(together[:1])  # the others board one step later
-    painted(painter, *together)
-    alone = [painted(painter, sample)[0] for sample in company()]
 
-    for one, other in zip(together, alone, strict=True):
-        assert relative(one.latent, other.latent) <= 1e-5
-        assert_same_pixels(painter.finish(one), painter.finish(other))
+def finished(painter: Painter, *companions: Sample, late: int = 0) -> list[tuple[torch.Tensor, np.ndarray]]:
+    """Last latent and pixels of each; the last `late` of them board one step after the others."""
+    riding: dict[int, Sample] = dict(enumerate(companions[: len(companions) - late]))
+    results: dict[int, tuple[torch.Tensor, np.ndarray]] = {}
+    while riding:
+        painter.step(list(riding.values()))
+        for seat, sample in list(riding.items()):
+            if not sample.done:
+                continue
+            result = finish(painter, sample)
+            if isinstance(result, Sample):
+                riding[seat] = result
+            else:
+                results[seat] = (riding.pop(seat).latent, result)
+        riding |= {len(companions) - late + n: one for n, one in enumerate(companions[len(companions) - late :])}
+        late = 0
+    return [results[seat] for seat in range(len(companions))]
+
+
+SIDES = st.integers(1, 8).map(lambda n: 16 * n)
+WISHES = st.fixed_dictionaries(
+    {
+        "kind": st.sampled_from(Kind),
+        "width": SIDES,
+        "height": SIDES,
+        "steps": st.integers(1, 5),
+        "strength": st.sampled_from([0.25, 0.6, 1.0]),
+        "guidance": st.sampled_from([0.0, 3.0]),
+        "prompt": st.sampled_from(WORDS),
+        "negative": st.sampled_from(WORDS),
+        "seed": st.integers(0, 2**32 - 1),
+    }
+).map(lambda wish: order(**wish, source=None if wish["kind"] is Kind.TEXT else PHOTO))
+
+
+@settings(max_examples=15)
+@given(wishes=st.lists(WISHES, min_size=2, max_size=5), late=st.integers(0, 2))
+def test_a_picture_is_the_same_alone_and_in_any_company(painter: Painter, wishes: list[Generate], late: int) -> None:
+    """Sizes, captions, guidance, steps, kinds and moments of boarding all differ, tiles of upscales included."""
+    together = finished(painter, *(painter.begin(wish, 0) for wish in wishes), late=min(late, len(wishes) - 1))
+    alone = [finished(painter, painter.begin(wish, 0))[0] for wish in wishes]
+
+    for (latent, pixels), (latent_alone, pixels_alone) in zip(together, alone, strict=True):
+        assert relative(latent, latent_alone) <= 1e-5
+        assert_same_pixels(pixels, pixels_alone)
 
 
 def test_the_same_request_gives_the_same_bytes_again(painter: Painter) -> None:
     first, second = (painted(painter, painter.begin(order(), 0))[0] for _ in range(2))
 
     assert torch.equal(first.latent, second.latent)
-    assert np.array_equal(painter.finish(first), painter.finish(second))
+    assert np.array_equal(finish(painter, first), finish(painter, second))
 
 
 def test_picture_k_has_the_seed_that_paints_it_alone(painter: Painter) -> None:

@@ -14,6 +14,7 @@ from engine.protocol import Kind
 from engine.worker.painter import Painter
 from engine.worker.upscale import GRID, Canvas, tiles
 from tests.support.orders import order
+from tests.support.painting import finish
 
 SIDES = st.integers(1, 30).map(lambda n: n * GRID)
 
@@ -75,7 +76,7 @@ def test_an_upscale_keeps_the_picture_and_depends_on_its_seed_alone(painter: Pai
         while not isinstance(sample, np.ndarray):
             while not sample.done:
                 painter.step([sample])
-            sample = painter.finish(sample)
+            sample = finish(painter, sample)
         return sample
 
     first, again, other = upscaled(1), upscaled(1), upscaled(2)
