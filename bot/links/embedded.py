@@ -42,13 +42,28 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     pid: int | None = None
     command: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Address(port={self.port}, pid={self.pid})"
 
-def engine_command(*, model: str, threads: int, device: str, hang_after: float, log_prompts: bool) -> CommandFor:
+
+def engine_command(
+    *,
+    model: str,
+    threads: int,
+    device: str,
+    memory: str,
+    attention: str,
+    compile: bool,  # noqa: A002  the setting's own name
+    hang_after: float,
+    log_prompts: bool,
+) -> CommandFor:
     """How to start the real engine."""
 
     def command(url: str, secret_file: Path) -> Sequence[str]:
         words = [sys.executable, "-m", "engine", "--url", url, "--secret-file", str(secret_file), "--model", model]
-        words += ["--threads", str(threads), "--device", device, "--hang-after", f"{hang_after:g}"]
+        words += ["--threads", str(threads), "--device", device, "--memory", memory]
+        words += ["--attention", attention, "--hang-after", f"{hang_after:g}"]
+        words += ["--compile"] if compile else []
         return [*words, "--log-prompts"] if log_prompts else words
 
     return command

@@ -172,6 +172,9 @@ class LocalLink:
                         f"this bot protocol {PROTOCOL} (build {self._build}); update the older of the two",
                     )
                     return False
+                if peer.name not in ("", event.engine):  # its old name would hold jobs for ever
+                    self._refuse(peer, f"it calls itself {event.engine[:64]!r} now")
+                    return False
                 if not peer.name:
                     peer.send(BotHello(protocol=PROTOCOL, build=self._build))
                     self.arrived.set()

@@ -1,4 +1,4 @@
-"""What this engine was asked for and what it has painted but not yet handed over; knows no transport and no torch."""
+"""What this engine was asked for, and its endings that are not yet handed over; knows no transport and no torch."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from engine.protocol import Cancelled, Event, Failed, Finished, Generate, Progre
 # Finished pictures wait here while the bot is away; beyond this the oldest are painted again when it asks.
 HELD_BYTES = 256 * 1024 * 1024
 
+Ending = Finished | Failed
 Relabelled = TypeVar("Relabelled", bound=Started | Progress | Finished | Failed | Cancelled)
 
 
 class Desk:
-    """Open orders by job, and finished pictures until the bot says `Stored`."""
+    """Open orders by job, and pictures that are finished or given up, until the bot says `Stored`."""
 
     def __init__(self, *, held_bytes: int = HELD_BYTES) -> None:
         self._limit = held_bytes
         self._attempts: dict[str, int] = {}
         self._open: dict[str, set[int]] = {}
-        self._held: OrderedDict[tuple[str, int], Finished] = OrderedDict()
+        self._held: OrderedDict[tuple[str, int], Ending] = OrderedDict()
 
     @property
     def running(self) -> tuple[tuple[str, int], ...]:
@@ -34,8 +35,8 @@ class Desk:
         """Pictures (job, k) that the bot has yet to confirm, oldest first."""
         return tuple(self._held)
 
-    def take(self, order: Generate) -> tuple[Generate | None, list[Finished]]:
-        """What of `order` is new work, and which of its pictures lie here already.
+    def take(self, order: Generate) -> tuple[Generate | None, list[Ending]]:
+        """What of `order` is new work, and which of its pictures have ended here already.
 
         An order that comes again, after a reconnect, repeats nothing; events then carry its newer attempt.
         """
@@ -53,7 +54,7 @@ class Desk:
         if not isinstance(event, Started | Progress | Finished | Failed | Cancelled):
             return event
         event = self._relabelled(event)
-        if isinstance(event, Finished):
+        if isinstance(event, Finished | Failed):
             self._hold(event)
         if isinstance(event, Finished | Failed | Cancelled):
             self._close(event.job, event.k)
@@ -64,7 +65,7 @@ class Desk:
         self._held.pop((stored.job, stored.k), None)
         self._forget(stored.job)
 
-    def unconfirmed(self) -> list[Finished]:
+    def unconfirmed(self) -> list[Ending]:
         """Everything to be sent again after a reconnect."""
         return [self._relabelled(event) for event in self._held.values()]
 
@@ -76,9 +77,9 @@ class Desk:
         attempt = self._attempts.get(event.job, event.attempt)
         return event if attempt == event.attempt else msgspec.structs.replace(event, attempt=attempt)
 
-    def _hold(self, event: Finished) -> None:
+    def _hold(self, event: Ending) -> None:
         self._held[event.job, event.k] = event
-        while len(self._held) > 1 and sum(len(kept.png) for kept in self._held.values()) > self._limit:
+        while len(self._held) > 1 and sum(map(_weight, self._held.values())) > self._limit:
             (job, _), _ = self._held.popitem(last=False)
             self._forget(job)
 
@@ -92,3 +93,8 @@ class Desk:
     def _forget(self, job: str) -> None:
         if job not in self._open and not any(held == job for held, _ in self._held):
             self._attempts.pop(job, None)
+
+
+def _weight(event: Ending) -> int:
+    """Bytes worth counting."""
+    return len(event.png) if isinstance(event, Finished) else 0

@@ -47,6 +47,9 @@ class Secret(msgspec.Struct):
 
     secret: str
 
+    def __repr__(self) -> str:
+        return "Secret()"
+
 
 class LocalLink:
     """Says events to the bot and hands its commands to `hear`. All methods belong to the loop's thread."""
@@ -83,7 +86,7 @@ class LocalLink:
     def say(self, event: Event) -> None:
         """Send an event. Without a bot, beats and progress are dropped; endings wait for it."""
         event = self._desk.put(event)
-        if self._connected or isinstance(event, Failed | Cancelled):
+        if self._connected or isinstance(event, Cancelled):
             self._post(event)
 
     async def run(self) -> None:
@@ -114,7 +117,7 @@ class LocalLink:
             self._note(f"the bot at {self._url} cannot be reached: {errors.exceptions[0]}")
         finally:
             self._connected = False
-            self._outbox = deque(event for event in self._outbox if isinstance(event, Failed | Cancelled))
+            self._outbox = deque(event for event in self._outbox if isinstance(event, Cancelled))
         return self._greeted
 
     async def _converse(self, socket: aiohttp.ClientWebSocketResponse) -> None:
@@ -172,7 +175,7 @@ class LocalLink:
             self._spoken.clear()
             while self._outbox:
                 event = self._outbox.popleft()
-                if isinstance(event, Finished) and not self._desk.holds(event.job, event.k):
+                if isinstance(event, Finished | Failed) and not self._desk.holds(event.job, event.k):
                     continue  # confirmed while it waited to be sent again
                 try:
                     await socket.send_bytes(wire.encode(event))

@@ -1,0 +1,264 @@
+"""The bot's side of NATS JetStream: engines anywhere sit at a broker, the ledger stays the only truth.
+
+The broker keeps orders until engines have them and pictures until the bot has them; everything else is said once.
+Whatever a seat does wrong costs that seat alone, with one line in the log.
+"""
+
+# pyright: reportUnknownMemberType=false
+# (nats-py leaves some of its parameters without types)
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from bot.jobs.dispatcher import GRACE, Dispatcher
+from bot.links.seat import Seat
+from bot.links.streams import Streams
+from engine import cluster, wire
+from engine.protocol import PROTOCOL, Beat, BotHello, EngineHello, Event, Failed, Finished, Loading
+
+AGAIN = 1.0  # seconds until a picture that cannot be stored is offered again
+MOST_OFFERS = 15  # of an ending whose engine never comes back
+BROKER_ERRORS = (nats.errors.Error, OSError, TimeoutError)
+
+log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def broker_link(
+    dispatcher: Dispatcher,
+    *,
+    access: cluster.Access,
+    build: str,
+    lease: float = cluster.LEASE,
+    grace: float = GRACE,
+) -> AsyncGenerator[NatsLink, None]:
+    """At the broker until the block ends; a broker that is away is dialled for ever."""
+    link = NatsLink(dispatcher, access=access, build=build, lease=lease, grace=grace)
+    working = asyncio.create_task(link.run(), name="broker")
+    try:
+        yield link
+    finally:
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+
+
+class NatsLink:
+    """Seats of engines at one broker."""
+
+    def __init__(
+        self, dispatcher: Dispatcher, *, access: cluster.Access, build: str, lease: float, grace: float
+    ) -> None:
+        self.seats: dict[str, Seat] = {}
+        self._dispatcher = dispatcher
+        self._access = access
+        self._build = build
+        self._name = secrets.token_hex(8).encode()  # of this bot process, so that engines notice a new one
+        # The dispatcher adds its grace, and a lapse is noticed up to one pulse late.
+        self._term = max(lease - grace - cluster.PULSE, 3 * cluster.PULSE)
+        self._clock = 0.0  # seconds during which the broker was there: nobody is late while it is away
+        self._echoed: float | None = None
+        self._forgotten = True  # the broker may have lost its streams
+        self._tasks: asyncio.TaskGroup | None = None
+        self._streams: Streams | None = None
+
+    async def run(self) -> None:
+        """Dial and work for ever."""
+        said = ""
+        while True:
+            try:
+                async with cluster.connected(self._access, seat=cluster.BOT_SEAT, back=self._came_back) as client:
+                    await self._work(client)
+            except* BROKER_ERRORS as errors:
+                sentence = f"{type(errors.exceptions[0]).__name__} {errors.exceptions[0]}"
+                if sentence != said:
+                    log.warning("the broker cannot be used: %s", sentence)
+                    said = sentence
+            await asyncio.sleep(cluster.DIAL_AGAIN)
+
+    def _came_back(self) -> None:
+        self._forgotten = True
+
+    async def _work(self, client: Client) -> None:
+        """Until the connection is closed for good."""
+        events = await client.subscribe(cluster.EVENTS)
+        pictures = await client.subscribe(cluster.IN_TRAY, pending_bytes_limit=-1)
+        echoes = await client.subscribe(cluster.CALL)
+        self._streams = Streams(client)
+        self._forgotten = True
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            owned = [
+                tasks.create_task(self._hear_events(events.messages)),
+                tasks.create_task(self._hear_pictures(pictures.messages)),
+                tasks.create_task(self._hear_echoes(echoes.messages)),
+            ]
+            try:
+                await self._call(client)
+            finally:
+                self._tasks = None
+                for task in owned:
+                    task.cancel()
+                for seat in self.seats.values():
+                    seat.rest()
+
+    async def _call(self, client: Client) -> None:
+        """Tell everybody every PULSE seconds that this bot is here; make streams anew after the broker was away."""
+        while not client.is_closed:
+            with suppress(*BROKER_ERRORS):
+                if self._forgotten and client.is_connected and self._streams is not None:
+                    self._forgotten = False
+                    try:
+                        await self._streams.ensure([seat.id for seat in self.seats.values() if seat.ready])
+                    except BaseException:
+                        self._forgotten = True
+                        raise
+                if client.is_connected:
+                    await client.publish(cluster.CALL, self._name)
+            await asyncio.sleep(cluster.PULSE)
+
+    # Time
+
+    async def _hear_echoes(self, messages: AsyncIterator[Msg]) -> None:
+        """Each own call that comes back shows that the broker passes things on; only then does time count."""
+        async for message in messages:
+            if message.data != self._name:
+                continue
+            now = time.monotonic()
+            if self._echoed is not None:
+                self._clock += min(now - self._echoed, 2 * cluster.PULSE)
+            self._echoed = now
+            for seat in list(self.seats.values()):
+                if self._clock - seat.heard > self._term:
+                    self._drop(seat, "has said nothing for too long" if seat.ready else "")
+
+    def _drop(self, seat: Seat, why: str) -> None:
+        """Its engine is gone, or was turned away."""
+        if why:
+            log.info("engine %s %s", seat.name or "without a name", why)
+        if seat.loading:
+            self._dispatcher.not_loading(seat.loading)
+        if seat.ready:
+            self._dispatcher.lost(seat, seat.name)
+        seat.rest()
+        if self.seats.get(seat.id) is seat:
+            del self.seats[seat.id]
+        if self._tasks is not None and self._streams is not None:
+            self._tasks.create_task(self._streams.clear(seat.id))
+
+    # Hearing
+
+    def _seat(self, seat_id: str) -> Seat:
+        seat = self.seats.get(seat_id)
+        if seat is None:
+            seat = self.seats[seat_id] = Seat(seat_id, drop=self._drop, too_large=self._cannot_travel)
+        if self._tasks is not None and self._streams is not None:
+            seat.wake(self._tasks, self._streams)
+        return seat
+
+    async def _hear_events(self, messages: AsyncIterator[Msg]) -> None:
+        async for message in messages:
+            seat = self._seat(message.subject.rsplit(".", 1)[-1])
+            seat.heard = self._clock
+            if message.data == cluster.NO_WORD:
+                self._drop(seat, "has left")
+                continue
+            try:
+                await self._take(seat, wire.decode_event(message.data))
+            except wire.BadFrame as error:
+                self._refuse(seat, f"a broken frame: {error}")
+
+    async def _take(self, seat: Seat, event: Event) -> None:
+        match event:
+            case EngineHello() | Loading() if event.protocol != PROTOCOL:
+                self._refuse(
+                    seat,
+                    f"it speaks protocol {event.protocol} (build {event.build}), "
+                    f"this bot protocol {PROTOCOL} (build {self._build}); update the older of the two",
+                )
+            case EngineHello():
+                await self._join(seat, event)
+            case Loading():
+                seat.loading = seat.name = event.engine
+                self._dispatcher.loading(event.engine, event.model, event.problem)
+            case Finished() | Failed():
+                self._refuse(seat, "pictures travel another way")
+            case _ if seat.ready:
+                await self._dispatcher.hear(seat, seat.name, event)
+            case Beat():
+                seat.ask()
+            case _:
+                pass
+
+    async def _join(self, seat: Seat, hello: EngineHello) -> None:
+        if any(other is not seat and other.ready and other.name == hello.engine for other in self.seats.values()):
+            self._refuse(seat, f"there is an engine of the name {hello.engine} already")
+            return
+        if seat.ready and seat.name != hello.engine:  # its worker was started anew
+            self._dispatcher.lost(seat, seat.name)
+            seat.ready = False
+        if self._streams is not None:
+            try:
+                await self._streams.seat(hello_is_new=not seat.ready, seat=seat.id)
+            except BROKER_ERRORS as error:
+                log.warning("no place can be made at the broker for engine %s: %s", hello.engine, error)
+                return  # it is asked again at its next beat
+        if not seat.ready:
+            seat.send(BotHello(protocol=PROTOCOL, build=self._build))
+        seat.name, seat.loading = hello.engine, ""
+        seat.refused = ""
+        await self._dispatcher.joined(seat, hello)
+        seat.ready = not seat.refused
+
+    async def _hear_pictures(self, messages: AsyncIterator[Msg]) -> None:
+        async for message in messages:
+            try:
+                await self._store(message)
+            except BROKER_ERRORS as error:  # it is offered again
+                log.info("a picture's receipt did not reach the broker: %s", error)
+
+    async def _store(self, message: Msg) -> None:
+        """The broker lets go of a picture only when it is on disk here."""
+        _, _, seat_id, job, k = message.subject.split(".")
+        seat = self._seat(seat_id)
+        try:
+            event = wire.decode_event(message.data)
+        except wire.BadFrame as error:
+            self._refuse(seat, f"a broken frame: {error}")
+            await message.term()
+            return
+        if not isinstance(event, Finished | Failed) or (event.job, str(event.k)) != (job, k):
+            self._refuse(seat, "what it left is no picture of that job")
+            await message.term()
+            return
+        # Without its engine a failure would be heard by nobody; a picture counts whoever painted it.
+        if isinstance(event, Failed) and not seat.ready and message.metadata.num_delivered < MOST_OFFERS:
+            await message.nak(delay=AGAIN)
+            return
+        seat.stored.discard((event.job, event.k))
+        await self._dispatcher.hear(seat, seat.name, event)
+        if (event.job, event.k) in seat.stored:
+            seat.stored.discard((event.job, event.k))
+            await message.ack()
+        else:
+            await message.nak(delay=AGAIN)
+
+    async def _cannot_travel(self, seat: Seat, failures: list[Failed]) -> None:
+        """An order that is larger than the broker's messages ends here."""
+        for failure in failures:
+            await self._dispatcher.hear(seat, seat.name, failure)
+
+    def _refuse(self, seat: Seat, reason: str) -> None:
+        if reason != seat.refused:
+            log.warning("engine %s was turned away: %s", seat.name or "without a name", reason)
+        seat.close(reason)

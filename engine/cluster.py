@@ -1,0 +1,151 @@
+"""Where bot and engines meet on a NATS broker: subjects, streams, credentials. Used by both sides; knows no jobs.
+
+A seat is one engine's place at the broker: the public key of its credentials, so nobody else can speak from it.
+"""
+
+# pyright: reportUnknownMemberType=false
+# (nats-py leaves some of its parameters without types)
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import ssl
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import nats.errors
+import nkeys
+from nats.aio.client import Client
+
+JOBS = "ZIMAGINE_JOBS"  # orders on their way to engines
+RESULTS = "ZIMAGINE_RESULTS"  # pictures that the bot has yet to store
+CALL = "zimagine.call"  # from the bot to everybody: who it is, every PULSE seconds
+ORDERS = "zimagine.order.*.*"
+EVENTS = "zimagine.event.*"
+PICTURES = "zimagine.result.*.*.*"
+IN_TRAY = "zimagine.intray"  # where the broker puts pictures for the bot
+BOT_SEAT = "bot"
+
+PULSE = 0.5  # seconds between two calls of the bot
+LEASE = 5.0  # seconds after an engine's last sign of progress within which its jobs begin elsewhere
+DIAL_AGAIN = 0.5  # seconds
+NO_WORD = b""  # to an engine: say who you are; from an engine: I leave
+
+log = logging.getLogger(__name__)
+
+
+class BrokenCredentials(Exception):
+    """The credentials file cannot be used; the text is one sentence for its owner."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Access:
+    """How to reach a broker. `credentials` is a file with an nkey seed, `ca` one with certificates in PEM."""
+
+    url: str
+    credentials: Path | None = None
+    ca: Path | None = None
+
+
+def order(seat: str, job: str) -> str:
+    """Where the bot leaves an order for the engine in this seat."""
+    return f"zimagine.order.{seat}.{job}"
+
+
+def deal(seat: str) -> str:
+    """Where the broker hands that order to the engine."""
+    return f"zimagine.deal.{seat}"
+
+
+def command(seat: str) -> str:
+    """Where the bot says everything else."""
+    return f"zimagine.command.{seat}"
+
+
+def event(seat: str) -> str:
+    """Where the engine in this seat says what happens."""
+    return f"zimagine.event.{seat}"
+
+
+def result(seat: str, job: str, k: int | str) -> str:
+    """Where it leaves picture k, or that there will be none."""
+    return f"zimagine.result.{seat}.{job}.{k}"
+
+
+def inbox(seat: str) -> str:
+    """Prefix of the answers that this seat waits for; nobody else may listen there."""
+    return f"_INBOX.{seat}"
+
+
+def read_seed(file: Path) -> str:
+    """The nkey seed in a credentials file; lines that begin with # are comments. Raises BrokenCredentials."""
+    try:
+        lines = [line.strip() for line in file.read_text("ascii").splitlines()]
+        seed = next((line for line in lines if line and not line.startswith("#")), "")
+        public_key(seed)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BrokenCredentials(f"{file} cannot be read: {error}.") from error
+    except (nkeys.NkeysError, ValueError) as error:
+        raise BrokenCredentials(f"{file} holds no nkey seed of a user.") from error
+    return seed
+
+
+def public_key(seed: str) -> str:
+    """Of an nkey seed. Raises nkeys.NkeysError, ValueError."""
+    return cast(bytes, nkeys.from_seed(bytearray(seed.encode())).public_key).decode()
+
+
+def seat_of(access: Access) -> str:
+    """The seat that these credentials are for; at a broker that asks for none, a name made up now."""
+    if access.credentials is None:
+        return f"open-{secrets.token_hex(8)}"
+    return public_key(read_seed(access.credentials))
+
+
+@asynccontextmanager
+async def connected(access: Access, *, seat: str, back: Callable[[], None]) -> AsyncGenerator[Client, None]:
+    """A connection that dials again for ever. `back` is called after each return. Raises nats.errors.Error."""
+    said = set[str]()
+
+    async def complain(error: Exception) -> None:
+        words = f"{type(error).__name__} {error}".strip()
+        if words not in said:  # the client says the same at every dial
+            said.add(words)
+            log.info("broker %s: %s", _shown(access.url), words)
+
+    async def returned() -> None:
+        said.clear()
+        log.info("the broker %s is back", _shown(access.url))
+        back()
+
+    client = Client()
+    try:
+        await client.connect(
+            access.url,
+            name=f"zimagine {seat}",
+            nkeys_seed_str=None if access.credentials is None else read_seed(access.credentials),
+            tls=None if access.ca is None else ssl.create_default_context(cafile=access.ca),
+            inbox_prefix=inbox(seat),
+            error_cb=complain,
+            reconnected_cb=returned,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=DIAL_AGAIN,  # pyright: ignore[reportArgumentType]  (any number of seconds will do)
+            connect_timeout=5,
+            ping_interval=5,
+        )
+        yield client
+    finally:
+        with suppress(nats.errors.Error, OSError, TimeoutError):
+            async with asyncio.timeout(1.0):
+                await client.flush()
+        await client.close()
+
+
+def _shown(url: str) -> str:
+    """The address without the password that may be in it."""
+    return url.rsplit("@", 1)[-1]

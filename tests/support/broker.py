@@ -1,0 +1,104 @@
+"""A real nats-server (Debian's package) for tests: killed, frozen, wiped and started anew."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+SERVER = shutil.which("nats-server", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+MISSING = "nats-server is not installed (Debian: apt-get install nats-server)"
+
+
+def need_server() -> str:
+    """The program; a test that needs it is skipped without, but never in CI."""
+    if SERVER is not None:
+        return SERVER
+    if os.environ.get("CI") == "true":
+        pytest.fail(MISSING)
+    pytest.skip(MISSING)
+
+
+class Broker:
+    """One server process at a time, always on the same port and folder."""
+
+    def __init__(self, folder: Path, *, config: Path | None = None, port: int | None = None) -> None:
+        self.port = port or free_port()
+        self.store = folder / "store"
+        self._config = config
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        """Up, and listening."""
+        self._folder.mkdir(exist_ok=True, parents=True)
+        if self._config is None:
+            self._config = self._folder / "server.conf"
+            self._config.write_text(
+                f'listen: "127.0.0.1:{self.port}"\nmax_payload: 16MB\njetstream {{ store_dir: "{self.store}" }}\n'
+            )
+        with (self._folder / "server.log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                need_server(), "-c", str(self._config), stdout=log, stderr=log
+            )
+        async with asyncio.timeout(15):
+            while not await self._listens():
+                assert self._process.returncode is None, (self._folder / "server.log").read_text()
+                await asyncio.sleep(0.05)
+
+    async def kill(self) -> None:
+        """Gone without a word."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.kill()
+            await self._process.wait()
+
+    def wipe(self) -> None:
+        """Everything that it has kept is lost; only while it is down."""
+        shutil.rmtree(self.store, ignore_errors=True)
+
+    def freeze(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    async def _listens(self) -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:
+            return False
+        writer.close()
+        await writer.wait_closed()
+        return True
+
+
+@asynccontextmanager
+async def broker(folder: Path, *, config: Path | None = None, port: int | None = None) -> AsyncGenerator[Broker, None]:
+    """A server that runs until the block ends."""
+    need_server()
+    server = Broker(folder, config=config, port=port)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.kill()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
