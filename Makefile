@@ -1,11 +1,12 @@
-# make setup | demo | lint | test | check
+# make setup | demo | lint | test | check | chaos KILLS=40
 # TORCH_INDEX: where to take torch from, e.g. https://download.pytorch.org/whl/cpu or .../cu130; empty: PyPI.
 
 PYTHON ?= python3
 TORCH_INDEX ?=
+KILLS ?= 40
 BIN := .venv/bin
 
-.PHONY: setup demo lint test check clean
+.PHONY: setup demo lint test check chaos clean
 
 setup: .venv/installed
 
@@ -28,6 +29,10 @@ test: setup
 	$(BIN)/python -m pytest --cov --cov-report=term
 
 check: lint test
+
+# Kills engines and the bot so often, on every link; docs/reliability.md holds the table of a long run.
+chaos: setup
+	$(BIN)/python -m tests.chaos --kills $(KILLS)
 
 clean:
 	rm -rf .venv data/demo .pytest_cache .ruff_cache .hypothesis .coverage

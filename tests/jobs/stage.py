@@ -7,14 +7,18 @@ import json
 import signal
 import sys
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from bot.jobs.defaults import OwnerSettings
 from bot.jobs.job import Job, Requester
 from bot.jobs.service import Ended, JobService, Wish, open_service
 from bot.links.local import LocalLink
+from bot.links.nats import broker_link
+from engine.cluster import Access
+from tests.support.broker import Broker
 from tests.support.fake_engine import FakeEngine, Script
 
 ROOT = Path(__file__).parents[2]
@@ -34,12 +38,11 @@ class Stage:
     data: Path
     service: JobService
     link: LocalLink
+    url: str
 
     def engine(self, name: str = "fake", script: Script | None = None) -> FakeEngine:
         """An engine in this process; start it with `async with engine.running()`."""
-        return FakeEngine(
-            url=self.link.url, secret_file=self.data / "engine.json", name=name, script=script or Script()
-        )
+        return FakeEngine(url=self.url, secret_file=self.data / "engine.json", name=name, script=script or Script())
 
     async def ask(
         self,
@@ -84,16 +87,32 @@ async def until(condition: Callable[[], bool], within: float = 10.0) -> None:
 @asynccontextmanager
 async def stage(
     data: Path, *, owner: OwnerSettings = ROOMY, port: int = 0, grace: float = 0.3, adoption: float = 0.6,
-    heartbeat: float = 5.0,
+    heartbeat: float = 5.0, broker: Broker | None = None, lease: float = 3.0,
 ) -> AsyncGenerator[Stage, None]:  # fmt: skip
-    """A bot's core without Discord, listening."""
+    """A bot's core without Discord, listening: here, and at the broker if there is one; then its engines sit there."""
     data.mkdir(exist_ok=True)  # noqa: ASYNC240
     (data / "engine.json").write_text(json.dumps({"secret": SECRET}))
     async with (
         open_service(data, owner=owner, grace=grace, adoption=adoption) as service,
         LocalLink(service.dispatcher, secret=SECRET, build="test", port=port, heartbeat=heartbeat) as link,
+        AsyncExitStack() as more,
     ):
-        yield Stage(data=data, service=service, link=link)
+        url = link.url
+        if broker is not None:
+            access = Access(url=broker.url)
+            url = access.url
+            at_broker = broker_link(service.dispatcher, access=access, build="test", lease=lease, grace=grace)
+            await more.enter_async_context(at_broker)
+        yield Stage(data=data, service=service, link=link, url=url)
+
+
+class OpenStage(Protocol):
+    """`stage`, on one link or the other."""
+
+    def __call__(
+        self, data: Path, *, owner: OwnerSettings = ROOMY, port: int = 0, grace: float = 0.3, adoption: float = 0.6,
+        heartbeat: float = 5.0,
+    ) -> AbstractAsyncContextManager[Stage]: ...  # fmt: skip
 
 
 async def ready(stage: Stage, engines: int = 1) -> None:
@@ -105,7 +124,7 @@ async def ready(stage: Stage, engines: int = 1) -> None:
 async def engine_process(core: Stage, *options: str) -> AsyncGenerator[asyncio.subprocess.Process, None]:
     """A fake engine in its own process; gone when the block ends."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.support.fake_engine", "--url", core.link.url,
+        sys.executable, "-m", "tests.support.fake_engine", "--url", core.url,
         "--secret-file", str(core.data / "engine.json"), *options, cwd=ROOT,
     )  # fmt: skip
     try:

@@ -180,10 +180,12 @@ async def test_a_dead_engines_jobs_go_elsewhere_after_the_grace(core: Core) -> N
 
     dying.die()
     await other.join()
-    again = {order.job: order for order in await other.ordered(2)}
+    [suspect] = await other.ordered(1)
+    await other.finish(suspect)
+    [_, waited] = await other.ordered(2)
 
-    assert again[job.id].attempt == 2
-    assert again[prefetched.id].attempt == 1
+    assert (suspect.job, suspect.attempt) == (job.id, 2)
+    assert (waited.job, waited.attempt) == (prefetched.id, 1)
 
 
 async def test_a_reconnecting_engine_keeps_what_it_still_has(core: Core) -> None:
@@ -418,6 +420,33 @@ async def test_a_job_that_kills_three_engines_fails_as_poison(core: Core) -> Non
     assert failed.state is JobState.FAILED
     assert failed.failure is not None
     assert failed.failure.code == "poison"
+
+
+async def test_after_a_crash_its_jobs_are_tried_one_by_one_and_only_the_poison_fails(core: Core) -> None:
+    poison, innocent = await core.ask(), await core.ask(BEN)
+    line = core.line("e0")
+    await line.join()
+    for order in await line.ordered(2):
+        await line.start(order)
+    line.die()
+
+    most = 0
+    for number in range(1, 4):
+        line = core.line(f"e{number}")
+        await line.join()
+        await line.ordered(1)
+        while (order := line.orders()[-1]).job == innocent.id and await core.state(innocent) is not JobState.RENDERED:
+            most = max(most, len(line.orders()))
+            await line.start(order)
+            await line.finish(order)
+            await asyncio.sleep(GRACE)
+        if order.job == poison.id:
+            await line.start(order)
+            line.die()
+            await asyncio.sleep(2 * GRACE)
+
+    assert most == 1
+    assert [await core.state(job) for job in (poison, innocent)] == [JobState.FAILED, JobState.RENDERED]
 
 
 async def test_a_job_that_only_waited_in_dying_engines_is_no_poison(core: Core) -> None:

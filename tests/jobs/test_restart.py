@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
 from bot.jobs.job import JobState
 from bot.jobs.service import Began, PainterLost, Stepped
-from tests.jobs.stage import ANNA, BEN, Stage, engine_process, ready, stage, until
+from engine.supervisor import Limits, Supervisor
+from tests.jobs.stage import ANNA, BEN, OpenStage, Stage, engine_process, ready, until
 from tests.support.fake_engine import CARD, Script
 
 
@@ -24,8 +26,8 @@ async def steps_done(core: Stage, number: int) -> None:
                     return
 
 
-async def test_an_engine_killed_mid_job_costs_a_second_and_no_picture_twice(tmp_path: Path) -> None:
-    async with stage(tmp_path) as core:
+async def test_an_engine_killed_mid_job_costs_a_second_and_no_picture_twice(opened: OpenStage, tmp_path: Path) -> None:
+    async with opened(tmp_path) as core:
         async with engine_process(core, "--step-seconds", "0.1") as doomed:
             await ready(core)
             job = await core.ask(count=2)
@@ -41,8 +43,8 @@ async def test_an_engine_killed_mid_job_costs_a_second_and_no_picture_twice(tmp_
         assert (await core.service.ledger.events(job.id)).count("running") == 2
 
 
-async def test_a_prompt_that_kills_every_engine_fails_and_others_are_painted(tmp_path: Path) -> None:
-    async with stage(tmp_path, grace=0.1) as core:
+async def test_a_prompt_that_kills_every_engine_fails_and_others_are_painted(opened: OpenStage, tmp_path: Path) -> None:
+    async with opened(tmp_path, grace=0.1) as core:
         core.service.dispatcher.card = CARD
         poison = await core.ask(prompt="poison")
         async with asyncio.TaskGroup() as tasks:
@@ -65,9 +67,9 @@ async def _keep_engines_coming(core: Stage) -> None:
             await process.wait()
 
 
-async def test_a_frozen_engine_is_noticed_and_its_late_result_harms_nothing(tmp_path: Path) -> None:
+async def test_a_frozen_engine_is_noticed_and_its_late_result_harms_nothing(opened: OpenStage, tmp_path: Path) -> None:
     async with (
-        stage(tmp_path, heartbeat=0.4, grace=0.2) as core,
+        opened(tmp_path, heartbeat=0.4, grace=0.2) as core,
         engine_process(core, "--step-seconds", "0.2", "--name", "frozen") as frozen,
     ):
         await ready(core)
@@ -85,8 +87,25 @@ async def test_a_frozen_engine_is_noticed_and_its_late_result_harms_nothing(tmp_
         assert (await core.service.job(job.id)).pictures == ended.pictures
 
 
-async def test_a_restarted_bot_finds_its_engine_and_runs_no_job_twice(tmp_path: Path) -> None:
-    async with stage(tmp_path) as before:
+async def test_a_worker_that_hangs_while_it_still_answers_is_killed_and_its_job_painted_again(
+    opened: OpenStage, tmp_path: Path
+) -> None:
+    async with opened(tmp_path) as core:
+        command = [sys.executable, "-m", "tests.support.fake_engine", "--url", core.url, "--beats"]
+        command += ["--secret-file", str(tmp_path / "engine.json"), "--hang-at-step", "3", "--hang-attempts", "1"]
+        supervisor = Supervisor(command, Limits(hang_after=1.0, first_wait=0.05, grace=0.5))
+        running = asyncio.create_task(supervisor.run())
+        await ready(core)
+
+        [ended] = await core.ended(await core.ask(), within=20)
+        supervisor.stop()
+        await running
+
+        assert (ended.state, ended.attempt) == (JobState.RENDERED, 2)
+
+
+async def test_a_restarted_bot_finds_its_engine_and_runs_no_job_twice(opened: OpenStage, tmp_path: Path) -> None:
+    async with opened(tmp_path) as before:
         port = before.link.port
         engine = before.engine(script=Script(step_seconds=0.1))
         working = asyncio.create_task(engine.run())
@@ -94,7 +113,7 @@ async def test_a_restarted_bot_finds_its_engine_and_runs_no_job_twice(tmp_path: 
         job, queued = await before.ask(count=2), await before.ask()
         await steps_done(before, 2)
 
-    async with stage(tmp_path, port=port, adoption=3.0) as after:
+    async with opened(tmp_path, port=port, adoption=3.0) as after:
         ended = await after.ended(job, queued)
         working.cancel()
         await asyncio.wait([working])
@@ -104,8 +123,10 @@ async def test_a_restarted_bot_finds_its_engine_and_runs_no_job_twice(tmp_path: 
         assert ended[0].attempt == 1
 
 
-async def test_pictures_painted_while_the_bot_was_away_arrive_when_it_is_back(tmp_path: Path) -> None:
-    async with stage(tmp_path) as before:
+async def test_pictures_painted_while_the_bot_was_away_arrive_when_it_is_back(
+    opened: OpenStage, tmp_path: Path
+) -> None:
+    async with opened(tmp_path) as before:
         port = before.link.port
         engine = before.engine(script=Script(step_seconds=0.03))
         working = asyncio.create_task(engine.run())
@@ -114,7 +135,7 @@ async def test_pictures_painted_while_the_bot_was_away_arrive_when_it_is_back(tm
         await steps_done(before, 1)
     await asyncio.sleep(0.6)
 
-    async with stage(tmp_path, port=port, adoption=3.0) as after:
+    async with opened(tmp_path, port=port, adoption=3.0) as after:
         [ended] = await after.ended(job)
         working.cancel()
         await asyncio.wait([working])
@@ -123,8 +144,10 @@ async def test_pictures_painted_while_the_bot_was_away_arrive_when_it_is_back(tm
         assert engine.begun == [(job.id, 1)]
 
 
-async def test_people_are_told_that_the_painter_was_lost_and_that_it_began_anew(tmp_path: Path) -> None:
-    async with stage(tmp_path, grace=0.1) as core:
+async def test_people_are_told_that_the_painter_was_lost_and_that_it_began_anew(
+    opened: OpenStage, tmp_path: Path
+) -> None:
+    async with opened(tmp_path, grace=0.1) as core:
         with core.service.subscribe() as events:
             async with core.engine("first", Script(step_seconds=5)).running():
                 await ready(core)
@@ -142,9 +165,9 @@ async def test_people_are_told_that_the_painter_was_lost_and_that_it_began_anew(
 
 
 @pytest.mark.parametrize("picture", [0, 1])
-async def test_a_picture_that_fails_leaves_the_others(tmp_path: Path, picture: int) -> None:
+async def test_a_picture_that_fails_leaves_the_others(opened: OpenStage, tmp_path: Path, picture: int) -> None:
     script = Script(fail_at_step=4, fail_pictures=(picture,))
-    async with stage(tmp_path) as core, core.engine(script=script).running():
+    async with opened(tmp_path) as core, core.engine(script=script).running():
         await ready(core)
 
         [ended] = await core.ended(await core.ask(ANNA, count=2))

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from bot.errors import (
+    DiskFull,
     InFlightReached,
     NeedsAdmin,
     NeedsOwner,
@@ -101,6 +102,37 @@ async def test_a_caller_that_gave_up_leaves_no_job_that_memory_forgot(tmp_path: 
         job = await core.ask(origin="impatient")
 
         assert core.service.standing(job.id) is not None
+
+
+async def test_with_little_room_on_the_disk_new_wishes_are_refused_and_old_ones_painted(tmp_path: Path) -> None:
+    async with stage(tmp_path) as core, core.engine().running():
+        await ready(core)
+        accepted = await core.ask()
+
+        core.service.defaults.owner = dataclasses.replace(ROOMY, least_free=2**60)
+        with pytest.raises(DiskFull):
+            await core.ask()
+        with pytest.raises(DiskFull):
+            await core.service.compose(Wish(prompt="x", source=png(64, 64)), ANNA)
+
+        assert [job.state for job in await core.ended(accepted)] == [JobState.RENDERED]
+
+
+async def test_a_ledger_without_room_refuses_in_a_sentence(tmp_path: Path) -> None:
+    async with stage(tmp_path) as core:
+        core.service.dispatcher.card = CARD
+        ledger = core.service.ledger
+        pages = await ledger.read(lambda db: db.execute("PRAGMA page_count").fetchone()[0])
+        await ledger.read(lambda db: db.execute(f"PRAGMA max_page_count = {pages}").fetchone())
+
+        async def ask_for_ever() -> None:
+            while True:
+                await core.ask()
+
+        with pytest.raises(DiskFull):
+            await ask_for_ever()
+
+        assert await core.service.ledger.unposted() != []
 
 
 async def test_a_refusal_costs_nothing(tmp_path: Path) -> None:

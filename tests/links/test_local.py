@@ -132,6 +132,17 @@ async def test_a_broken_frame_closes_only_the_peer_that_sent_it(
         assert job.ended_well
 
 
+async def test_an_engine_that_changes_its_name_is_turned_away(tmp_path: Path) -> None:
+    async with stage(tmp_path) as core, dialled(core.link) as socket:
+        await say(socket, hello("one"))
+        await ready(core)
+
+        await say(socket, hello("two"))
+
+        assert "'two'" in await refusal(socket)
+        await until(lambda: ready_engines(core) == [])
+
+
 async def test_text_where_a_frame_was_expected_closes_the_peer(tmp_path: Path) -> None:
     async with stage(tmp_path) as core, dialled(core.link) as socket:
         await socket.send_str("hello")

@@ -28,11 +28,12 @@ def summary(path: Path) -> str:
 
 
 def listing() -> str:
-    rows = ["| file | what it is for |", "|---|---|"]
-    for path in files():
-        if text := summary(path):
-            rows.append(f"| `{path.relative_to(ROOT).as_posix()}` | {text.replace('|', chr(92) + '|')} |")
-    return "\n".join(rows) + "\n"
+    rows = (
+        f"| `{path.relative_to(ROOT).as_posix()}` | {text.replace('|', chr(92) + '|')} |"
+        for path in files()
+        if (text := summary(path))
+    )
+    return "\n".join(["| file | what it is for |", "|---|---|", *rows]) + "\n"
 
 
 def test_the_page_lists_every_file_as_its_docstring_says() -> None:

@@ -16,7 +16,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "cogs": ("cogs", "bot.client", "bot.delivery", "bot.pictures", "bot.jobs", "bot.ui", "bot.errors",
              "bot.translations", "engine.protocol"),
     "bot": ("bot", "engine.protocol"),
-    "bot.links": ("bot.links", "bot.jobs", "engine.protocol", "engine.wire"),
+    "bot.links": ("bot.links", "bot.jobs", "engine.protocol", "engine.wire", "engine.cluster"),
     "bot.jobs": ("bot.jobs", "bot.errors", "engine.protocol"),
     "bot.errors": (),
     "engine": ("engine", "config"),

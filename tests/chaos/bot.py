@@ -1,0 +1,87 @@
+"""The bot as a process of its own, with the same parts as run_bot.py but for the engine, which others start.
+
+`--forgetful` takes idempotency away, for the run that must fail; `--points` lets a test end it at a named point.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import discord
+
+import bot.delivery
+import run_bot
+from bot.client import ImageBot
+from bot.data_folder import data_folder
+from bot.jobs.defaults import OwnerSettings
+from bot.jobs.service import open_service
+from bot.links.local import LocalLink
+from bot.pace import Pace
+from bot.routes import Draw, Place, Routes
+from config.settings import LogSettings, Settings
+from tests.chaos.points import Trap, watch
+
+ROOMY = OwnerSettings(per_minute=10_000, per_day=100_000, in_flight=10_000, queue=10_000)
+# A hundred endings in one minute and one channel are more than the product's pace lets through.
+BRISK = Pace(gap=1.0, first=0.5, per_minute=10_000, retry=0.2)
+SECRET = "chaos"
+
+
+class ForgetfulRoutes(Routes):
+    """Sends as most bots do: no nonce, and no look whether an earlier try has arrived."""
+
+    async def send(self, place: Place, draw: Draw, *, since: float) -> int:
+        nameless: Any = None  # what becomes the nonce
+        unnamed = Place(job=nameless, channel=place.channel, message=None, token=None)
+        return await super().send(unnamed, draw, since=since)
+
+    async def _sent_before(self, channel: discord.PartialMessageable, job: str, since: float) -> int | None:
+        return None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--token", required=True)
+    parser.add_argument("--data", required=True, type=Path)
+    parser.add_argument("--port", required=True, type=int)
+    parser.add_argument("--forgetful", action="store_true")
+    parser.add_argument("--debug", action="store_true", help="log everything, as run_bot.py does at this level")
+    parser.add_argument("--points", type=Path, help="folder of the trap")
+    options = parser.parse_args()
+    if options.forgetful:
+        bot.delivery.Routes = ForgetfulRoutes
+    if options.debug:
+        run_bot._start_log(Settings(log=LogSettings(level="debug")))
+    if options.points is not None:
+        watch(Trap(options.points).passing)
+    threading.Thread(target=_until_orphaned, daemon=True).start()
+    asyncio.run(_serve(options))
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    with data_folder(options.data) as data:
+        async with (
+            open_service(data, owner=ROOMY) as service,
+            LocalLink(service.dispatcher, secret=SECRET, build="chaos", port=options.port),
+        ):
+            client = ImageBot(service, endpoint=options.url, pace=BRISK, guild_ready_timeout=0.1)
+            async with client:
+                await client.start(options.token)
+
+
+def _until_orphaned() -> None:
+    """Ends with the process that started it, whose end of the pipe is its standard input."""
+    while sys.stdin.buffer.read(1024):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

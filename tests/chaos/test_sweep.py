@@ -1,0 +1,229 @@
+"""The bot's process ends before and after every commit and every call of a journey, each point once.
+
+The job of that journey still ends right: told once, in one message, and nothing is painted again that lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing, suppress
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from playground import Playground, open_playground, people
+from tests.chaos.bot import SECRET
+from tests.chaos.crowd import PAINT, jobs_with
+from tests.chaos.points import Trap
+from tests.chaos.processes import Kept, free_port
+from tests.chaos.verdict import Witness
+from tests.story.studio import Visitor
+from tests.support.fake_engine import FakeEngine, Script
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+EDIT_BY_TOKEN = r"/webhooks/.*/messages/"
+QUICK, SLOW = Script(step_seconds=0.01), Script(step_seconds=0.25)
+
+
+class House:
+    """A playground, an engine in this process that outlives every bot, and the bot that dies."""
+
+    def __init__(self, folder: Path, playground: Playground, witness: Witness, mia: Visitor) -> None:
+        self.playground, self.witness, self.mia = playground, witness, mia
+        self.ledger = folder / "data" / "ledger.db"
+        self.trap = Trap(folder)
+        (folder / "data").mkdir()
+        secret = folder / "data" / "engine.json"
+        secret.write_text(json.dumps({"secret": SECRET}), "utf-8")
+        port = free_port()
+        command = ["-m", "tests.chaos.bot", "--url", playground.url, "--token", playground.token]
+        command += ["--data", str(self.ledger.parent), "--port", str(port), "--points", str(folder)]
+        self.bot = Kept(name="bot", command=command, log=folder / "bot.log")
+        self._new_engine = partial(FakeEngine, url=f"ws://127.0.0.1:{port}/engine", secret_file=secret)
+        self._begun = list[tuple[str, int]]()
+        self.wishes = 0
+
+    async def keep_engine(self) -> None:
+        """One after the other, should one die."""
+        for number in count():
+            self.engine = self._new_engine(name=f"engine-{number}", script=QUICK, begun=self._begun)
+            await self.engine.run()
+
+    async def open_bot(self) -> None:
+        """Start it and wait until it is online and has an engine."""
+        await self.bot.start()
+        await self._until(lambda: self.playground.online, or_exit=True)
+
+    async def wish(self) -> str:
+        """Mia asks; returns the words by which to know the job."""
+        self.wishes += 1
+        prompt = f"wish {self.wishes} end"
+        await self.mia.say(f"/imagine prompt:{prompt} seed:1")
+        return prompt
+
+    def job(self, prompt: str) -> tuple[str, str, int] | None:
+        """(id, state, told) of the job that this wish became, if it did."""
+        sql = "SELECT id, state, told FROM job WHERE spec ->> 'prompt' = ?"
+        with closing(sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True, timeout=10)) as db:
+            return db.execute(sql, (prompt,)).fetchone()
+
+    async def told(self, prompt: str) -> None:
+        await self._until(lambda: (self.job(prompt) or ("", "", 0))[2] == 1)
+
+    async def wrongs(self, prompt: str, states: tuple[str, ...], runs: int) -> list[str]:
+        """What is wrong with the ending of this wish; a wish that was never accepted has none."""
+        found = self.job(prompt)
+        if found is None:
+            return []
+        job, state, told = found
+        messages = [m for m in await self.mia.messages() if prompt in json.dumps(m)]
+        wrongs = list[str]()
+        if state not in states or not told:
+            wrongs.append(f"state {state}, told {told}")
+        if len(messages) != 1 or any(jobs_with(message, "cancel") for message in messages):
+            wrongs.append(f"{len(messages)} messages, of which {[jobs_with(m, 'cancel') for m in messages]} wait")
+        if state == "posted" and len(self.witness.shown[job]) != 1:
+            wrongs.append(f"pictures in {self.witness.shown[job]}")
+        starts = sum(begun == job for begun, _ in self._begun)
+        if starts > runs:
+            wrongs.append(f"painted {starts} times")
+        return wrongs
+
+    async def _until(self, condition: Callable[[], Any], *, or_exit: bool = False) -> None:
+        async with asyncio.timeout(30):
+            while not condition():
+                assert self.bot.process is not None
+                if or_exit and self.bot.process.returncode is not None:
+                    return
+                await asyncio.sleep(0.02)
+
+
+Journey = Callable[[House, Callable[[], object]], Awaitable[str]]
+
+
+async def _a_picture(house: House, arm: Callable[[], object]) -> str:
+    arm()
+    return await house.wish()
+
+
+async def _a_picture_whose_message_is_deleted(house: House, arm: Callable[[], object]) -> str:
+    arm()
+    house.engine.script = SLOW
+    prompt = await house.wish()
+    waiting = await house.mia.sees(lambda m: prompt in json.dumps(m))
+    house.engine.script = QUICK
+    async with aiohttp.ClientSession() as session:
+        await Visitor(session, house.playground.url, people.PEOPLE[2], PAINT).delete(waiting)
+    return prompt
+
+
+async def _a_picture_after_its_token(house: House, arm: Callable[[], object]) -> str:
+    arm()
+    house.engine.script = SLOW
+    prompt = await house.wish()
+    await house.mia.sees(lambda m: prompt in json.dumps(m))
+    house.playground.faults.refuse(EDIT_BY_TOKEN, times=10_000, status=401, code=50027)
+    house.engine.script = QUICK
+    return prompt
+
+
+async def _a_picture_that_fails(house: House, arm: Callable[[], object]) -> str:
+    arm()
+    house.engine.script = Script(fail_at_step=1)
+    return await house.wish()
+
+
+async def _a_picture_whose_engine_dies(house: House, arm: Callable[[], object]) -> str:
+    arm()
+    house.engine.script = Script(die_at_step=2)
+    return await house.wish()
+
+
+async def _a_picture_that_is_cancelled(house: House, arm: Callable[[], object]) -> str:
+    house.engine.script = SLOW
+    prompt = await house.wish()
+    waiting = await house.mia.sees(lambda m: prompt in json.dumps(m))
+    arm()
+    await house.mia.click("Cancel", on=waiting)
+    return prompt
+
+
+# Each with the states that are a right ending, the starts that it may take, and those of its points that the first
+# has not had.
+JOURNEYS: list[tuple[Journey, tuple[str, ...], int, str]] = [
+    (_a_picture, ("posted",), 1, ""),
+    (_a_picture_whose_engine_dies, ("posted",), 2, "requeue"),
+    (_a_picture_whose_message_is_deleted, ("posted",), 1, "GET /channels|POST /channels|PATCH /channels|bind_message"),
+    (_a_picture_after_its_token, ("posted",), 1, "PATCH /channels"),
+    (_a_picture_that_fails, ("failed",), 1, "gave_up|_told"),
+    (_a_picture_that_is_cancelled, ("cancelled", "posted"), 1, "cancel|callback|_told"),
+]
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    witness = Witness()
+    async with (
+        open_playground(data=tmp_path / "playground", on_exchange=witness) as playground,
+        aiohttp.ClientSession() as session,
+    ):
+        mia = Visitor(session, playground.url, people.PEOPLE[0], PAINT)
+        house = House(tmp_path, playground, witness, mia)
+        await house.open_bot()
+        keeping = asyncio.create_task(house.keep_engine())
+        yield house
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
+        await house.bot.kill()
+
+
+async def _first_picture(house: House) -> None:
+    """Until there is one: the bot refuses while no engine has told what it can paint."""
+    while house.job(prompt := await house.wish()) is None:  # noqa: ASYNC110
+        await asyncio.sleep(0.2)
+    await house.told(prompt)
+
+
+@pytest.mark.parametrize(
+    ("journey", "states", "runs", "own"), JOURNEYS, ids=[journey.__name__.strip("_") for journey, *_ in JOURNEYS]
+)
+async def test_the_job_ends_right_wherever_the_bot_stops(
+    house: House, journey: Journey, states: tuple[str, ...], runs: int, own: str
+) -> None:
+    await _first_picture(house)
+    await house.told(await journey(house, house.trap.seen))
+    house.playground.faults.clear()
+    points = [point for point in house.trap.seen() if re.search(own, point)]
+    assert points
+
+    wrong = dict[str, list[str]]()
+    for point in points:
+        prompt = await journey(house, partial(house.trap.arm, point))
+        assert house.bot.process is not None
+        try:
+            async with asyncio.timeout(20):
+                code = await house.bot.process.wait()
+        except TimeoutError:
+            wrong[point] = ["the bot did not come here"]
+            house.trap.disarm()
+            continue
+        assert code == Trap.EXIT_CODE
+        await house.open_bot()
+        if house.job(prompt) is not None:
+            await house.told(prompt)
+        house.playground.faults.clear()
+        if wrongs := await house.wrongs(prompt, states, runs):
+            wrong[point] = wrongs
+
+    print(f"{len(points)} points", *points, sep="\n  ")
+    assert wrong == {}

@@ -1,0 +1,87 @@
+"""Which engine gets a job: one that can do it, and of those the one that is done first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from bot.jobs.job import JobState
+from tests.jobs.stage import OpenStage, ready, until
+from tests.support.fake_engine import CARD, Script
+
+PLAIN = msgspec.structs.replace(CARD, features=("text", "guidance"))
+OTHER = msgspec.structs.replace(CARD, id="other-1", name="Other")
+
+
+async def test_a_job_goes_only_to_an_engine_that_can_do_it(opened: OpenStage, tmp_path: Path) -> None:
+    async with opened(tmp_path) as core:
+        plain, able = core.engine("plain"), core.engine("able", Script(step_seconds=0.05))
+        plain.card = PLAIN
+        async with able.running(), plain.running():
+            await ready(core, engines=2)
+            [first] = await core.ended(await core.ask())
+            larger = [
+                await core.service.upscale(first.id, 0, by=first.requester, origin=f"larger-{number}")
+                for number in range(4)
+            ]
+            plain.begun.clear()
+
+            ended = await core.ended(*larger)
+
+        assert [job.state for job in ended] == [JobState.RENDERED] * 4
+        assert plain.begun == []
+
+
+async def test_a_job_that_no_engine_there_can_do_waits_and_holds_nobody_up(opened: OpenStage, tmp_path: Path) -> None:
+    async with opened(tmp_path) as core:
+        plain, able = core.engine("plain"), core.engine("able")
+        plain.card = PLAIN
+        async with plain.running():
+            await ready(core)
+            async with able.running():
+                await ready(core, engines=2)
+                [first] = await core.ended(await core.ask())
+            await until(lambda: len(core.service.dispatcher.engines()) == 1)
+            core.service.dispatcher.card = CARD
+            larger = await core.service.upscale(first.id, 0, by=first.requester, origin="larger")
+            [other] = await core.ended(await core.ask())
+            assert (await core.service.job(larger.id)).state is JobState.QUEUED
+
+            async with core.engine("able again").running():
+                [ended] = await core.ended(larger)
+
+        assert [other.state, ended.state] == [JobState.RENDERED] * 2
+
+
+async def test_people_are_offered_what_the_engines_of_one_model_can_do_together(
+    opened: OpenStage, tmp_path: Path
+) -> None:
+    async with opened(tmp_path) as core:
+        plain, other = core.engine("plain"), core.engine("other")
+        plain.card, other.card = PLAIN, OTHER
+        async with core.engine("able").running():
+            await ready(core)
+            async with plain.running(), other.running():
+                await ready(core, engines=3)
+                offered = core.service.card
+
+        assert offered is not None
+        assert (offered.id, set(offered.features)) == (CARD.id, set(CARD.features))
+
+
+async def test_engines_of_different_speed_share_by_measured_speed(opened: OpenStage, tmp_path: Path) -> None:
+    async with opened(tmp_path) as core:
+        fast, slow = Script(step_seconds=0.02), Script(step_seconds=0.1)
+        quick, steady = core.engine("quick", fast), core.engine("steady", slow)
+        steady.threads = 7  # the pace is remembered by model and machine
+        async with quick.running(), steady.running():
+            await ready(core, engines=2)
+            await core.ended(*[await core.ask() for _ in range(4)])
+            quick.begun.clear()
+            steady.begun.clear()
+
+            await core.ended(*[await core.ask() for _ in range(18)])
+
+        assert len(quick.begun) >= 2 * len(steady.begun)
+        assert steady.begun

@@ -1,0 +1,61 @@
+"""How long recovery takes, with the product's own times; the promises are those of docs/reliability.md."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from bot.jobs.dispatcher import GRACE
+from bot.jobs.service import Began, JobService, Stepped
+from tests.jobs.stage import BEN, engine_process, ready, stage
+
+RERUN = 1.5  # seconds from an engine's SIGKILL to the start elsewhere
+STEP = 0.4  # seconds
+CANCEL = STEP + 0.2  # seconds until the engine is free
+
+
+async def began(service: JobService, job_id: str, *, attempt: int = 1) -> float:
+    """Monotonic seconds when this job's attempt began."""
+    with service.subscribe() as events:
+        while True:
+            event = await anext(events)
+            if isinstance(event, Began) and event.job.id == job_id and event.job.attempt == attempt:
+                return time.monotonic()
+
+
+async def test_with_a_second_engine_a_job_starts_again_in_a_second_and_a_half(tmp_path: Path) -> None:
+    async with stage(tmp_path, grace=GRACE) as core, AsyncExitStack() as stack, asyncio.timeout(30):
+        engines = {
+            name: await stack.enter_async_context(engine_process(core, "--step-seconds", "0.3", "--name", name))
+            for name in ("one", "two")
+        }
+        await ready(core, engines=2)
+        job = await core.ask()
+        await began(core.service, job.id)
+        [holder] = await core.service.ledger.live()
+        assert holder.engine is not None
+        again = asyncio.create_task(began(core.service, job.id, attempt=2))
+        await asyncio.sleep(0.5)
+
+        died = time.monotonic()
+        engines[holder.engine].kill()
+
+        assert await again - died <= RERUN
+
+
+async def test_a_cancelled_picture_makes_room_within_one_step(tmp_path: Path) -> None:
+    async with stage(tmp_path) as core, engine_process(core, "--step-seconds", str(STEP)), asyncio.timeout(30):
+        await ready(core)
+        unwanted, wanted = await core.ask(), await core.ask(BEN)
+        with core.service.subscribe() as events:
+            while not isinstance(await anext(events), Stepped):
+                pass
+        next_one = asyncio.create_task(began(core.service, wanted.id))
+        await asyncio.sleep(0.1)
+
+        cancelled = time.monotonic()
+        await core.service.dispatcher.cancel(unwanted.id)
+
+        assert await next_one - cancelled <= CANCEL

@@ -1,0 +1,159 @@
+"""What is old or too much goes, what somebody waits for stays; a backup is everything that the ledger knew."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.errors import PictureGone, UnknownJob
+from bot.jobs.blobs import BlobStore
+from bot.jobs.database import LedgerUnusable, back_up
+from bot.jobs.job import Job, JobState
+from bot.jobs.retention import SETTLED, Keep, Pruned, prune
+from tests.jobs.stage import ANNA, Stage, ready, stage
+
+LONG = 10 * SETTLED
+
+
+@pytest.fixture
+async def core(tmp_path: Path) -> AsyncIterator[Stage]:
+    async with stage(tmp_path / "data") as core, core.engine().running():
+        await ready(core)
+        yield core
+
+
+async def painted(core: Stage, *, told: bool = True) -> Job:
+    [job] = await core.ended(await core.ask())
+    if told:
+        await core.service.ledger.mark_posted(job.id)
+    return job
+
+
+async def pruned(core: Stage, keep: Keep, *, later: float = LONG) -> Pruned:
+    return await prune(core.service.ledger, core.service.blobs, keep, now=time.time() + later)
+
+
+async def test_old_pictures_go_and_those_not_yet_posted_stay(core: Stage) -> None:
+    posted, owed = await painted(core), await painted(core, told=False)
+
+    gone = await pruned(core, Keep(pictures=1.0))
+
+    assert gone == Pruned(rows=0, pictures=1)
+    assert await core.service.picture(owed.id, 0)
+    with pytest.raises(PictureGone):
+        await core.service.picture(posted.id, 0)
+    again = await core.service.reroll(posted.id, by=ANNA, origin="again")
+    assert [job.state for job in await core.ended(again)] == [JobState.RENDERED]
+
+
+async def test_over_its_room_the_oldest_pictures_go_first(core: Stage) -> None:
+    jobs = [await painted(core) for _ in range(4)]
+    sizes = [job.pictures[0].size for job in jobs]
+
+    gone = await pruned(core, Keep(room=sizes[2] + sizes[3]))
+
+    assert gone.pictures == 2
+    assert await core.service.picture(jobs[2].id, 0)
+    with pytest.raises(PictureGone):
+        await core.service.picture(jobs[1].id, 0)
+
+
+async def test_room_is_never_made_by_what_is_not_yet_posted(core: Stage) -> None:
+    owed = [await painted(core, told=False) for _ in range(3)]
+
+    gone = await pruned(core, Keep(rows=0.0, pictures=0.0, room=0))
+
+    assert gone == Pruned(rows=0, pictures=0)
+    assert all([await core.service.picture(job.id, 0) for job in owed])
+
+
+async def test_a_picture_that_a_waiting_job_starts_from_stays(core: Stage) -> None:
+    old = await painted(core)
+    await painted_from(core, old)
+
+    gone = await pruned(core, Keep(pictures=0.0))
+
+    assert gone.pictures == 0
+    assert await core.service.picture(old.id, 0)
+
+
+async def painted_from(core: Stage, old: Job) -> None:
+    """A variation that was painted and has yet to be posted."""
+    await core.ended(await core.service.vary(old.id, 0, by=ANNA, origin="variation"))
+
+
+async def test_old_jobs_go_with_everything_but_not_before_their_children(core: Stage) -> None:
+    parent = await painted(core)
+    child = await core.service.reroll(parent.id, by=ANNA, origin="child")
+    await core.ended(child)
+
+    first = await pruned(core, Keep(rows=1.0))
+    await core.service.ledger.mark_posted(child.id)
+    then = await pruned(core, Keep(rows=1.0))
+
+    assert first == Pruned(rows=0, pictures=0)
+    assert then == Pruned(rows=2, pictures=2)
+    with pytest.raises(UnknownJob):
+        await core.service.job(parent.id)
+    assert await core.service.ledger.events(parent.id) == []
+
+
+async def test_a_picture_without_a_job_goes_once_it_had_time_to_get_one(core: Stage, tmp_path: Path) -> None:
+    name = await core.service.blobs.put(b"nobody's")
+
+    soon = await pruned(core, Keep(), later=SETTLED / 2)
+    late = await pruned(core, Keep())
+
+    assert (soon.pictures, late.pictures) == (0, 1)
+    assert await core.service.blobs.get(name) is None
+
+
+async def test_a_picture_stored_again_while_it_was_to_go_stays(tmp_path: Path) -> None:
+    blobs = BlobStore(tmp_path / "blobs")
+    name = await blobs.put(b"picture")
+    doomed = await blobs.stored()
+
+    await blobs.put(b"picture")
+
+    assert await blobs.drop(doomed) == 0
+    assert await blobs.get(name) == b"picture"
+
+
+async def test_a_backup_of_a_working_bot_restores_its_jobs_its_queue_and_its_pictures(tmp_path: Path) -> None:
+    async with stage(tmp_path / "data") as core:
+        async with core.engine().running():
+            await ready(core)
+            done = await painted(core)
+        waiting = await core.ask()
+        back_up(tmp_path / "data" / "ledger.db", tmp_path / "backup.db")
+        await core.ask()
+
+    restored = tmp_path / "restored"
+    shutil.copytree(tmp_path / "data" / "blobs", restored / "blobs")
+    shutil.copyfile(tmp_path / "backup.db", restored / "ledger.db")
+    async with stage(restored) as core, core.engine().running():
+        [ended] = await core.ended(waiting)
+
+        assert ended.state is JobState.RENDERED
+        assert await core.service.picture(done.id, 0)
+        assert [job.id for job in await core.service.ledger.unposted()] == [waiting.id]
+    assert (tmp_path / "backup.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_backup_never_overwrites_a_file(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").touch()
+    (tmp_path / "precious").write_text("kept")
+
+    with pytest.raises(LedgerUnusable, match="precious cannot be written"):
+        back_up(tmp_path / "ledger.db", tmp_path / "precious")
+
+    assert (tmp_path / "precious").read_text() == "kept"
+
+
+def test_a_backup_of_nothing_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(LedgerUnusable, match="There is no ledger"):
+        back_up(tmp_path / "ledger.db", tmp_path / "backup.db")
