@@ -7,10 +7,12 @@ import asyncio
 import logging
 import signal
 import sys
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
 import discord
@@ -20,22 +22,28 @@ from rich.logging import RichHandler
 from bot.client import ImageBot
 from bot.data_folder import Unusable, data_folder
 from bot.errors import Refusal
-from bot.jobs.database import LedgerUnusable
+from bot.jobs.database import LedgerUnusable, back_up
 from bot.jobs.defaults import OwnerSettings
 from bot.jobs.job import JobState
+from bot.jobs.retention import Keep, pruning
 from bot.jobs.service import Ended, JobEvent, JobService, PainterState, open_service
 from bot.links.embedded import EmbeddedEngine, embedded_engine, engine_command
-from config.settings import Settings
+from config.settings import ClusterSettings, Settings
 from config.sources import BrokenSetting, read_settings
 from playground.launch import Address, Unlaunched, launched
 from playground.people import CHANNELS, PEOPLE
 from playground.visitor import Unsaid, Visitor, as_text
+
+if TYPE_CHECKING:
+    from engine.cluster import Access
 
 BUILD = version("zimagine")
 HOW_TO_START = (
     "No Discord token: make a bot at https://discord.com/developers/applications and set ZIMAGINE_DISCORD__TOKEN to "
     "its token, or start with --playground, which needs none."
 )
+NO_CLUSTER = "A broker needs more packages: pip install -e .[cluster]"
+DAY = 24 * 3600.0  # seconds
 PAINTER_PATIENCE = 300.0  # seconds that --say waits for the engine to load
 
 log = logging.getLogger("zimagine")
@@ -79,7 +87,14 @@ def _parser() -> argparse.ArgumentParser:
         "--say", action="append", default=[], metavar="LINE",
         help="with --playground: type this line, print what a person would see, and end; repeats",
     )  # fmt: skip
+    parser.add_argument(
+        "command", nargs="*", metavar="backup FILE | cluster-config",
+        help="save the ledger to a new file, also while the bot runs; with a copy of the folder blobs it is everything "
+        "| write the configuration of a NATS server with fresh keys for the bot and its engines",
+    )  # fmt: skip
     parser.add_argument("--save", type=Path, metavar="DIR", help="with --say: write the pictures into this folder")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="with cluster-config: the folder to write into")
+    parser.add_argument("--engines", type=int, default=1, metavar="N", help="with cluster-config: how many get a key")
     return parser
 
 
@@ -98,6 +113,8 @@ def _start_log(settings: Settings) -> None:
 
 
 async def _run(settings: Settings, flags: argparse.Namespace) -> int:
+    if flags.command:
+        return _command(settings, flags)
     lines: list[str] = flags.say
     if not flags.playground and (lines or flags.save):
         raise Stopped("--say and --save work with --playground only.")
@@ -113,22 +130,87 @@ async def _run(settings: Settings, flags: argparse.Namespace) -> int:
             port = 0 if lines else settings.playground_port
             place = await stack.enter_async_context(launched(port=port, data=data / "playground"))
         service = await stack.enter_async_context(open_service(data, owner=_owner(settings)))
-        engine = await stack.enter_async_context(
-            embedded_engine(
-                service.dispatcher,
-                data=data,
-                command=engine_command(**settings.engine.model_dump()),
-                model=settings.engine.model,
-                build=BUILD,
-            )
-        )
-        stack.push_async_callback(departure.leave, engine)
+        await stack.enter_async_context(pruning(service.ledger, service.blobs, _keep(settings), wall=time.time))
+        await _link_engines(stack, settings, service, data, departure)
         refusals: list[Refusal] = []
         bot = ImageBot(service, endpoint=_endpoint(settings, place), on_refusal=lambda _, told: refusals.append(told))
         connection = await stack.enter_async_context(_connected(bot, _token(settings, place)))
         if place is not None and lines:
             return await _say(lines, bot, place, save=flags.save, refusals=refusals)
         return await _serve(service, departure, connection, place)
+
+
+async def _link_engines(
+    stack: AsyncExitStack, settings: Settings, service: JobService, data: Path, departure: Departure
+) -> None:
+    """Engines at the broker, the engine of this machine, or both."""
+    chosen = settings.cluster
+    if chosen.url is not None:
+        access = _access(chosen.url, chosen)
+        from bot.links.nats import broker_link
+
+        await stack.enter_async_context(broker_link(service.dispatcher, access=access, build=BUILD))
+    if settings.engine.local or (settings.engine.local is None and chosen.url is None):
+        engine = await stack.enter_async_context(
+            embedded_engine(
+                service.dispatcher,
+                data=data,
+                command=engine_command(**settings.engine.model_dump(exclude={"local"})),
+                model=settings.engine.model,
+                build=BUILD,
+            )
+        )
+        stack.push_async_callback(departure.leave, engine)
+
+
+def _access(url: str, chosen: ClusterSettings) -> Access:
+    """How to be at the broker. Raises Stopped where something for it is missing."""
+    try:
+        from engine.cluster import Access, BrokenCredentials, seat_of
+    except ModuleNotFoundError as error:
+        raise Stopped(NO_CLUSTER) from error
+    access = Access(url=url, credentials=chosen.credentials, ca=chosen.ca)
+    try:
+        seat_of(access)
+    except BrokenCredentials as error:
+        raise Stopped(str(error)) from error
+    if chosen.ca is not None and not chosen.ca.is_file():
+        raise Stopped(f"{chosen.ca} is no file with certificates.")
+    return access
+
+
+def _cluster_config(folder: Path, engines: int) -> int:
+    try:
+        from bot.links.broker_config import write_config
+        from engine.cluster import BrokenCredentials
+    except ModuleNotFoundError as error:
+        raise Stopped(NO_CLUSTER) from error
+    try:
+        file = write_config(folder, engines=engines)
+    except OSError as error:
+        raise Stopped(f"{folder} cannot be written: {error.strerror or error}.") from error
+    except BrokenCredentials as error:
+        raise Stopped(str(error)) from error
+    print(f"Broker:  nats-server -c {file}")
+    print(f"Bot:     ZIMAGINE_CLUSTER__URL=nats://HOST:4222 ZIMAGINE_CLUSTER__CREDENTIALS={folder / 'bot.nk'}")
+    for number in range(1, engines + 1):
+        print(f"Engine:  python -m engine --url nats://HOST:4222 --creds {folder / f'engine-{number}.nk'}")
+    return 0
+
+
+def _command(settings: Settings, flags: argparse.Namespace) -> int:
+    words: list[str] = flags.command
+    match words:
+        case ["cluster-config"]:
+            if flags.out is None or flags.engines < 1:
+                raise Stopped("cluster-config needs --out DIR, and --engines of at least 1.")
+            return _cluster_config(flags.out, flags.engines)
+        case ["backup", file]:
+            back_up(settings.data / "ledger.db", Path(file))
+            print(f"Saved the ledger to {file}; its pictures are the files in {settings.data / 'blobs'}.")
+            return 0
+        case _:
+            raise Stopped(f"{' '.join(words)} is no command; there are: backup FILE, cluster-config --out DIR.")
 
 
 def _make_folder(folder: Path) -> None:
@@ -150,6 +232,16 @@ def _owner(settings: Settings) -> OwnerSettings:
         per_day=limits.per_day,
         in_flight=limits.in_flight,
         queue=limits.queue,
+        least_free=settings.storage.least_free * 2**20,
+    )
+
+
+def _keep(settings: Settings) -> Keep:
+    storage = settings.storage
+    return Keep(
+        rows=storage.keep_jobs * DAY or None,
+        pictures=storage.keep_pictures * DAY or None,
+        room=storage.pictures * 2**30 or None,
     )
 
 

@@ -31,7 +31,7 @@ from bot.translations.commands import CommandTranslator
 from bot.ui import modals, text
 from bot.ui.buttons import Clicks, JobButton
 
-COGS = ("cogs.imagine", "cogs.queue", "cogs.admin", "cogs.help")
+COGS = ("cogs.imagine", "cogs.queue", "cogs.admin", "cogs.forget", "cogs.help")
 DISCORD = "https://discord.com"
 
 OnRefusal = Callable[[discord.Interaction[Any], Refusal], None]

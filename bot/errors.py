@@ -162,6 +162,12 @@ class Paused(Unavailable):
     code = "paused"
 
 
+class DiskFull(Unavailable):
+    """Too little room is left on the disk to take on more."""
+
+    code = "disk-full"
+
+
 class NotAllowed(Refusal):
     """This person may not do this."""
 

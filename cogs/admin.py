@@ -1,4 +1,4 @@
-"""/admin: settings of a server and its channels, the state of things, pause and resume."""
+"""/admin: settings of a server and its channels, the state of things, the engines, pause and resume."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import ImageBot
-from bot.errors import NeedsAdmin
+from bot.errors import NeedsAdmin, NeedsOwner
 from bot.jobs.defaults import KEYS, Scope
 from bot.jobs.job import Requester
 from bot.translations import say
@@ -63,7 +63,7 @@ class Admin(commands.Cog):
         card, locale = self._bot.service.card, interaction.locale.value
         meant = text.shape_of(value, card.shapes if card else ()) if setting.value == "shape" else value.strip()
         understood = await self._bot.service.defaults.set(scope, scope_id, setting.value, meant, by=by)
-        shown = understood if isinstance(understood, str) else text.number(understood)
+        shown = text.setting(locale, understood)
         sentence = say(
             locale, "admin-set", scope=_name(locale, channel), key=say(locale, f"setting-{setting.value}"), value=shown
         )
@@ -98,6 +98,14 @@ class Admin(commands.Cog):
         service, by = self._bot.service, self._admin(interaction)
         paused = service.pause_status(by.guild)
         view = panels.status(interaction.locale.value, await service.queue(), paused, service.card)
+        await interaction.response.send_message(view=view, ephemeral=True)
+
+    @admin.command(name=named("command-admin-engines"), description=named("command-admin-engines-text"))
+    async def engines(self, interaction: discord.Interaction[ImageBot]) -> None:
+        service, by = self._bot.service, self._bot.requester(interaction)
+        if not by.owner:
+            raise NeedsOwner
+        view = panels.engines(interaction.locale.value, service.dispatcher.engines(), service.card)
         await interaction.response.send_message(view=view, ephemeral=True)
 
     @admin.command(name=named("command-admin-pause"), description=named("command-admin-pause-text"))

@@ -8,6 +8,7 @@ from discord.ext import commands
 
 from bot.client import ImageBot
 from bot.errors import NotOffered, PainterLoading, StrengthWithoutImage
+from bot.jobs.compose import LEAST_STRENGTH
 from bot.jobs.service import Wish
 from bot.translations.commands import named
 from bot.ui import text
@@ -36,7 +37,7 @@ class Imagine(commands.Cog):
         guidance: app_commands.Range[float, 0, 30] | None = None,
         negative: app_commands.Range[str, 1, MAX_PROMPT] | None = None,
         image: discord.Attachment | None = None,
-        strength: app_commands.Range[float, 0, 1] | None = None,
+        strength: app_commands.Range[float, LEAST_STRENGTH, 1.0] | None = None,
     ) -> None:
         bot = self._bot
         card = bot.service.card

@@ -20,9 +20,9 @@ class Queue(commands.Cog):
 
     @app_commands.command(name=named("command-queue"), description=named("command-queue-text"))
     async def queue(self, interaction: discord.Interaction[ImageBot]) -> None:
-        service = self._bot.service
-        mine = await service.live_jobs(self._bot.requester(interaction).principal)
-        view = panels.queue(interaction.locale.value, await service.queue(), mine=mine, standing=service.standing)
+        service, by = self._bot.service, self._bot.requester(interaction)
+        mine, everything = await service.live_jobs(by.principal), await service.queue(by.guild)
+        view = panels.queue(interaction.locale.value, everything, mine=mine, standing=service.standing)
         await interaction.response.send_message(view=view, ephemeral=True)
 
     @app_commands.command(name=named("command-cancel"), description=named("command-cancel-text"))

@@ -41,8 +41,24 @@ class DiscordSettings(Section):
     """Base address of a REST proxy or a Discord-compatible server; REST is called under its /api/v10."""
 
 
+class ClusterSettings(Section):
+    """The NATS broker at which engines on other machines meet the bot."""
+
+    url: Annotated[str, Field(pattern=r"^(nats|tls)://")] | None = None
+    """Address of the broker, `nats://host:4222`; with one, the bot starts no engine of its own."""
+
+    credentials: Path | None = None
+    """File with the bot's nkey seed, as `python run_bot.py cluster-config` writes it."""
+
+    ca: Path | None = None
+    """File with the certificates (PEM) that the broker's own must come from."""
+
+
 class EngineSettings(Section):
     """The painter that runs on this machine."""
+
+    local: bool | None = None
+    """Whether the bot starts it; without a value, only where no broker is set."""
 
     model: str = "auto"
     """`starter`, a diffusers folder, a hub id, or `auto`: the published model if a GPU and its files are there."""
@@ -52,6 +68,15 @@ class EngineSettings(Section):
 
     device: Literal["auto", "cuda", "cpu"] = "auto"
     """Where to paint."""
+
+    memory: Literal["auto", "resident", "encoder-evicted", "fp8-storage", "group-offload", "sequential"] = "auto"
+    """How the weights are kept, from the most GPU memory to the least; `auto` takes the fastest way that fits."""
+
+    attention: Literal["native", "cudnn", "flash", "flash3", "sage"] = "native"
+    """Attention kernels of the GPU; all but `native` and `cudnn` need a package and are used where no mask arises."""
+
+    compile: bool = False
+    """Whether to compile the transformer on a GPU: about a minute at the start, faster pictures afterwards."""
 
     hang_after: Annotated[float, Field(ge=5, le=3600)] = 120.0
     """Seconds without a finished step after which a painting worker is killed and started anew."""
@@ -95,6 +120,22 @@ class LimitSettings(Section):
     """Requests of everybody that may wait at once."""
 
 
+class StorageSettings(Section):
+    """The disk under the data folder."""
+
+    least_free: Annotated[int, Field(ge=0)] = 200
+    """Room in MiB that must be left; with less, new requests are refused and those accepted are still painted."""
+
+    pictures: Annotated[int, Field(ge=0)] = 50
+    """Room in GiB for all pictures; beyond it the oldest go, but none that is yet to be shown. 0 is no limit."""
+
+    keep_pictures: Annotated[int, Field(ge=0)] = 0
+    """Days after which a picture goes; Upscale and Vary then say so, Reroll and Edit still work. 0 is never."""
+
+    keep_jobs: Annotated[int, Field(ge=0)] = 0
+    """Days after which a request goes with its words and pictures; its buttons then say so. 0 is never."""
+
+
 class LogSettings(Section):
     """What the terminal shows."""
 
@@ -123,8 +164,10 @@ class Settings(BaseSettings):
 
     discord: DiscordSettings = DiscordSettings()
     engine: EngineSettings = EngineSettings()
+    cluster: ClusterSettings = ClusterSettings()
     defaults: DefaultSettings = DefaultSettings()
     limits: LimitSettings = LimitSettings()
+    storage: StorageSettings = StorageSettings()
     log: LogSettings = LogSettings()
 
     @field_validator("data")

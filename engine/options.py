@@ -6,23 +6,32 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
+from engine.links.dial import leads_to_broker
+
+Attention = Literal["native", "cudnn", "flash", "flash3", "sage"]
 Device = Literal["auto", "cpu", "cuda"]
+Memory = Literal["auto", "resident", "encoder-evicted", "fp8-storage", "group-offload", "sequential"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
     """Everything an engine is told when it starts. Times are seconds."""
 
-    url: str  # of the bot's link, ws://127.0.0.1:PORT/engine
-    secret_file: Path  # JSON with the key "secret", read anew at each dial
+    url: str  # of the bot's link, ws://127.0.0.1:PORT/engine, or of a broker, nats://HOST:PORT
+    secret_file: Path | None  # for ws: JSON with the key "secret", read anew at each dial
+    creds: Path | None = None  # for a broker: a file with an nkey seed
+    ca: Path | None = None  # for a broker: the certificates in PEM that its own must come from
     model: str = "auto"  # starter | a folder | a hub id | auto
     threads: int = 1
     device: Device = "auto"
+    memory: Memory = "auto"  # how the weights are kept; auto takes the fastest way that fits
+    attention: Attention = "native"
+    compile: bool = False  # the transformer's blocks, on a GPU
     log_prompts: bool = False
     hang_after: float = 120.0  # a painting worker that finishes no step for so long is killed
-    alone_for: float = 60.0  # without a bot for so long, the engine ends
+    alone_for: float | None = None  # without a bot for so long, the engine ends; None: 60 for ws, never at a broker
     supervised: bool = False  # the worker's standard output goes to a supervisor that counts its beats
 
 
@@ -30,27 +39,41 @@ def read(arguments: Sequence[str], *, program: str = "python -m engine") -> Opti
     """Options from a command line; leaves the process with status 2 and a sentence when they make no sense."""
     defaults = Options(url="", secret_file=Path())
     parser = argparse.ArgumentParser(prog=program, description="Paints what a Zimagine bot asks for.")
-    parser.add_argument("--url", required=True, help="where the bot listens, ws://127.0.0.1:PORT/engine")
-    parser.add_argument("--secret-file", required=True, type=Path, help='JSON file with the key "secret"')
+    parser.add_argument(
+        "--url", required=True, help="ws://127.0.0.1:PORT/engine of a bot, or nats://HOST:PORT of a broker"
+    )
+    parser.add_argument("--secret-file", type=Path, help='for ws://: JSON file with the key "secret"')
+    parser.add_argument("--creds", type=Path, metavar="FILE", help="for a broker: file with the engine's nkey seed")
+    parser.add_argument("--ca", type=Path, metavar="FILE", help="for a broker: certificates (PEM) to trust")
     parser.add_argument(
         "--model", default=defaults.model, help="starter, a diffusers folder, a hub id, or auto (default)"
     )
     parser.add_argument("--threads", type=_positive, default=defaults.threads, help="processor threads of torch")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default=defaults.device)
+    parser.add_argument("--memory", choices=get_args(Memory), default=defaults.memory, help="how weights are kept")
+    parser.add_argument("--attention", choices=get_args(Attention), default=defaults.attention)
+    parser.add_argument("--compile", action="store_true", help="compile the transformer's blocks, on a GPU")
     parser.add_argument("--log-prompts", action="store_true", help="write prompts to the log, not their hash")
     parser.add_argument("--hang-after", type=_seconds, default=defaults.hang_after, metavar="SECONDS")
     parser.add_argument("--alone-for", type=_seconds, default=defaults.alone_for, metavar="SECONDS")
     parser.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)
     values = parser.parse_args(arguments)
+    if values.secret_file is None and not leads_to_broker(values.url):
+        parser.error("--secret-file is required for this url")
     return Options(
         url=cast(str, values.url),
-        secret_file=cast(Path, values.secret_file),
+        secret_file=cast(Path | None, values.secret_file),
+        creds=cast(Path | None, values.creds),
+        ca=cast(Path | None, values.ca),
         model=cast(str, values.model),
         threads=cast(int, values.threads),
         device=cast(Device, values.device),
+        memory=cast(Memory, values.memory),
+        attention=cast(Attention, values.attention),
+        compile=cast(bool, values.compile),
         log_prompts=cast(bool, values.log_prompts),
         hang_after=cast(float, values.hang_after),
-        alone_for=cast(float, values.alone_for),
+        alone_for=cast(float | None, values.alone_for),
         supervised=cast(bool, values.supervised),
     )
 

@@ -75,6 +75,12 @@ class ImageRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Work in megapixel-forwards, for fairness and for estimates of time."""
         return self.width * self.height * self.forwards * self.count / 1e6
 
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What a model must offer to paint it."""
+        kind = {Kind.TEXT: "text", Kind.IMAGE: "image", Kind.UPSCALE: "upscale"}[self.kind]
+        return (kind, "guidance") if self.guidance > 0 else (kind,)
+
     def rerolled(self, *, seed: int) -> ImageRequest:
         """The same wish from another seed."""
         return msgspec.structs.replace(self, seed=seed % SEED_RANGE)
@@ -130,6 +136,12 @@ class ModelCard(Struct, frozen=True, kw_only=True):
         """Whether an option of this name would do anything."""
         return feature in self.features
 
+    def can_paint(self, request: ImageRequest) -> bool:
+        """Whether this request's kind, size and steps are within what the model can do."""
+        fits = max(request.width, request.height) <= self.max_side
+        fits &= request.width * request.height <= self.max_pixels
+        return fits and self.steps.min <= request.steps <= self.steps.max and all(map(self.offers, request.features))
+
 
 # The published model. Sizes: the 1024 class of its authors' demo space; more than 2048 a side breaks it.
 Z_IMAGE_TURBO = ModelCard(
@@ -159,7 +171,8 @@ Z_IMAGE_TURBO = ModelCard(
 class EngineHello(Struct, frozen=True, kw_only=True, tag="engine-hello"):
     """The engine's first frame. `running` lists jobs it is painting, `held` pictures the bot has yet to confirm.
 
-    `notice` is one sentence for the owner, or nothing.
+    `notice` is one sentence for the owner, or nothing. `capacity` is how many jobs it wants to hold at once, those
+    that wait included.
     """
 
     protocol: int
@@ -172,6 +185,7 @@ class EngineHello(Struct, frozen=True, kw_only=True, tag="engine-hello"):
     memory: int  # bytes of the device that paints
     policy: str
     notice: str = ""
+    capacity: int = 2
     running: tuple[tuple[str, int], ...] = ()
     held: tuple[tuple[str, int], ...] = ()
 
@@ -206,7 +220,7 @@ class Cancel(Struct, frozen=True, kw_only=True, tag="cancel"):
 
 
 class Stored(Struct, frozen=True, kw_only=True, tag="stored"):
-    """The bot has this picture on disk; the engine may forget it."""
+    """The bot has this picture, or that there will be none, on disk; the engine may forget it."""
 
     job: str
     k: int

@@ -75,7 +75,8 @@ class Supervisor:
             if watching.done():
                 watching.result()
             else:
-                process.terminate()
+                with suppress(ProcessLookupError):  # it may have ended by itself in this very moment
+                    process.terminate()
         except Hung as hung:
             log.error("worker %d %s; killing it", process.pid, hung)
             _kill(process)

@@ -1,12 +1,15 @@
 """Things that go wrong on purpose: tests ask for them, the REST side and the gateway let them happen."""
 
+import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from playground.jsons import Json
 
-Kind: TypeAlias = Literal["status", "lost", "reset", "delay"]
+Kind: TypeAlias = Literal["status", "lost", "late", "reset", "delay"]
+AMBIGUOUS: tuple[Kind, ...] = ("status", "lost", "late", "reset")  # the bot cannot tell whether it was done
 
 
 @dataclass(slots=True)
@@ -14,7 +17,8 @@ class Fault:
     """Waits for `times` requests whose method and path match.
 
     status: refused with `status` before anything happens. lost: everything happens, the answer does not arrive.
-    reset: the connection breaks before anything happens. delay: `seconds` pass first, then all goes well.
+    late: everything happens, the answer says `status`. reset: the connection breaks before anything happens.
+    delay: `seconds` pass first, then all goes well.
     """
 
     kind: Kind
@@ -28,11 +32,30 @@ class Fault:
     hits: int = 0
 
 
+@dataclass(kw_only=True, slots=True)
+class Weather:
+    """A share of all requests whose path matches goes wrong, in one of these ways."""
+
+    path: re.Pattern[str]
+    chance: float
+    dice: random.Random
+    kinds: Sequence[Kind]
+    hits: int = 0
+
+
 class Faults:
     """The faults that are still to happen; `path` is a regular expression searched in the request's path."""
 
     def __init__(self) -> None:
         self._waiting: list[Fault] = []
+        self._weather: Weather | None = None
+
+    def bad_weather(
+        self, path: str, *, chance: float, dice: random.Random, kinds: Sequence[Kind] = AMBIGUOUS
+    ) -> Weather:
+        """From now on, until `clear`, this share of these requests meets a fault that leaves the bot in doubt."""
+        self._weather = Weather(path=re.compile(path), chance=chance, dice=dice, kinds=kinds)
+        return self._weather
 
     def refuse(
         self,
@@ -63,6 +86,7 @@ class Faults:
 
     def clear(self) -> None:
         self._waiting.clear()
+        self._weather = None
 
     def take(self, method: str, path: str) -> Fault | None:
         """The fault that this request meets, counted; None when all is well."""
@@ -72,6 +96,10 @@ class Faults:
                 if fault.hits >= fault.times:
                     self._waiting.remove(fault)
                 return fault
+        weather = self._weather
+        if weather is not None and weather.path.search(path) and weather.dice.random() < weather.chance:
+            weather.hits += 1
+            return Fault(weather.dice.choice(weather.kinds), None, weather.path, 1, status=502, hits=1)
         return None
 
     def _add(self, fault: Fault) -> Fault:

@@ -129,6 +129,8 @@ class Gateway:
                 session = await self._hear(connection, session, message.data)
         except TimeoutError:
             await socket.close(code=4009, message=b"Session timed out.")
+        except ConnectionError:
+            pass  # it went away while it was answered
         finally:
             if session is not None and session.connection is connection:
                 session.connection = None

@@ -33,10 +33,11 @@ class Segment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """A command or subcommand in a text; options begin at `rest`."""
+    """A command or subcommand in a text, also as it is shown to the reader; options begin at `rest`."""
 
     command: Json
     path: tuple[str, ...]
+    shown: tuple[str, ...]
     options: list[Json]
     rest: int
 
@@ -64,13 +65,13 @@ class Invocation:
         return tuple(str(option.value) for option in self.given if option.type == ATTACHMENT)
 
 
-def parse(text: str, commands: Sequence[Json]) -> Invocation:
-    """Reads a command line against registered commands. Raises GrammarError."""
-    found = find_command(text, commands)
+def parse(text: str, commands: Sequence[Json], locale: str = "") -> Invocation:
+    """Reads a command line against registered commands. Raises GrammarError, with names in the locale."""
+    found = find_command(text, commands, locale)
     segments, before = split(text, known_names(found.options), start=found.rest)
-    shown = "/" + " ".join(found.path)
+    shown = "/" + " ".join(found.shown)
     if before:
-        hint = f' Write "{found.options[0]["name"]}:{_short(before)}".' if found.options else ""
+        hint = f' Write "{localized(found.options[0], "name", locale)}:{_short(before)}".' if found.options else ""
         raise GrammarError(f'{shown} does not understand "{_short(before)}" before its first option.{hint}')
     given: dict[str, Given] = {}
     for segment in segments:
@@ -79,15 +80,16 @@ def parse(text: str, commands: Sequence[Json]) -> Invocation:
             continue
         if option["name"] in given:
             raise GrammarError(f'The option "{segment.name}" is given twice.')
-        given[option["name"]] = Given(name=option["name"], type=option["type"], value=convert(option, segment.value))
+        value = convert(option, segment.value, locale)
+        given[option["name"]] = Given(name=option["name"], type=option["type"], value=value)
     for option in found.options:
         if option.get("required") and option["name"] not in given:
-            raise GrammarError(f'{shown} needs the option "{option["name"]}".')
+            raise GrammarError(f'{shown} needs the option "{localized(option, "name", locale)}".')
     return Invocation(command=found.command, path=found.path, given=tuple(given.values()))
 
 
-def find_command(text: str, commands: Sequence[Json]) -> Found:
-    """The deepest command that the text names, in any language. Raises GrammarError."""
+def find_command(text: str, commands: Sequence[Json], locale: str = "") -> Found:
+    """The deepest command that the text names, in any language. Raises GrammarError, with names in the locale."""
     words = [(match.group(), match.end()) for match in re.finditer(r"\S+", text)]
     if not words or not words[0][0].startswith("/"):
         raise GrammarError('A command starts with "/".')
@@ -95,24 +97,27 @@ def find_command(text: str, commands: Sequence[Json]) -> Found:
     chat = [command for command in commands if command.get("type", 1) == 1]
     command = by_name(chat, name.lower())
     if command is None:
-        known = ", ".join(f"/{other['name']}" for other in chat)
+        known = enumerated((f"/{localized(other, 'name', locale)}" for other in chat), locale)
         raise GrammarError(
             f'There is no command "/{_short(name)}"; there are {known}.'
             if known
             else f'There is no command "/{_short(name)}".'
         )
-    path, options = (command["name"],), listed(command, "options")
+    parts, options = [command], listed(command, "options")
     for word, end in words[1:]:
         if not has_subcommands(options):
             break
         child = by_name(options, word.lower())
         if child is None:
             break
-        path, options, rest = (*path, child["name"]), listed(child, "options"), end
+        options, rest = listed(child, "options"), end
+        parts.append(child)
+    shown = tuple(localized(part, "name", locale) for part in parts)
     if has_subcommands(options):
-        choices = ", ".join(option["name"] for option in options)
-        raise GrammarError(f"/{' '.join(path)} needs one of {choices}.")
-    return Found(command=command, path=path, options=options, rest=rest)
+        choices = enumerated((localized(option, "name", locale) for option in options), locale)
+        raise GrammarError(f"/{' '.join(shown)} needs one of {choices}.")
+    path = tuple(part["name"] for part in parts)
+    return Found(command=command, path=path, shown=shown, options=options, rest=rest)
 
 
 def has_subcommands(options: Sequence[Json]) -> bool:
@@ -155,37 +160,42 @@ def localized(thing: Json, key: str, locale: str) -> str:
     return str(inner(thing, f"{key}_localizations").get(locale) or thing.get(key) or "")
 
 
+def enumerated(names: Iterable[str], locale: str) -> str:
+    """Names one after the other, as the locale writes lists."""
+    return ("、" if locale.startswith("zh") else ", ").join(names)
+
+
 def by_name(things: Iterable[Json], name: str) -> Json | None:
     everything = list(things)
     plain = next((thing for thing in everything if thing["name"] == name), None)
     return plain or next((thing for thing in everything if name in names_of(thing)), None)
 
 
-def convert(option: Json, written: str) -> str | int | float | bool:
-    """The value that Discord would send for what was written. Raises GrammarError."""
-    name, kind = option["name"], option["type"]
+def convert(option: Json, written: str, locale: str = "") -> str | int | float | bool:
+    """The value that Discord would send for what was written. Raises GrammarError, with names in the locale."""
+    name, kind = localized(option, "name", locale), option["type"]
     if not written:
         raise GrammarError(f'The option "{name}" is empty.')
     if option.get("choices"):
-        return _choice(option, written)
+        return _choice(option, name, written, locale)
     if kind == INTEGER:
-        return _in_range(option, _integer(name, written))
+        return _in_range(option, name, _integer(name, written))
     if kind == NUMBER:
-        return _in_range(option, _number(name, written))
+        return _in_range(option, name, _number(name, written))
     if kind == BOOLEAN:
         return _boolean(name, written)
     if kind == STRING:
-        return _right_length(option, written)
+        return _right_length(option, name, written)
     return written.strip("<>").lstrip("@#&!")
 
 
-def _choice(option: Json, written: str) -> str | int | float:
+def _choice(option: Json, name: str, written: str, locale: str) -> str | int | float:
     wanted = written.casefold()
     for choice in option["choices"]:
-        if wanted in (str(choice["value"]).casefold(), *(name.casefold() for name in names_of(choice))):
+        if wanted in (str(choice["value"]).casefold(), *(known.casefold() for known in names_of(choice))):
             return choice["value"]
-    offered = ", ".join(choice["name"] for choice in option["choices"])
-    raise GrammarError(f'"{_short(written)}" is not a choice of "{option["name"]}"; there are {offered}.')
+    offered = enumerated((localized(choice, "name", locale) for choice in option["choices"]), locale)
+    raise GrammarError(f'"{_short(written)}" is not a choice of "{name}"; there are {offered}.')
 
 
 def _integer(name: str, written: str) -> int:
@@ -200,13 +210,18 @@ def _number(name: str, written: str) -> float:
     return float(written)
 
 
-def _in_range(option: Json, value: Any) -> Any:
+def _in_range(option: Json, name: str, value: Any) -> Any:
     low, high = option.get("min_value", -(2**53)), option.get("max_value", 2**53)
     if low is not None and value < low:
-        raise GrammarError(f'The option "{option["name"]}" must be {low} or more.')
+        raise GrammarError(f'The option "{name}" must be {_whole(low)} or more.')
     if high is not None and value > high:
-        raise GrammarError(f'The option "{option["name"]}" must be {high} or less.')
+        raise GrammarError(f'The option "{name}" must be {_whole(high)} or less.')
     return value
+
+
+def _whole(bound: float) -> float:
+    """A bound as people write it: 30, not 30.0."""
+    return int(bound) if bound == int(bound) else bound
 
 
 def _boolean(name: str, written: str) -> bool:
@@ -215,11 +230,11 @@ def _boolean(name: str, written: str) -> bool:
     return written.casefold() in _YES
 
 
-def _right_length(option: Json, written: str) -> str:
+def _right_length(option: Json, name: str, written: str) -> str:
     low, high = option.get("min_length") or 0, option.get("max_length") or 6000
     if not low <= len(written) <= high:
         limit = f"at least {low}" if len(written) < low else f"at most {high}"
-        raise GrammarError(f'The option "{option["name"]}" takes {limit} characters, not {len(written)}.')
+        raise GrammarError(f'The option "{name}" takes {limit} characters, not {len(written)}.')
     return written
 
 

@@ -174,6 +174,11 @@ _PEOPLE_BY_ID = {person.id: person for person in (*PEOPLE, BOT)}
 _CHANNELS_BY_ID = {channel.id: channel for channel in CHANNELS}
 
 
+def invite(person: Person) -> None:
+    """One more who can act, beside those that the page offers."""
+    _PEOPLE_BY_ID[person.id] = person
+
+
 def person_by_id(person_id: str) -> Person | None:
     return _PEOPLE_BY_ID.get(person_id)
 

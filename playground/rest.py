@@ -94,6 +94,8 @@ class RestSide:
         self._record(route, request, call, status, body, injected=injected)
         if fault is not None and fault.kind == "lost":
             _cut(request)
+        if fault is not None and fault.kind == "late":
+            return answer(fault.status, fault.body)
         return answer(status, body, headers)
 
     async def _read(self, request: web.Request) -> Call:

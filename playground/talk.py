@@ -126,7 +126,7 @@ class PageSide:
         if line.startswith("click:"):
             return {"interaction_id": await self._press(here, line, uploads), "message_id": None}
         if line.startswith("/"):
-            invocation = grammar.parse(line, self._state.commands_for(here.person))
+            invocation = grammar.parse(line, self._state.commands_for(here.person), here.locale)
             asked = await asking.command(self._state, here, line, invocation, uploads)
             return {"interaction_id": asked.interaction.id, "message_id": None}
         if not line and not uploads:
@@ -155,9 +155,12 @@ class PageSide:
             if found:
                 return message, buttons[found[0]]["custom_id"], found[1]
             offered += [label for label in buttons if label and label not in offered]
-        wanted = line.removeprefix("click:").strip()
-        hint = f" There are {', '.join(offered[:12])}." if offered else ""
-        raise GrammarError(f'No message here has a button "{wanted[:60]}".{hint}')
+        wanted, known = line.removeprefix("click:").strip()[:60], grammar.enumerated(offered[:12], here.locale)
+        raise GrammarError(
+            f'No message here has a button "{wanted}"; there are {known}.'
+            if known
+            else f'No message here has a button "{wanted}".'
+        )
 
     async def _fill_in(
         self, here: Seat, opened: Interaction, modal: Json, values: Mapping[str, Any], uploads: list[Upload]

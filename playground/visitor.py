@@ -9,6 +9,7 @@ import asyncio
 import json
 import mimetypes
 import re
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,10 +18,20 @@ from typing import Any, cast
 
 import aiohttp
 
+from playground.people import channel_by_id, person_by_id
+
 Message = Mapping[str, Any]
 
 # `image:@cat.png` names a file. Whether such a file is wanted there is for the playground to say.
 ATTACHED = re.compile(r"(?<=\w:)@(\S+)")
+
+# Discord's markdown as far as a terminal has to read past it: escapes, mentions, countdowns, and plain marks.
+_MARKS = re.compile(
+    r"\\(?P<escaped>[!-/:-@\[-`{-~])|<@(?P<person>\d+)>|<#(?P<channel>\d+)>|<t:(?P<moment>\d+):R>"
+    r"|^(?:-# |#{1,3} )|\*\*|`{3}\n?|`",
+    re.MULTILINE,
+)
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))  # seconds
 
 
 class Unsaid(Exception):
@@ -98,19 +109,44 @@ class Visitor:
         return saved
 
 
-def as_text(message: Message) -> str:
-    """A message as it reads in a terminal."""
-    lines = [message["content"]] if message.get("content") else []
+def as_text(message: Message, *, now: float | None = None) -> str:
+    """A message as it reads in a terminal. `now` is Unix seconds; without it, the clock's."""
+    lines = [readable(message["content"], now=now)] if message.get("content") else []
     for component in message.get("components", ()):
-        lines.extend(_lines(component))
+        lines.extend(_lines(component, now))
     return "\n".join(lines)
 
 
-def _lines(component: Mapping[str, Any]) -> Iterator[str]:
+def readable(text: str, *, now: float | None = None) -> str:
+    """Markdown as a reader sees it: marks gone, names for ids, the time that is left for a moment."""
+
+    def read(mark: re.Match[str]) -> str:
+        if mark["person"]:
+            person = person_by_id(mark["person"])
+            return f"@{person.name if person else mark['person']}"
+        if mark["channel"]:
+            channel = channel_by_id(mark["channel"])
+            return f"#{channel.name if channel else mark['channel']}"
+        if mark["moment"]:
+            return _in(int(mark["moment"]) - (time.time() if now is None else now))
+        return mark["escaped"] or ""
+
+    return _MARKS.sub(read, text).strip()
+
+
+def _in(seconds: float) -> str:
+    """ "in 12 seconds", as Discord counts."""
+    unit, size = next((unit for unit in _UNITS if abs(seconds) >= unit[1]), _UNITS[-1])
+    count = round(abs(seconds) / size)
+    words = f"{count} {unit}{'' if count == 1 else 's'}"
+    return f"{words} ago" if seconds < 0 else f"in {words}"
+
+
+def _lines(component: Mapping[str, Any], now: float | None) -> Iterator[str]:
     """One component and what it holds; the numbers are Discord's component types."""
     match component["type"]:
         case 10:  # text
-            yield component["content"]
+            yield readable(component["content"], now=now)
         case 12:  # gallery
             for item in component["items"]:
                 media = item["media"]
@@ -122,9 +158,10 @@ def _lines(component: Mapping[str, Any]) -> Iterator[str]:
             yield " ".join(f"[{_label(button)}]" for button in component["components"])
         case _:
             for inner in component.get("components", ()):
-                yield from _lines(inner)
+                yield from _lines(inner, now)
             if accessory := component.get("accessory"):
-                yield from _lines({"type": 1, "components": [accessory]} if accessory["type"] == 2 else accessory)
+                shown = {"type": 1, "components": [accessory]} if accessory["type"] == 2 else accessory
+                yield from _lines(shown, now)
 
 
 def _label(button: Mapping[str, Any]) -> str:

@@ -7,15 +7,19 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
 from bot.data_folder import data_folder
 from engine.metadata import read_texts
+from tests.support.patience import until
 
 ROOT = Path(__file__).parents[1]
 STARTER = "--engine.model=starter"
@@ -151,9 +155,25 @@ async def test_ctrl_c_ends_bot_playground_and_engine(folder: Path) -> None:
     status = await process.wait()
 
     assert status == 0
-    for _ in range(50):
-        living = subprocess.run(["pgrep", "-f", str(folder)], capture_output=True, text=True, check=False).stdout
-        if not living:
-            break
-        await asyncio.sleep(0.1)
-    assert living == ""
+    await until(lambda: not processes_of(folder))
+
+
+def processes_of(folder: Path) -> list[int]:
+    """Ids of processes with this folder in their command line."""
+    return [one.pid for one in psutil.process_iter(["cmdline"]) if str(folder) in " ".join(one.info["cmdline"] or [])]
+
+
+def test_a_backup_is_one_command_and_its_mistakes_are_one_sentence(folder: Path) -> None:
+    assert_one_sentence(run(folder, "backup", "copy.db"), "There is no ledger")
+    assert_one_sentence(run(folder, "restore"), "restore is no command")
+    with closing(sqlite3.connect(folder / "ledger.db")) as db:
+        db.execute("CREATE TABLE job (id TEXT)")
+    (folder / "data").mkdir()
+    (folder / "ledger.db").rename(folder / "data" / "ledger.db")
+
+    ended = run(folder, "backup", "copy.db")
+
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("Saved the ledger to copy.db")
+    with closing(sqlite3.connect(folder / "copy.db")) as db:
+        assert db.execute("SELECT count(*) FROM job").fetchone() == (0,)

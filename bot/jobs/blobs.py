@@ -7,10 +7,23 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 NAME = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Blob:
+    """A file of the store: its SHA-256, its bytes, and when it was last put there (Unix seconds)."""
+
+    name: str
+    size: int
+    written: float
 
 
 class BlobStore:
@@ -27,6 +40,18 @@ class BlobStore:
         """The bytes of this SHA-256, or None where they are not (any more)."""
         return await asyncio.to_thread(self._get, name)
 
+    async def stored(self) -> list[Blob]:
+        """Everything there is."""
+        return await asyncio.to_thread(lambda: list(self._stored()))
+
+    async def drop(self, blobs: Sequence[Blob]) -> int:
+        """Delete those that were not put again since they were listed; returns how many."""
+        return await asyncio.to_thread(lambda: sum(map(self._drop, blobs)))
+
+    async def room(self) -> int:
+        """Bytes that are free on this disk, for whoever is not its administrator."""
+        return await asyncio.to_thread(lambda: shutil.disk_usage(self._root.parent).free)
+
     def path(self, name: str) -> Path:
         """Where the bytes of this SHA-256 lie, whether or not they do."""
         if not NAME.fullmatch(name):
@@ -37,6 +62,7 @@ class BlobStore:
         name = hashlib.sha256(content).hexdigest()
         path = self.path(name)
         if path.exists():
+            os.utime(path)  # so that it is not pruned as one that nobody has asked for in a long time
             return name
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{secrets.token_hex(8)}.part")
@@ -51,6 +77,21 @@ class BlobStore:
         _sync_folder(path.parent)
         _sync_folder(self._root)
         return name
+
+    def _stored(self) -> Iterator[Blob]:
+        for path in self._root.glob("??/*"):
+            if NAME.fullmatch(path.name):
+                with suppress(FileNotFoundError):  # somebody else was quicker
+                    facts = path.stat()
+                    yield Blob(name=path.name, size=facts.st_size, written=facts.st_mtime)
+
+    def _drop(self, blob: Blob) -> bool:
+        path = self.path(blob.name)
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime == blob.written:
+                path.unlink()
+                return True
+        return False
 
     def _get(self, name: str) -> bytes | None:
         try:

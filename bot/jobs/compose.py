@@ -82,9 +82,8 @@ def fits(request: ImageRequest, *, card: ModelCard, most_steps: int) -> None:
     if request.steps > most_steps:
         raise StepsOverCeiling(steps=request.steps, ceiling=most_steps)
     _within("steps", request.steps, card.steps.min, card.steps.max)
-    feature = {Kind.TEXT: "text", Kind.IMAGE: "image", Kind.UPSCALE: "upscale"}[request.kind]
-    for needed, wanted in ((feature, True), ("guidance", request.guidance > 0)):
-        if wanted and not card.offers(needed):
+    for needed in request.features:
+        if not card.offers(needed):
             raise NotOffered(feature=needed)
     side, pixels = max(request.width, request.height), request.width * request.height
     if side > card.max_side or pixels > card.max_pixels:

@@ -5,9 +5,11 @@ An orphan is a job whose engine has yet to say that it still has it.
 
 from __future__ import annotations
 
+import msgspec
+
 from bot.jobs.job import Job
 from bot.jobs.painter import EngineLink, EngineView, Order, Painter
-from engine.protocol import EngineHello
+from engine.protocol import EngineHello, ModelCard
 
 EMBEDDED = "local"  # the name of the bot's own engine until it says another
 
@@ -61,10 +63,44 @@ class Crew:
         """Every engine that is there, comes up, or has just been lost."""
         return tuple((self._loading | {name: painter.view() for name, painter in self.painters.items()}).values())
 
-    def idle(self) -> Painter | None:
-        """The engine with room that holds the least."""
-        with_room = [painter for painter in self.painters.values() if painter.has_room]
-        return min(with_room, key=lambda painter: len(painter.orders), default=None)
+    def offered(self, known: ModelCard | None, joining: EngineHello | None = None) -> ModelCard | None:
+        """What people are offered: the known model while anybody has it, with all that its engines can do together."""
+        others = [each for each in self.painters.values() if each.link is not None]
+        cards = [each.hello.card for each in others if joining is None or each.hello.engine != joining.engine]
+        if joining is not None:
+            cards.append(joining.card)
+        if not cards:
+            return known
+        model = known.id if known is not None and any(card.id == known.id for card in cards) else cards[-1].id
+        same = [card for card in cards if card.id == model]
+        features = dict.fromkeys(feature for card in same for feature in card.features)
+        return msgspec.structs.replace(same[-1], features=tuple(features))
+
+    @property
+    def has_room(self) -> bool:
+        """Whether any engine takes one job more."""
+        return any(painter.has_room for painter in self.painters.values())
+
+    def idle(self, job: Job, jobs: dict[str, Job]) -> Painter | None:
+        """The engine with room that would be done with this job first, or None where it had better wait.
+
+        It waits for an engine that can do it, an empty one where it is suspect, and for a faster one that would be
+        done sooner than the line behind a slow one.
+        """
+        able = self._able(job)
+        with_room = [painter for painter in able if painter.has_room and not (job.suspect and painter.orders)]
+        if any(painter.pace is None for painter in with_room):
+            return min(with_room, key=lambda painter: len(painter.orders))
+        best = min(with_room, key=lambda painter: painter.done_in(job, jobs), default=None)
+        if best is None or not best.orders:
+            return best
+        here = best.done_in(job, jobs)
+        return None if any(other.done_in(job, jobs) < here for other in able if not other.dismissed) else best
+
+    def _able(self, job: Job) -> list[Painter]:
+        """Those that can do it. A model that nobody has any more is replaced by one that can do the same."""
+        able = [painter for painter in self.painters.values() if painter.hello.card.can_paint(job.request)]
+        return [painter for painter in able if painter.hello.card.id == job.model_id] or able
 
     def holder(self, job_id: str) -> str | None:
         """The engine that has this job."""
@@ -75,11 +111,11 @@ class Crew:
         self._holders[job_id] = engine
         self.orphans.add(job_id)
 
-    def give(self, painter: Painter, job_id: str, share: float) -> None:
+    def give(self, painter: Painter, job: Job, share: float) -> None:
         """This engine has the job, or `share` of its pictures."""
-        self._holders[job_id] = painter.hello.engine
-        self.orphans.discard(job_id)
-        painter.orders.setdefault(job_id, Order(share=share))
+        self._holders[job.id] = painter.hello.engine
+        self.orphans.discard(job.id)
+        painter.orders.setdefault(job.id, Order(share=share, alone=job.suspect))
 
     def heard_of(self, name: str, job: Job | None, attempt: int) -> Order | None:
         """This engine's order for the job at this attempt; anything else is an echo of the past."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from importlib import resources
 from pathlib import Path
 from typing import Self, TypeVar
@@ -16,6 +17,10 @@ Result = TypeVar("Result")
 
 class LedgerUnusable(Exception):
     """The file cannot be used by this program; the message is one sentence for its owner."""
+
+
+class LedgerFull(sqlite3.OperationalError):
+    """The disk, or the file's own limit, has no room for this transaction, which changed nothing."""
 
 
 class Database:
@@ -54,12 +59,30 @@ class Database:
         try:
             result = work(db)
             db.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             # After SQLITE_FULL SQLite has rolled back by itself; a second ROLLBACK would hide that error.
             if db.in_transaction:
                 db.execute("ROLLBACK")
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                raise LedgerFull(str(error)) from error
             raise
         return result
+
+
+def back_up(path: Path, to: Path) -> None:
+    """A consistent copy of the file at `path`, also while a bot writes to it. Raises LedgerUnusable."""
+    if not path.is_file():
+        raise LedgerUnusable(f"There is no ledger {path}.")
+    try:
+        os.close(os.open(to, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # it holds interaction tokens
+    except OSError as error:
+        raise LedgerUnusable(f"The backup {to} cannot be written: {error.strerror or error}.") from error
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            db.execute("VACUUM INTO ?", (str(to),))
+    except sqlite3.Error as error:
+        to.unlink()
+        raise LedgerUnusable(f"The ledger {path} cannot be saved to {to}: {error}.") from error
 
 
 def migrations() -> list[tuple[int, str]]:

@@ -42,6 +42,7 @@ class OwnerSettings:
     per_day: int = 500  # pictures
     in_flight: int = 5  # requests
     queue: int = 200  # requests of everybody
+    least_free: int = 0  # bytes of the disk
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,6 +133,10 @@ class Defaults:
             await self._put(scope, scope_id, "paused", True, by)
         else:
             await self._drop(scope, scope_id, "paused", by)
+
+    def forget(self, principal: str) -> None:
+        """The ledger has deleted the settings of this person."""
+        self._rows = {where: row for where, row in self._rows.items() if where[:2] != ("user", principal)}
 
     def paused(self) -> frozenset[int | None]:
         """Guilds that are paused; None stands for everything."""

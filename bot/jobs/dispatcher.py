@@ -19,6 +19,7 @@ from bot.jobs.blobs import BlobStore
 from bot.jobs.board import Board
 from bot.jobs.course import Course
 from bot.jobs.crew import EMBEDDED, Crew
+from bot.jobs.fair_queue import Turn
 from bot.jobs.ids import MonotonicClock, WallClock
 from bot.jobs.job import Failure, Job, JobState, Picture
 from bot.jobs.ledger import Ledger
@@ -209,13 +210,14 @@ class Dispatcher:
                 self._crew.inherit(left.job.id, left.engine)
         self._wake.set()
 
-    async def _learn_card(self, card: ModelCard) -> None:
-        if card != self.card:
+    async def _learn_card(self, hello: EngineHello) -> None:
+        card = self._crew.offered(self.card, hello)
+        if card is not None and card != self.card:
             await self._ledger.keep_fact(CARD, msgspec.json.encode(card).decode())
             self.card = card
 
     async def _welcome(self, link: EngineLink, hello: EngineHello) -> None:
-        await self._learn_card(hello.card)
+        await self._learn_card(hello)
         painter = self._crew.join(link, hello)
         if painter.pace is None and (pace := await self._ledger.fact(painter.pace_key)) is not None:
             painter.pace = float(pace)
@@ -242,8 +244,9 @@ class Dispatcher:
                 continue
             missing = await self._ledger.missing(job_id)
             complete = job_id in running or all((job_id, k) in held for k in missing)
-            self._crew.give(painter, job_id, len(missing) / job.request.count)
-            if not complete or running.get(job_id, job.attempt) != job.attempt:
+            self._crew.give(painter, job, len(missing) / job.request.count)
+            # It does not say of which attempt those are that it holds.
+            if not complete or running.get(job_id, 1) != job.attempt:
                 await self._order(painter, job)  # an engine paints nothing twice that it has already
         unclaimed = painter.orders.keys() - claimed
         self._crew.orphans |= unclaimed
@@ -269,6 +272,7 @@ class Dispatcher:
                 await self._course.requeue(job, count_attempt=died)
             if painter is not None:
                 self._crew.forget(painter)
+                self.card = self._crew.offered(self.card)
             self._wake.set()
 
     # Hearing
@@ -285,6 +289,8 @@ class Dispatcher:
                 async with self._turn:
                     await self._changed(name, event)
                     self._wake.set()
+                if isinstance(event, Failed):
+                    link.send(Stored(job=event.job, k=event.k))
             case Beat(busy=busy):
                 await self._remind(name, busy=busy)
             case Loading() | EngineHello():
@@ -370,16 +376,24 @@ class Dispatcher:
             self._course.announce()
 
     async def _feed(self) -> None:
-        while (painter := self._crew.idle()) is not None:
-            order = self._board.order(self._course.is_closed)
-            if not order:
-                return
-            await self._order(painter, await self._course.offer(order[0], painter))
+        while (match := self._next()) is not None:
+            turn, painter = match
+            await self._order(painter, await self._course.offer(turn, painter))
+
+    def _next(self) -> tuple[Turn, Painter] | None:
+        """Whose turn it is, and where. A suspect, and with it everything behind it, waits for an empty engine."""
+        for turn in self._board.order(self._course.is_closed):
+            job = self._board.jobs[turn.ticket.job]
+            if (painter := self._crew.idle(job, self._board.jobs)) is not None:
+                return turn, painter
+            if job.suspect or not self._crew.has_room:
+                return None
+        return None
 
     async def _order(self, painter: Painter, job: Job) -> None:
         """Send the job, with what it starts from and without the pictures that are there already."""
         wanted = await self._ledger.missing(job.id)
-        self._crew.give(painter, job.id, len(wanted) / job.request.count)
+        self._crew.give(painter, job, len(wanted) / job.request.count)
         source = None
         if job.request.source is not None:
             source = await self._blobs.get(job.request.source)

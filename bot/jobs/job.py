@@ -122,5 +122,10 @@ class Job:
         return self.state in LIVE
 
     @property
+    def suspect(self) -> bool:
+        """Its engine died while painting it: it may be what killed it."""
+        return self.attempt > 1
+
+    @property
     def ended_well(self) -> bool:
         return self.state in (JobState.RENDERED, JobState.POSTED)

@@ -16,6 +16,8 @@ from typing import Self
 import msgspec
 
 from bot.errors import Argument, Refusal
+from bot.jobs.blob_uses import BlobUses
+from bot.jobs.forgetting import Forgetting
 from bot.jobs.ids import WallClock
 from bot.jobs.job import TRANSITIONS, Failure, Job, JobState, Picture
 from bot.jobs.limits import DAY, Limits, Spent, Usage, check
@@ -54,7 +56,7 @@ class Charge:
     finish: float
 
 
-class Ledger(Messages, SettingRows):
+class Ledger(Messages, SettingRows, BlobUses, Forgetting):
     """All tables. Every method that changes something is one transaction and is on disk when it returns."""
 
     @classmethod

@@ -19,6 +19,7 @@ class Standing:
     place: int
     eta: float | None
     ahead: int  # jobs that end before it begins
+    held: bool = False  # by a pause
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -41,6 +41,8 @@ class EngineView:
     speed: float | None
     problem: str | None = None
     notice: str = ""
+    abilities: tuple[str, ...] = ()
+    orders: int = 0
 
 
 @dataclass(kw_only=True, slots=True)
@@ -48,6 +50,7 @@ class Order:
     """A job in this engine's hands. `began` is monotonic seconds; `share` is the part of the job's pictures."""
 
     share: float
+    alone: bool = False  # nothing else may be in its engine: should that die again, it is known why
     began: float | None = None
     step: int = 0
     steps: int = 1
@@ -67,7 +70,8 @@ class Painter:
     @property
     def has_room(self) -> bool:
         """At most one job runs and one waits in the engine: everything else stays where it can be re-ordered."""
-        return self.link is not None and not self.dismissed and len(self.orders) < 1 + PREFETCH
+        most = 1 if any(order.alone for order in self.orders.values()) else 1 + PREFETCH
+        return self.link is not None and not self.dismissed and len(self.orders) < most
 
     @property
     def pace_key(self) -> str:
@@ -102,6 +106,11 @@ class Painter:
         times = [seconds for _, seconds in self.remaining(jobs) if seconds is not None]
         return Lane(free_in=max(times, default=0.0), pace=self.pace)
 
+    def done_in(self, job: Job, jobs: dict[str, Job]) -> float:
+        """Seconds until this job would be done here, behind the orders there are; infinite while that is unknown."""
+        lane = self.lane(jobs)
+        return float("inf") if lane is None else lane.free_in + job.cost * lane.pace
+
     def view(self) -> EngineView:
         hello = self.hello
         return EngineView(
@@ -116,4 +125,6 @@ class Painter:
             state="lost" if self.link is None else "ready",
             speed=None if not self.pace else 1 / self.pace,
             notice=hello.notice,
+            abilities=hello.card.features,
+            orders=len(self.orders),
         )

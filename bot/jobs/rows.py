@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -35,7 +35,7 @@ class Draft:
 class InteractionToken:
     """What edits the answer of an interaction, for the first fifteen minutes."""
 
-    token: str
+    token: str = field(repr=False)
     application: int
     at: float  # Unix seconds
 

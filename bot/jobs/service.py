@@ -13,11 +13,12 @@ from typing import Literal
 
 import msgspec
 
-from bot.errors import NothingToCancel, NotYours, PainterLoading, Paused, PictureGone, TooLate, UnknownJob
+from bot.errors import DiskFull, NothingToCancel, NotYours, PainterLoading, Paused, PictureGone, TooLate, UnknownJob
 from bot.jobs import compose, derive
 from bot.jobs.blobs import BlobStore
 from bot.jobs.board import Board
 from bot.jobs.compose import Wish
+from bot.jobs.database import LedgerFull
 from bot.jobs.defaults import Defaults, OwnerSettings
 from bot.jobs.dispatcher import ADOPTION, GRACE, Dispatcher
 from bot.jobs.ids import IdSource, MonotonicClock, WallClock, random_id
@@ -66,7 +67,10 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueueView:
-    """The whole queue. `waiting` is in order of service; `running` includes what engines hold but have not begun."""
+    """The whole queue. `waiting` is in order of service; `running` includes what engines hold but have not begun.
+
+    `paused` says whether the guild that was asked about is held back.
+    """
 
     waiting: tuple[Job, ...]
     running: tuple[Job, ...]
@@ -128,7 +132,7 @@ class JobService:
     ) -> Job:
         """Accept a request; when this returns it is on disk. The same origin again is the same job.
 
-        Raises Paused, LimitReached, QueueFull, Invalid.
+        Raises Paused, DiskFull, LimitReached, QueueFull, Invalid.
         """
         known = await self.ledger.job_of_origin(origin)
         if known is not None:
@@ -205,10 +209,23 @@ class JobService:
         await self.ledger.mark_posted(job_id)
         return job
 
+    async def forget(self, by: Requester) -> int:
+        """Give up what this person has waiting, and delete their words, pictures and requests; returns how many.
+
+        What others made of their pictures stays with those others.
+        """
+        for job in await self.live_jobs(by.principal):
+            await self.dispatcher.cancel(job.id)
+        count, names = await self.ledger.forget(by.principal, now=self._wall())
+        self.defaults.forget(by.principal)
+        used = await self.ledger.blob_uses()
+        await self.blobs.drop([blob for blob in await self.blobs.stored() if blob.name in names - used.keys()])
+        return count
+
     async def job(self, job_id: str) -> Job:
         """This job as it stands. Raises UnknownJob."""
         job = await self.ledger.job(job_id)
-        if job is None:
+        if job is None or not job.request.prompt:  # emptied: its person was forgotten
             raise UnknownJob
         return job
 
@@ -216,13 +233,13 @@ class JobService:
         """This person's jobs that have not ended, oldest first."""
         return [job for job in self._board.jobs.values() if job.requester.principal == principal]
 
-    async def queue(self) -> QueueView:
-        """Everything that waits or is painted, and who paints."""
+    async def queue(self, guild: int | None = None) -> QueueView:
+        """Everything that waits or is painted, and who paints, as seen from a guild."""
         return QueueView(
             waiting=tuple(self.dispatcher.order()),
             running=tuple(self.dispatcher.held()),
             engines=self.dispatcher.engines(),
-            paused=self.dispatcher.is_paused(None),
+            paused=self.dispatcher.is_paused(guild),
         )
 
     def standing(self, job_id: str) -> Standing | None:
@@ -258,12 +275,20 @@ class JobService:
 
     async def _accept(self, draft: Draft) -> Job:
         closed = Paused() if self.dispatcher.is_paused(draft.requester.guild) else None
+        if closed is None and await self._is_disk_full():
+            closed = DiskFull()
         limits = self.defaults.limits(draft.requester)
         moves_at = self.dispatcher.next_ending() or self._wall() + QUEUE_RETRY
-        job, is_new = await self.ledger.accept(draft, limits=limits, closed=closed, queue_moves_at=moves_at)
+        try:
+            job, is_new = await self.ledger.accept(draft, limits=limits, closed=closed, queue_moves_at=moves_at)
+        except LedgerFull as full:
+            raise DiskFull from full
         if is_new:
             self.dispatcher.accepted(job)
         return job
+
+    async def _is_disk_full(self) -> bool:
+        return await self.blobs.room() < self.defaults.owner.least_free
 
     async def _composed(self, wish: Wish, by: Requester, *, source: str | None) -> ImageRequest:
         """`source` is the SHA-256 of a picture that is stored already; the wish's own is stored when all is well."""
@@ -280,6 +305,8 @@ class JobService:
             source=name,
         )
         if wish.source is not None:
+            if await self._is_disk_full():
+                raise DiskFull
             request = msgspec.structs.replace(request, source=await self.blobs.put(wish.source))
         return request
 

@@ -28,7 +28,7 @@ def standings(board: Board, painters: Collection[Painter], *, now: float, closed
         eta = None if seconds is None else now + seconds
         found[turn.ticket.job] = Standing(place=index + 1, eta=eta, ahead=busy + index)
     for index, job in enumerate(board.held_back(closed), start=len(order)):
-        found[job.id] = Standing(place=index + 1, eta=None, ahead=busy + index)
+        found[job.id] = Standing(place=index + 1, eta=None, ahead=busy + index, held=True)
     for job_id in board.jobs.keys() - found.keys():
         found[job_id] = Standing(place=0, eta=None, ahead=0)
     return found
@@ -36,6 +36,8 @@ def standings(board: Board, painters: Collection[Painter], *, now: float, closed
 
 def worth_telling(before: Standing | None, after: Standing) -> bool:
     """Whether a person would want to know."""
-    if before is None or before.place != after.place or (before.eta is None) != (after.eta is None):
+    if before is None or (before.place, before.held) != (after.place, after.held):
+        return True
+    if (before.eta is None) != (after.eta is None):
         return True
     return before.eta is not None and after.eta is not None and abs(before.eta - after.eta) >= ETA_STEP

@@ -36,6 +36,7 @@ refusal-queue-full = The queue is full ({ $limit }). Try again { $retry }.
 refusal-unavailable = Nothing can be painted right now. Try again in a minute.
 refusal-painter-loading = The painter is still loading. Try again in a minute.
 refusal-paused = Painting is paused here. An admin will resume it.
+refusal-disk-full = My disk is nearly full. The bot’s owner has to make room; then try again.
 refusal-not-allowed = You may not do this.
 refusal-not-yours = This is somebody else’s picture: only its author or a moderator may do that.
 refusal-needs-moderator = This needs the permission Manage Messages.
@@ -69,6 +70,7 @@ failure-poison = The painter broke down over this picture more than once, so it 
 
 waiting = Waiting
 waiting-next = Next in line
+waiting-paused = Painting is paused
 waiting-place = Place { $place } in the queue
 waiting-again = The painter had to restart; this picture waits again
 waiting-painter = The painter is starting
@@ -87,9 +89,9 @@ parameter-steps = { $steps ->
         [one] one step
        *[other] { $steps } steps
     }
-parameter-guidance = guidance { $guidance }
+parameter-guidance = guidance { $guidance } (twice the time)
 parameter-strength = strength { $strength }
-parameter-seconds = { $seconds } s
+parameter-seconds = { $seconds } s
 parameter-negative = without: { $negative }
 kind-image = from an image
 kind-upscale = upscaled
@@ -133,6 +135,10 @@ command-queue = queue
 command-queue-text = See who is waiting and when your picture comes
 command-cancel = cancel
 command-cancel-text = Cancel what you have waiting or being painted
+command-forget = forget
+command-forget-text = Delete what this bot has stored of you
+command-forget-me = me
+command-forget-me-text = Delete your prompts, pictures and requests here for good; it cannot be undone
 command-help = help
 command-help-text = How to use this bot, on one screen
 command-admin = admin
@@ -147,6 +153,8 @@ command-admin-reset = reset
 command-admin-reset-text = Forget a setting of this server or one channel
 command-admin-status = status
 command-admin-status-text = The painter, the queue and what is paused
+command-admin-engines = engines
+command-admin-engines-text = Every engine: its model, device, speed and what it can do
 command-admin-pause = pause
 command-admin-pause-text = Accept no new pictures
 command-admin-resume = resume
@@ -169,7 +177,7 @@ option-negative-text = What to leave out; turns guidance on and takes twice the 
 option-image = image
 option-image-text = A picture to start from
 option-strength = strength
-option-strength-text = How much of that picture to repaint, from 0 to 1
+option-strength-text = How much of that picture to repaint, from 0.05 to 1
 option-picture = picture
 option-picture-text = Which one; all of yours if you leave this out
 option-setting = setting
@@ -211,41 +219,53 @@ feature-text = text to image
 queue-empty = Nobody is waiting.
 queue-title = Queue
 queue-count = { $waiting ->
+        [0] No request is waiting
         [one] One request is waiting
        *[other] { $waiting } requests are waiting
-    }, { $running } { $running ->
-        [one] is
-       *[other] are
+    }, { $running ->
+        [0] none is
+        [one] one is
+       *[other] { $running } are
     } being painted.
 queue-paused = Painting is paused.
 queue-mine-painting = being painted
 queue-mine-place = place { $place }
 queue-none-mine = None of them is yours.
+forget-done = { $count ->
+        [0] There was nothing stored of you.
+        [one] Deleted your request with its words and pictures. The message that I posted stays until you delete it.
+       *[other] Deleted your { $count } requests with their words and pictures. Messages that I posted stay until you delete them.
+    }
 cancel-done = { $count ->
         [one] Cancelled one request.
        *[other] Cancelled { $count } requests.
     }
 
 admin-defaults = Settings
-admin-from-owner = bot
-admin-from-guild = server
-admin-from-channel = channel
-admin-table-setting = setting
-admin-table-value = value
-admin-table-from = from
+admin-from-owner = from the bot’s owner
+admin-from-guild = from the server
+admin-from-channel = from the channel
+admin-setting = - { $key }: **{ $value }** · { $source }
 admin-automatic = the model’s own
 admin-set = Set for { $scope }: { $key } = { $value }.
 admin-reset = Forgotten for { $scope }: { $key }.
 admin-scope-guild = this server
 admin-scope-channel = { $channel }
-admin-paused-guild = Painting is paused on this server. What is already waiting will still be painted.
-admin-paused-owner = Painting is paused everywhere. What is already waiting will still be painted.
-admin-resumed-guild = Painting goes on on this server.
-admin-resumed-owner = Painting goes on everywhere.
+admin-paused-guild = Painting is paused on this server. What is waiting is kept until it is resumed.
+admin-paused-owner = Painting is paused everywhere. What is waiting is kept until it is resumed.
+admin-resumed-guild = Painting is resumed on this server.
+admin-resumed-owner = Painting is resumed everywhere.
 admin-status = Status
 admin-no-painter = No painter is connected.
 admin-painter = { $model } on { $device } ({ $dtype }), { $state }
 admin-painter-speed = about { $seconds } s a picture
+admin-engines = Engines
+admin-engines-more = and { $count } more
+admin-engine-memory = { $gigabytes } GiB
+admin-engine-orders = { $count ->
+    [one] holds 1 request
+   *[other] holds { $count } requests
+}
 engine-loading = loading
 engine-ready = ready
 engine-lost = gone, restarting
@@ -261,6 +281,6 @@ help-steps-half = rough, in half the time
 help-steps-default = what the model is made for
 help-steps-double = twice the time, rarely better
 help-guidance-title = Guidance
-help-guidance-off = off: fast, a negative prompt does nothing
-help-guidance-on = follows the words more strictly, twice the time
-help-guidance-high = harsh colours, still twice the time
+help-guidance-off = off: fast, no negative prompt
+help-guidance-on = truer to the words, half speed
+help-guidance-high = harsh colours, half speed

@@ -80,7 +80,8 @@ class JobButton(
         bot: ImageBot = interaction.client
         async with bot.border(interaction, job=self.job):
             message = interaction.message.id if interaction.message else 0
-            if not bot.clicks.first(interaction.user.id, message, self.custom_id):
+            # A form that is closed may be opened again at once; a second one of it makes nothing.
+            if self.verb != "edit" and not bot.clicks.first(interaction.user.id, message, self.custom_id):
                 await interaction.response.defer()
                 return
             await getattr(self, f"_{self.verb}")(interaction)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,20 +18,16 @@ from bot.ui.views import ACCENT
 from engine.protocol import ModelCard
 
 _MINE_SHOWN = 10
+_ENGINES_SHOWN = 6  # with their lines they stay within the 4000 characters of a message
 _USUAL_STEPS = 8  # before any model is known
 
 
 def queue(locale: str, view: QueueView, *, mine: Sequence[Job], standing: Callable[[str], Standing | None]) -> Panel:
     """How many wait, and where the reader's own requests stand; other people's words are not shown."""
-    waiting, running = _counts(view)
-    lines = [f"### {say(locale, 'queue-title')}"]
-    if not waiting and not running:
-        lines.append(say(locale, "queue-empty"))
-    else:
-        lines.append(say(locale, "queue-count", waiting=waiting, running=running))
-        lines += [_mine(locale, job, standing(job.id)) for job in mine[:_MINE_SHOWN]]
-        if not mine:
-            lines.append(say(locale, "queue-none-mine"))
+    lines = [f"### {say(locale, 'queue-title')}", _count(locale, view)]
+    lines += [_mine(locale, job, standing(job.id)) for job in mine[:_MINE_SHOWN]]
+    if not mine and (view.waiting or view.running):
+        lines.append(say(locale, "queue-none-mine"))
     if view.paused:
         lines.append(say(locale, "queue-paused"))
     lines += [f"-# {line}" for line in _painters(locale, view.engines)]
@@ -40,29 +35,23 @@ def queue(locale: str, view: QueueView, *, mine: Sequence[Job], standing: Callab
 
 
 def settings(locale: str, shown: Mapping[str, Shown]) -> Panel:
-    """Every setting that holds in this place, and where it comes from."""
-    head = [say(locale, f"admin-table-{column}") for column in ("setting", "value", "from")]
-    rows = [
-        [
-            say(locale, f"setting-{key}"),
-            say(locale, "admin-automatic") if setting.value is None else _value(setting.value),
-            say(locale, f"admin-from-{setting.scope}"),
-        ]
-        for key, setting in shown.items()
-    ]
-    return _panel(f"### {say(locale, 'admin-defaults')}\n{_table([head, *rows])}")
+    """Every setting that holds in this place, and where it comes from. No table: Chinese would not stay in columns."""
+    lines = [f"### {say(locale, 'admin-defaults')}"]
+    for key, setting in shown.items():
+        name, source = say(locale, f"setting-{key}"), say(locale, f"admin-from-{setting.scope}")
+        lines.append(say(locale, "admin-setting", key=name, value=text.setting(locale, setting.value), source=source))
+    return _panel("\n".join(lines))
 
 
 def status(locale: str, view: QueueView, paused: PauseStatus, card: ModelCard | None) -> Panel:
     """Who paints and how fast, what keeps a painter away, how much waits, what is paused."""
     lines = [f"### {say(locale, 'admin-status')}", *_painters(locale, view.engines)]
-    waiting, running = _counts(view)
     for engine in view.engines:
         if engine.speed and card is not None:
             lines.append(f"-# {say(locale, 'admin-painter-speed', seconds=_usual_seconds(engine.speed, card))}")
         if engine.problem:
             lines.append(f"-# {text.inline(engine.problem, 300)}")
-    lines.append(say(locale, "queue-count", waiting=waiting, running=running))
+    lines.append(_count(locale, view))
     if paused.owner:
         lines.append(say(locale, "admin-paused-owner"))
     if paused.guild:
@@ -70,38 +59,67 @@ def status(locale: str, view: QueueView, paused: PauseStatus, card: ModelCard | 
     return _panel("\n".join(lines))
 
 
+def engines(locale: str, views: Sequence[EngineView], card: ModelCard | None) -> Panel:
+    """Every engine by name: model, device, memory, what it can do, how fast it is and how much it holds."""
+    lines = [f"### {say(locale, 'admin-engines')}"]
+    if not views:
+        lines.append(say(locale, "admin-no-painter"))
+    for engine in views[:_ENGINES_SHOWN]:
+        lines.append(f"**{text.inline(engine.id, 60)}**")
+        lines += _painters(locale, [engine])
+        facts = list[str]()
+        if engine.memory:
+            facts.append(say(locale, "admin-engine-memory", gigabytes=text.number(round(engine.memory / 2**30, 1))))
+        if engine.speed and card is not None:
+            facts.append(say(locale, "admin-painter-speed", seconds=_usual_seconds(engine.speed, card)))
+        if engine.state != "loading":
+            facts.append(say(locale, "admin-engine-orders", count=engine.orders))
+        if facts:
+            lines.append(f"-# {' · '.join(facts)}")
+        if engine.abilities:
+            lines.append(f"-# {text.inline(', '.join(engine.abilities), 120)}")
+        if engine.problem:
+            lines.append(f"-# {text.inline(engine.problem, 200)}")
+    if len(views) > _ENGINES_SHOWN:
+        lines.append(say(locale, "admin-engines-more", count=len(views) - _ENGINES_SHOWN))
+    return _panel("\n".join(lines))
+
+
 def help_screen(locale: str, card: ModelCard | None, *, most_steps: int, guidance: float) -> Panel:
     """One screen: what to type, what the buttons do, and what steps and guidance cost."""
     usual = card.steps.default if card else _USUAL_STEPS
-    steps = [[str(max(1, usual // 2)), say(locale, "help-steps-half")], [str(usual), say(locale, "help-steps-default")]]
+    steps = [(str(max(1, usual // 2)), say(locale, "help-steps-half")), (str(usual), say(locale, "help-steps-default"))]
     if 2 * usual <= most_steps:
-        steps.append([str(2 * usual), say(locale, "help-steps-double")])
-    parts = [f"### {say(locale, 'help-title')}", say(locale, "help-body")]
+        steps.append((str(2 * usual), say(locale, "help-steps-double")))
+    parts = [f"### {say(locale, 'help-title')}\n{say(locale, 'help-body')}"]
     parts.append(f"**{say(locale, 'help-steps-title')}**\n{_table(steps)}")
     if card is None or card.offers("guidance"):
         rows = [
-            ["0", say(locale, "help-guidance-off")],
-            [text.number(guidance), say(locale, "help-guidance-on")],
-            [f"{text.number(2 * guidance)}+", say(locale, "help-guidance-high")],
+            ("0", say(locale, "help-guidance-off")),
+            (text.number(guidance), say(locale, "help-guidance-on")),
+            (f"{text.number(2 * guidance)}+", say(locale, "help-guidance-high")),
         ]
         parts.append(f"**{say(locale, 'help-guidance-title')}**\n{_table(rows)}")
-    return _panel("\n".join(parts))
+    return _panel(*parts)
 
 
 Panel = discord.ui.LayoutView
 
 
-def _panel(content: str) -> Panel:
+def _panel(*parts: str) -> Panel:
     view = discord.ui.LayoutView(timeout=None)
-    view.add_item(discord.ui.Container[Any](discord.ui.TextDisplay(content), accent_colour=ACCENT))
+    view.add_item(discord.ui.Container[Any](*map(discord.ui.TextDisplay[Any], parts), accent_colour=ACCENT))
     view.stop()  # nothing in it can be pressed
     return view
 
 
-def _counts(view: QueueView) -> tuple[int, int]:
+def _count(locale: str, view: QueueView) -> str:
     """How many wait and how many are painted; what an engine holds in advance still waits."""
     running = sum(job.state is JobState.RUNNING for job in view.running)
-    return len(view.waiting) + len(view.running) - running, running
+    waiting = len(view.waiting) + len(view.running) - running
+    if not waiting and not running:
+        return say(locale, "queue-empty")
+    return say(locale, "queue-count", waiting=waiting, running=running)
 
 
 def _mine(locale: str, job: Job, standing: Standing | None) -> str:
@@ -109,10 +127,10 @@ def _mine(locale: str, job: Job, standing: Standing | None) -> str:
         where = say(locale, "queue-mine-painting")
     else:
         where = say(locale, "queue-mine-place", place=max(standing.place, 1) if standing else 1)
-    ready = ""
+    words = [text.inline(job.request.prompt, 60), where]
     if standing is not None and standing.eta is not None:
-        ready = f", {say(locale, 'due-at', when=text.moment(standing.eta))}"
-    return f"- {text.inline(job.request.prompt, 60)} · {where}{ready}"
+        words.append(say(locale, "due-at", when=text.moment(standing.eta)))
+    return f"- {' · '.join(words)}"
 
 
 def _painters(locale: str, engines: Sequence[EngineView]) -> list[str]:
@@ -137,19 +155,7 @@ def _usual_seconds(speed: float, card: ModelCard) -> str:
     return text.seconds(width * height * card.steps.default / 1e6 / speed)
 
 
-def _value(value: str | float | bool) -> str:
-    return value if isinstance(value, str) else text.number(value)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns in a block of code; a Chinese character is as wide as two Latin ones."""
-    widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    return "```\n" + "\n".join(lines) + "\n```"
-
-
-def _width(cell: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in cell)
+def _table(rows: Sequence[tuple[str, str]]) -> str:
+    """A number and what it means, in a block of code. Narrow enough for a phone."""
+    width = max(len(number) for number, _ in rows)
+    return "```\n" + "\n".join(f"{number:<{width}}  {words}" for number, words in rows) + "\n```"

@@ -76,6 +76,13 @@ def shape_name(locale: str, shape: str) -> str:
     return f"{say(locale, key)} {shape}" if has(key) else shape
 
 
+def setting(locale: str, value: str | float | None) -> str:
+    """The value of a setting: a shape by its name, a number, or what the model brings along."""
+    if value is None:
+        return say(locale, "admin-automatic")
+    return shape_name(locale, value) if isinstance(value, str) else number(value)
+
+
 def shapes(locale: str, known: Iterable[str]) -> str:
     """All shapes of a model in one line."""
     return (", " if nearest(locale) != "zh-CN" else "、").join(shape_name(locale, shape) for shape in known)
@@ -119,8 +126,8 @@ def _arguments(locale: str, arguments: Iterable[tuple[str, Argument]]) -> dict[s
             said[name] = moment(value)
         elif name in ("name", "key", "feature"):
             said[name] = _term(locale, str(value), ("feature",) if name == "feature" else ("setting", "option"))
-        elif name == "shapes":
-            said[name] = shapes(locale, re.findall(r"\d+:\d+", str(value)))
+        elif name in ("shapes", "allowed") and (known := re.findall(r"\d+:\d+", str(value))):
+            said[name] = shapes(locale, known)
         elif isinstance(value, str):
             said[name] = inline(value, 100)
         else:

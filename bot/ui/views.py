@@ -16,6 +16,7 @@ from bot.ui.buttons import JobButton
 from engine.protocol import UPSCALE_FACTOR, Kind, ModelCard
 
 ACCENT = discord.Colour(0xE8A33D)
+_AGAIN = ("reroll", "edit", "delete")  # what can be done to any job that has ended
 PREVIEW = "preview.jpg"  # never the job's id: a file of that name says that its pictures were posted
 
 Row: TypeAlias = "discord.ui.ActionRow[Any]"
@@ -50,9 +51,8 @@ def live(job: Job, glimpse: Glimpse) -> discord.ui.LayoutView:
         doubled = say(locale, "guidance-doubles", guidance=text.number(job.request.guidance))
         parts.append(discord.ui.TextDisplay(f"-# {doubled}"))
     parts.append(discord.ui.TextDisplay(_state_line(job, glimpse)))
-    if not glimpse.cancelling:
-        parts.append(_row([JobButton("cancel", job.id, locale=locale)]))
-    return _layout(parts)
+    verbs = [] if glimpse.cancelling else ["cancel"]
+    return _layout([*parts, *_buttons(job, verbs)])
 
 
 def finished(
@@ -89,16 +89,14 @@ def failed(job: Job) -> discord.ui.LayoutView:
     locale = job.requester.locale
     reason = say(locale, "failure-not-shown") if job.ended_well else text.failure(locale, job.failure)
     line = f"**{say(locale, 'failed')}** · {reason}"
-    again = _row([JobButton(verb, job.id, locale=locale) for verb in ("reroll", "edit", "delete")])
-    return _layout([_prompt(job), discord.ui.TextDisplay(line), again], accent=None)
+    return _layout([_prompt(job), discord.ui.TextDisplay(line), *_buttons(job, _AGAIN)], accent=None)
 
 
 def cancelled(job: Job) -> discord.ui.LayoutView:
     """What was given up."""
     locale = job.requester.locale
     line = f"-# {say(locale, 'cancelled')} · {_by(job)}"
-    again = _row([JobButton(verb, job.id, locale=locale) for verb in ("reroll", "edit", "delete")])
-    return _layout([_prompt(job), discord.ui.TextDisplay(line), again], accent=None)
+    return _layout([_prompt(job), discord.ui.TextDisplay(line), *_buttons(job, _AGAIN)], accent=None)
 
 
 def _layout(parts: list[discord.ui.Item[Any]], *, accent: discord.Colour | None = ACCENT) -> discord.ui.LayoutView:
@@ -132,6 +130,8 @@ def _state_line(job: Job, glimpse: Glimpse) -> str:
         elif glimpse.steps:
             step = say(locale, "painting-step", step=glimpse.step, steps=glimpse.steps)
             words.append(f"{text.bar(glimpse.step, glimpse.steps)} {step}")
+    elif standing is not None and standing.held:
+        words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-paused")]
     elif glimpse.again:
         words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-again")]
     elif glimpse.starting:
@@ -182,14 +182,25 @@ def _rows(job: Job, card: ModelCard | None) -> list[Row]:
     locale = job.requester.locale
     vary = [JobButton("vary", job.id, p.k, locale=locale) for p in job.pictures if _may_vary(job, card)]
     upscale = [JobButton("upscale", job.id, p.k, locale=locale) for p in job.pictures if _may_upscale(job, card)]
-    reroll, edit, delete = (JobButton(verb, job.id, locale=locale) for verb in ("reroll", "edit", "delete"))
+    reroll, edit, delete = (JobButton(verb, job.id, locale=locale) for verb in _AGAIN)
     if len(job.pictures) == 1:
         rows = [[reroll, *vary, *upscale, edit, delete]]
     else:
         rows = [vary, upscale, [reroll, edit, delete]]
-    if len(text.plain(job.request.prompt)) > text.SHOWN_PROMPT:
-        rows.append([JobButton("prompt", job.id, locale=locale)])
+    rows.append(_rest(job))
     return [_row(row) for row in rows if row]
+
+
+def _buttons(job: Job, verbs: Sequence[str]) -> list[Row]:
+    """One row, where there is anything to press."""
+    buttons = [*(JobButton(verb, job.id, locale=job.requester.locale) for verb in verbs), *_rest(job)]
+    return [_row(buttons)] if buttons else []
+
+
+def _rest(job: Job) -> list[JobButton]:
+    """The way to the words that the message leaves out."""
+    clipped = len(text.plain(job.request.prompt)) > text.SHOWN_PROMPT
+    return [JobButton("prompt", job.id, locale=job.requester.locale)] if clipped else []
 
 
 def _row(buttons: Sequence[JobButton]) -> Row:

@@ -9,7 +9,7 @@ import { Form } from "./form.js";
 import { Lightbox } from "./lightbox.js";
 import { Sidebar } from "./sidebar.js";
 import { opening } from "./welcome.js";
-import { locale, preferredLanguage, setLanguage, t, translatePage } from "./words.js";
+import { locale, preferredLanguage, setLanguage, t, topicOf, translatePage } from "./words.js";
 
 const PAGE = 50; // messages asked for at once
 const FIRST_PERSON = "1100000000000000011"; // Mia, of playground/people.py
@@ -229,9 +229,9 @@ function paint(theme) {
 function drawAround() {
   translatePage();
   sidebar.draw(scene);
-  const { name, topic } = channel();
+  const { name } = channel();
   $("channel-name").textContent = name;
-  $("channel-topic").textContent = topic ?? "";
+  $("channel-topic").textContent = topicOf(channel());
   $("input").placeholder = t("message_to", { channel: name });
   drawBanner();
 }

@@ -106,11 +106,14 @@ const ZH = {
   theme_dark: "深色",
   theme_system: "跟随系统",
   role_member: "成员",
-  role_moderator: "管理员",
+  role_moderator: "版主",
   role_guest: "访客",
   bot: "机器人",
   open_menu: "打开频道列表",
   close_menu: "关闭频道列表",
+  topic_paint: "输入 /画图，说说你想看到什么",
+  topic_sketchbook: "草稿、变化、再来一次",
+  "topic_quiet-corner": "没有人在看",
   unread: "有新消息",
   online: "在线",
   offline: "离线",
@@ -203,6 +206,11 @@ export function locale() {
 
 export function t(key, values = {}) {
   return TABLES[language][key].replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+}
+
+/** A channel's topic; Discord has one for all languages, the page says those of its own channels in both. */
+export function topicOf({ name, topic }) {
+  return TABLES[language][`topic_${name}`] ?? topic ?? "";
 }
 
 /** Fills every element that names its sentence: data-t (text), data-t-label (accessible name and tooltip). */

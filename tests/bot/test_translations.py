@@ -104,4 +104,6 @@ def test_numbers_are_said_as_people_read_them() -> None:
     assert say("en-US", "refusal-per-minute-reached", limit=1, retry="soon") == (
         "You may ask for one picture a minute. Try again soon."
     )
+    assert say("en-US", "queue-count", waiting=0, running=1) == "No request is waiting, one is being painted."
+    assert say("en-US", "queue-count", waiting=2, running=0) == "2 requests are waiting, none is being painted."
     assert "20 pictures a minute" in say("en-US", "refusal-per-minute-reached", limit=20, retry="soon")

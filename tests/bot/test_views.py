@@ -65,6 +65,30 @@ def test_the_waiting_message_says_place_and_time(job: MakeJob) -> None:
     assert list(buttons(message)) == ["Cancel"]
 
 
+def test_what_a_pause_holds_back_says_so(job: MakeJob) -> None:
+    glimpse = views.Glimpse(standing=Standing(place=1, eta=None, ahead=0, held=True))
+
+    message = payload(views.live(job(), glimpse))
+
+    assert "**Waiting** · Painting is paused" in words(message)
+
+
+@pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RENDERED, JobState.FAILED, JobState.CANCELLED])
+def test_a_prompt_that_is_cut_short_is_offered_whole_in_every_state(job: MakeJob, state: JobState) -> None:
+    def message(prompt: str) -> dict[str, Any]:
+        shown = job(state=state, prompt=prompt)
+        views_of = {
+            JobState.QUEUED: lambda: views.live(shown, views.Glimpse()),
+            JobState.RENDERED: lambda: views.finished(shown, CARD, files=["a.png"]),
+            JobState.FAILED: lambda: views.failed(shown),
+            JobState.CANCELLED: lambda: views.cancelled(shown),
+        }
+        return payload(views_of[state]())
+
+    assert "Full prompt" in buttons(message("x" * 1001))
+    assert "Full prompt" not in buttons(message("x" * 1000))
+
+
 def test_the_painting_message_says_how_far_it_is(job: MakeJob) -> None:
     message = payload(views.live(job(state=JobState.RUNNING), views.Glimpse(step=5, steps=8, preview=True)))
 

@@ -28,6 +28,7 @@ async def test_language_and_theme_are_remembered(studio: Studio, visit: Visit) -
     await expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
     await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     await expect(page.get_by_role("heading", name="欢迎来到 #paint")).to_be_visible()
+    await expect(page.locator("#channel-topic")).to_have_text("输入 /画图，说说你想看到什么")
     assert await page.locator("body").evaluate("node => getComputedStyle(node).backgroundColor") == "rgb(32, 31, 30)"
 
 
@@ -154,7 +155,7 @@ async def test_every_refusal_of_the_playground_is_known_in_chinese(studio: Studi
     await say(page, "/画 形状:方形")
 
     assert english == []
-    await expect(page.locator(".composer-error")).to_have_text("/paint 缺少选项“prompt”。")
+    await expect(page.locator(".composer-error")).to_have_text("/画 缺少选项“描述”。")
 
 
 def refusals() -> Iterator[str]:

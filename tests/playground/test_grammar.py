@@ -20,7 +20,7 @@ SHAPE = {
         {"name": "wide 16:9", "value": "16:9"},
     ],
 }
-STRENGTH = {"type": 10, "name": "strength", "min_value": 0, "max_value": 1}
+STRENGTH = {"type": 10, "name": "strength", "min_value": 0.05, "max_value": 1.0}
 HD = {"type": 5, "name": "hd"}
 IMAGE = {"type": 11, "name": "image"}
 IMAGINE = {
@@ -83,6 +83,8 @@ def test_a_line_is_read(text: str, expected: dict[str, Any]) -> None:
         ("/imagine prompt:a seed:-1", 'The option "seed" must be 0 or more.'),
         ("/imagine prompt:a seed:4294967296", 'The option "seed" must be 4294967295 or less.'),
         ("/imagine prompt:a strength:much", 'The option "strength" wants a number, not "much".'),
+        ("/imagine prompt:a strength:2", 'The option "strength" must be 1 or less.'),
+        ("/imagine prompt:a strength:0", 'The option "strength" must be 0.05 or more.'),
         ("/imagine prompt:a hd:maybe", 'The option "hd" wants true or false, not "maybe".'),
         ("/imagine prompt:a seed:1 seed:2", 'The option "seed" is given twice.'),
         ("/imagine prompt:a shape:round", '"round" is not a choice of "shape"; there are square, wide 16:9.'),
@@ -94,6 +96,23 @@ def test_a_line_is_read(text: str, expected: dict[str, Any]) -> None:
 def test_a_mistake_is_said_in_one_sentence(text: str, sentence: str) -> None:
     with pytest.raises(GrammarError) as refused:
         grammar.parse(text, COMMANDS)
+
+    assert str(refused.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("/画 提示词:猫 种子:-1", 'The option "种子" must be 0 or more.'),
+        ("/imagine seed:1", '/画 needs the option "提示词".'),
+        ("/画 猫", '/画 does not understand "猫" before its first option. Write "提示词:猫".'),
+        ("/画 提示词:猫 shape:圆", '"圆" is not a choice of "shape"; there are 方形、wide 16:9.'),
+        ("/不存在", 'There is no command "/不存在"; there are /画、/admin.'),
+    ],
+)
+def test_a_mistake_names_things_in_the_readers_language(text: str, sentence: str) -> None:
+    with pytest.raises(GrammarError) as refused:
+        grammar.parse(text, COMMANDS, "zh-CN")
 
     assert str(refused.value) == sentence
 

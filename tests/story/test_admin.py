@@ -14,7 +14,7 @@ async def test_a_setting_of_the_server_holds_until_it_is_forgotten(
     studio: Studio, mia: Visitor, robin: Visitor
 ) -> None:
     await robin.say("/admin defaults set setting:shape value:portrait")
-    await robin.is_told("Set for this server: shape = 2:3.")
+    await robin.is_told("Set for this server: shape = Portrait 2:3.")
     await mia.say("/imagine prompt:a red star")
     assert "2:3" in words(await mia.sees_pictures())
 
@@ -43,6 +43,9 @@ async def test_nothing_can_be_set_above_the_owners_ceiling(studio: Studio, robin
     await robin.say("/admin defaults set setting:steps value:many")
     await robin.is_told("“many” does not fit “steps”. Allowed: 1-20.")
 
+    await robin.say("/admin defaults set setting:shape value:oval")
+    await robin.is_told("“oval” does not fit “shape”. Allowed: Square 1:1, Portrait 2:3")
+
     assert [type(refusal) for refusal in studio.refusals][:2] == [OverCeiling, OverCeiling]
 
 
@@ -63,8 +66,8 @@ async def test_the_settings_are_shown_with_where_they_come_from(studio: Studio, 
     await robin.say("/admin defaults show")
 
     lines = words(await robin.sees("### Settings")).splitlines()
-    assert next(line.split() for line in lines if line.startswith("count")) == ["count", "2", "server"]
-    assert next(line.split() for line in lines if line.startswith("steps")) == ["steps", "8", "bot"]
+    assert "- count: **2** · from the server" in lines
+    assert "- steps: **8** · from the bot’s owner" in lines
 
 
 async def test_a_paused_server_accepts_nothing_until_it_is_resumed(
@@ -72,14 +75,33 @@ async def test_a_paused_server_accepts_nothing_until_it_is_resumed(
 ) -> None:
     await robin.say("/admin pause")
     await robin.is_told("Painting is paused on this server.")
+    await robin.say("/queue")
+    await robin.is_told("Painting is paused.")
     await mia.say("/imagine prompt:a red star")
     await mia.is_told("Painting is paused here. An admin will resume it.")
     await bao.say("/imagine prompt:红色星星")
     await bao.is_told("这里暂停作画了，等管理员恢复。")
 
     await robin.say("/admin resume")
-    await robin.is_told("Painting goes on on this server.")
+    await robin.is_told("Painting is resumed on this server.")
     await mia.say("/imagine prompt:a red star")
+    await mia.sees_pictures()
+
+
+async def test_what_waits_says_that_a_pause_holds_it_and_is_painted_after_it(
+    empty_studio: Studio, mia: Visitor, robin: Visitor
+) -> None:
+    await empty_studio.open_bot()
+    await empty_studio.open_engine()
+    await empty_studio.close_engine()
+    await mia.say("/imagine prompt:a red star")
+    waiting = await mia.sees("**Waiting**")
+
+    await robin.say("/admin pause")
+    await mia.sees(lambda m: m["id"] == waiting["id"] and "Painting is paused" in words(m))
+    await robin.say("/admin resume")
+    await empty_studio.open_engine()
+
     await mia.sees_pictures()
 
 
@@ -92,7 +114,7 @@ async def test_the_owner_can_pause_everything(studio: Studio, mia: Visitor, robi
     await mia.is_told("Painting is paused here.")
 
     await robin.say("/admin resume everywhere:true")
-    await robin.is_told("Painting goes on everywhere.")
+    await robin.is_told("Painting is resumed everywhere.")
 
 
 async def test_the_status_names_the_painter_and_its_pace(studio: Studio, mia: Visitor, robin: Visitor) -> None:
@@ -116,6 +138,20 @@ async def test_authority_is_checked_when_a_command_arrives_not_when_it_was_shown
                     "pause", "resume"):  # fmt: skip
         await robin.say(f"/admin {command}")
     await robin.say("/admin pause everywhere:true")
+    await robin.say("/admin engines")
     await robin.is_told("Only the owner of this bot may do that.")
 
-    assert [type(refusal) for refusal in studio.refusals] == [NeedsAdmin] * 6 + [NeedsOwner]
+    assert [type(refusal) for refusal in studio.refusals] == [NeedsAdmin] * 6 + [NeedsOwner] * 2
+
+
+async def test_the_owner_sees_every_engine_and_what_it_can_do(studio: Studio, mia: Visitor, robin: Visitor) -> None:
+    await mia.say("/imagine prompt:a red star")
+    await mia.sees_pictures()
+
+    await robin.say("/admin engines")
+
+    await robin.is_told("### Engines")
+    await robin.is_told("Fake Painter on cpu (float32), ready")
+    await robin.is_told("GiB")
+    await robin.is_told("s a picture")
+    await robin.is_told("text, image, vary, upscale, guidance")

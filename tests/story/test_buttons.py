@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from bot.ui.buttons import Clicks
 from tests.story.studio import Studio, Visitor, buttons, finished, gallery, words
 from tests.support.fake_engine import Script
 
@@ -77,7 +76,6 @@ async def test_a_form_is_checked_when_it_is_sent(studio: Studio, mia: Visitor, b
     await bao.press_edit()
     await bao.submit(steps="0")
     await bao.is_told("“步数”要在 1 到 20 之间，你给的是 0。")
-    studio.bot.clicks = Clicks()  # or it would be the second half of a double click
     await bao.press_edit()
     await bao.submit(shape="心")
     await bao.is_told("没有“心”这种画幅")
@@ -125,6 +123,14 @@ async def test_anybody_may_reroll_a_picture_and_it_counts_as_theirs(studio: Stud
     message = await bao.sees_pictures(more_than=1)
     assert f"<@{bao.person.id}>" in words(message)
     assert "重画" in buttons(message)  # a public message speaks the language of whoever asked
+
+
+async def test_a_form_that_was_closed_opens_again_at_once(studio: Studio, mia: Visitor) -> None:
+    await mia.say("/imagine prompt:a red star seed:7")
+    await mia.sees_pictures()
+
+    for _ in range(2):
+        assert (await mia.press_edit())["prompt"] == "a red star"
 
 
 async def test_a_double_click_makes_one_picture(studio: Studio, mia: Visitor) -> None:

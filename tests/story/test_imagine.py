@@ -98,7 +98,7 @@ async def test_a_negative_prompt_turns_guidance_on_and_says_what_it_costs(empty_
 
     await mia.sees("Guidance is on at 3: every step is painted twice, so this takes twice the time.")
     message = await mia.sees_pictures()
-    assert "guidance 3" in words(message)
+    assert "guidance 3 (twice the time)" in words(message)
     assert "without: blue" in words(message)
 
 

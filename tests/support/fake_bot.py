@@ -18,6 +18,7 @@ from engine.protocol import (
     Command,
     EngineHello,
     Event,
+    Failed,
     Finished,
     Generate,
     Loading,
@@ -81,7 +82,7 @@ class FakeBot:
                 self._heard.notify_all()
             if isinstance(event, Loading | EngineHello):
                 await self.say(self.greeting)
-            if isinstance(event, Finished) and self.store:
+            if isinstance(event, Finished | Failed) and self.store:
                 await self.say(Stored(job=event.job, k=event.k))
         return socket
 

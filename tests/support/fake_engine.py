@@ -11,8 +11,10 @@ import asyncio
 import colorsys
 import hashlib
 import io
+import json
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -21,7 +23,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from engine.links.local import LocalLink
+from engine.links.dial import dial
 from engine.protocol import (
     PROTOCOL,
     Beat,
@@ -72,6 +74,7 @@ class Script:
     load_seconds: float = 0.0
     die_at_step: int = 0  # SIGKILL to itself (a process) or a broken line (in a test)
     hang_at_step: int = 0  # no further step, while the line stays alive
+    hang_attempts: int = 1000  # so often
     fail_at_step: int = 0  # the pictures in `fail_pictures` end with `fail_code` here
     fail_pictures: tuple[int, ...] = (0,)
     fail_code: str = "out-of-memory"
@@ -86,13 +89,18 @@ class FakeEngine:
     """Paints one job after another. `begun` lists (job, attempt) of every start, for assertions."""
 
     url: str
-    secret_file: Path
+    secret_file: Path | None = None
     name: str = "fake"
     card: ModelCard = CARD
     script: Script = Script()
     alone_for: float = 60.0
+    credentials: Path | None = None  # at a broker that asks for them
+    ca: Path | None = None
+    threads: int = 1
     begun: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+    journal: Path | None = None  # where every start is written down, for whoever looks from another process
     in_process: bool = True
+    beats: bool = False  # printed as a worker prints them for its supervisor
 
     def __post_init__(self) -> None:
         self._jobs: deque[Generate] = deque()
@@ -100,9 +108,10 @@ class FakeEngine:
         self._arrived = asyncio.Event()
         self._steps = 0
         self._busy = False
-        self._link = LocalLink(
-            url=self.url, secret_file=self.secret_file, hear=self._hear, alone_for=self.alone_for, retry=0.1
-        )
+        self._link = dial(
+            self.url, secret_file=self.secret_file, credentials=self.credentials, ca=self.ca, hear=self._hear,
+            alone_for=self.alone_for, retry=0.1,
+        )  # fmt: skip
         self._left = asyncio.Event()
 
     @asynccontextmanager
@@ -148,6 +157,8 @@ class FakeEngine:
     async def _beat(self) -> None:
         while True:
             self._link.say(Beat(steps=self._steps, busy=self._busy))
+            if self.beats:
+                print(self._steps, int(self._busy), flush=True)
             await asyncio.sleep(0.5)
 
     async def _paint_all(self) -> None:
@@ -170,12 +181,16 @@ class FakeEngine:
     def _hello(self) -> EngineHello:
         return EngineHello(
             protocol=self.script.protocol, build="fake", engine=self.name, card=self.card, device="cpu",
-            dtype="float32", threads=1, memory=2**30, policy="fake",
+            dtype="float32", threads=self.threads, memory=2**30, policy="fake",
         )  # fmt: skip
 
     async def _paint(self, order: Generate) -> None:
         request, wanted = order.request, list(order.wanted)
         self.begun.append((order.job, order.attempt))
+        if self.journal is not None:
+            line = {"at": time.time(), "engine": self.name, "job": order.job, "attempt": order.attempt}
+            with self.journal.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
         if order.job not in self._cancelled:
             self._link.say(Started(job=order.job, attempt=order.attempt))
         steps = request.steps - request.first_step
@@ -206,7 +221,7 @@ class FakeEngine:
                 os.kill(os.getpid(), signal.SIGKILL)
             self._left.set()
             await asyncio.sleep(1e6)
-        if step == script.hang_at_step:
+        if step == script.hang_at_step and order.attempt <= script.hang_attempts:
             await asyncio.sleep(1e6)
         if step == script.fail_at_step:
             for k in script.fail_pictures:
@@ -247,7 +262,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The process form."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", required=True)
-    parser.add_argument("--secret-file", required=True, type=Path)
+    parser.add_argument("--secret-file", type=Path)
+    parser.add_argument("--creds", type=Path)
     parser.add_argument("--name", default=f"fake-{os.getpid()}")
     parser.add_argument("--step-seconds", type=float, default=0.02)
     parser.add_argument("--load-seconds", type=float, default=0.0)
@@ -255,8 +271,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--die-at-step", type=int, default=0)
     parser.add_argument("--die-on-prompt", default="")
     parser.add_argument("--hang-at-step", type=int, default=0)
+    parser.add_argument("--hang-attempts", type=int, default=1000)
+    parser.add_argument("--beats", action="store_true")
     parser.add_argument("--fail-at-step", type=int, default=0)
     parser.add_argument("--fail-code", default="out-of-memory")
+    parser.add_argument("--journal", type=Path)
     options, _ = parser.parse_known_args(arguments)  # the real engine's --model, --threads … mean nothing here
 
     script = Script(
@@ -265,6 +284,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         die_at_step=options.die_at_step,
         die_on_prompt=options.die_on_prompt,
         hang_at_step=options.hang_at_step,
+        hang_attempts=options.hang_attempts,
         fail_at_step=options.fail_at_step,
         fail_code=options.fail_code,
     )
@@ -272,7 +292,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     async def work() -> None:
         engine = FakeEngine(
             url=options.url, secret_file=options.secret_file, name=options.name, script=script,
-            alone_for=options.alone_for, in_process=False,
+            alone_for=options.alone_for, in_process=False, journal=options.journal,
+            beats=options.beats, credentials=options.creds,
         )  # fmt: skip
         await engine.run()
 
