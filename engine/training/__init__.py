@@ -1,0 +1,1 @@
+"""How the bundled starter model came about: scenes drawn by code, the training from nothing, and the checker."""
