@@ -20,7 +20,7 @@ async def _engines_that_die(core: Stage, number: int, dice: random.Random, kills
     """Keep one engine alive, but never for long."""
     while True:
         name = f"engine-{number}-{kills.total()}"
-        async with engine_process(core, "--step-seconds", "0.02", "--name", name) as process:
+        async with engine_process(core, "--step-seconds", "0.05", "--name", name) as process:
             try:
                 await asyncio.wait_for(process.wait(), dice.uniform(0.9, 2.5))
             except TimeoutError:
