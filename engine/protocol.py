@@ -1,4 +1,4 @@
-"""What bot and engine say to each other: the request for pictures, what a model can do, commands and events.
+"""What bot and engine say to each other: hellos, commands and events.
 
 Everything is a frozen msgspec struct; commands and events are closed tagged unions. Knows nothing of Discord,
 people, sockets or torch.
@@ -6,166 +6,13 @@ people, sockets or torch.
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from msgspec import Struct
 
-import msgspec
-from msgspec import Meta, Struct
+from engine.card import ModelCard
+from engine.request import Bounded, ImageRequest, Sha256
 
-# Both sides must say the same number in their hello; a change of any struct below raises it.
-PROTOCOL = 1
-
-SEED_RANGE = 2**32
-MAX_COUNT = 4
-MAX_STEPS = 60
-MAX_PROMPT = 2000  # characters
-VARY_STRENGTH = 0.6
-UPSCALE_STRENGTH = 0.25
-UPSCALE_FACTOR = 2
-
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-Bounded = Annotated[str, Meta(max_length=8 * MAX_PROMPT)]
-
-
-class Kind(StrEnum):
-    """How a picture comes about: from noise, from another picture, or as that picture made larger."""
-
-    TEXT = "text"
-    IMAGE = "image"
-    UPSCALE = "upscale"
-
-
-class ImageRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A complete wish: nothing in it is left to be filled in later.
-
-    `width` and `height` are those of the finished pictures in pixels. Image k has the seed `seed + k` modulo 2**32.
-    `source` is the SHA-256 of the picture that an IMAGE or UPSCALE request starts from; `strength` in (0, 1] says
-    how much of it is painted anew. `guidance` is diffusers' scale: 0 is off.
-    """
-
-    prompt: Bounded
-    negative: Bounded = ""
-    shape: str
-    width: Annotated[int, Meta(ge=16, le=8192, multiple_of=16)]
-    height: Annotated[int, Meta(ge=16, le=8192, multiple_of=16)]
-    steps: Annotated[int, Meta(ge=1, le=MAX_STEPS)]
-    guidance: Annotated[float, Meta(ge=0, le=30)] = 0.0
-    seed: Annotated[int, Meta(ge=0, lt=SEED_RANGE)]
-    count: Annotated[int, Meta(ge=1, le=MAX_COUNT)] = 1
-    kind: Kind = Kind.TEXT
-    source: Sha256 | None = None
-    strength: Annotated[float, Meta(gt=0, le=1)] = 1.0
-
-    def seed_of(self, k: int) -> int:
-        """The seed that paints image k alone."""
-        return (self.seed + k) % SEED_RANGE
-
-    @property
-    def first_step(self) -> int:
-        """How many of `steps` are skipped at this strength, counted as diffusers' img2img counts."""
-        return min(int(self.steps - self.steps * self.strength), self.steps - 1)
-
-    @property
-    def forwards(self) -> int:
-        """Passes of the transformer for one picture: twice as many under guidance."""
-        return (self.steps - self.first_step) * (2 if self.guidance > 0 else 1)
-
-    @property
-    def cost(self) -> float:
-        """Work in megapixel-forwards, for fairness and for estimates of time."""
-        return self.width * self.height * self.forwards * self.count / 1e6
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """What a model must offer to paint it."""
-        kind = {Kind.TEXT: "text", Kind.IMAGE: "image", Kind.UPSCALE: "upscale"}[self.kind]
-        return (kind, "guidance") if self.guidance > 0 else (kind,)
-
-    def rerolled(self, *, seed: int) -> ImageRequest:
-        """The same wish from another seed."""
-        return msgspec.structs.replace(self, seed=seed % SEED_RANGE)
-
-    def varied(self, *, source: str, seed: int, strength: float = VARY_STRENGTH) -> ImageRequest:
-        """New pictures that start from a finished one."""
-        return msgspec.structs.replace(self, kind=Kind.IMAGE, source=source, strength=strength, seed=seed % SEED_RANGE)
-
-    def upscaled(self, *, source: str, seed: int, factor: int = UPSCALE_FACTOR) -> ImageRequest:
-        """One finished picture made larger: resized, then repainted at low strength, tile by tile."""
-        return msgspec.structs.replace(
-            self,
-            kind=Kind.UPSCALE,
-            source=source,
-            strength=UPSCALE_STRENGTH,
-            seed=seed % SEED_RANGE,
-            width=self.width * factor,
-            height=self.height * factor,
-            count=1,
-        )
-
-
-class StepRange(Struct, frozen=True, kw_only=True):
-    """How many steps a model may take."""
-
-    default: int
-    min: int = 1
-    max: int = MAX_STEPS
-
-
-class ModelCard(Struct, frozen=True, kw_only=True):
-    """What a model can do, known without torch: `zimagine.json` beside the weights.
-
-    `shapes` maps an aspect ratio ("3:2") to (width, height) in pixels. `native_pixels` is the area of an upscale
-    tile. `latent_rgb` (16 rows of 3) and `latent_rgb_bias` turn latents into a small RGB preview in 0..1; a model
-    without them has them fitted to its VAE when it is loaded.
-    """
-
-    id: str
-    name: str
-    shapes: dict[str, tuple[int, int]]
-    max_side: int
-    max_pixels: int
-    native_pixels: int
-    steps: StepRange
-    prompt_tokens: int
-    features: tuple[str, ...]
-    latent_rgb: tuple[tuple[float, float, float], ...] = ()
-    latent_rgb_bias: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    licence: str = ""
-
-    def offers(self, feature: str) -> bool:
-        """Whether an option of this name would do anything."""
-        return feature in self.features
-
-    def can_paint(self, request: ImageRequest) -> bool:
-        """Whether this request's kind, size and steps are within what the model can do."""
-        fits = max(request.width, request.height) <= self.max_side
-        fits &= request.width * request.height <= self.max_pixels
-        return fits and self.steps.min <= request.steps <= self.steps.max and all(map(self.offers, request.features))
-
-
-# The published model. Sizes: the 1024 class of its authors' demo space; more than 2048 a side breaks it.
-Z_IMAGE_TURBO = ModelCard(
-    id="z-image-turbo",
-    name="Z-Image-Turbo",
-    shapes={
-        "1:1": (1024, 1024),
-        "2:3": (832, 1248),
-        "3:2": (1248, 832),
-        "3:4": (864, 1152),
-        "4:3": (1152, 864),
-        "9:16": (720, 1280),
-        "16:9": (1280, 720),
-        "21:9": (1344, 576),
-        "9:21": (576, 1344),
-    },
-    max_side=4096,
-    max_pixels=4096 * 4096,
-    native_pixels=1024 * 1024,
-    steps=StepRange(default=8),
-    prompt_tokens=512,
-    features=("text", "image", "vary", "upscale", "guidance"),
-    licence="Apache-2.0",
-)
+# Both sides must say the same number in their hello; a change of any struct of a request, a card or below raises it.
+PROTOCOL = 2
 
 
 class EngineHello(Struct, frozen=True, kw_only=True, tag="engine-hello"):
@@ -204,13 +51,18 @@ class Refused(Struct, frozen=True, kw_only=True, tag="refused"):
 
 
 class Generate(Struct, frozen=True, kw_only=True, tag="generate"):
-    """Paint pictures `wanted` of this job. `source` is the encoded picture that the request's `source` names."""
+    """Paint pictures `wanted` of this job.
+
+    `source`, `mask` and `control` are the encoded pictures that the request names.
+    """
 
     job: str
     attempt: int
     request: ImageRequest
     wanted: tuple[int, ...]
     source: bytes | None = None
+    mask: bytes | None = None
+    control: bytes | None = None
 
 
 class Cancel(Struct, frozen=True, kw_only=True, tag="cancel"):
@@ -247,8 +99,20 @@ class Progress(Struct, frozen=True, kw_only=True, tag="progress"):
     preview: bytes | None = None
 
 
+class Enhanced(Struct, frozen=True, kw_only=True, tag="enhanced"):
+    """The prompt written out so far; all of it where `done`. Said before the first step."""
+
+    job: str
+    attempt: int
+    text: Bounded
+    done: bool
+
+
 class Finished(Struct, frozen=True, kw_only=True, tag="finished"):
-    """One picture, encoded as PNG with its metadata. Sent again until `Stored` comes."""
+    """One picture, encoded as PNG with its metadata. Sent again until `Stored` comes.
+
+    `enhanced` is the text that it was painted from where the prompt was written out: `Enhanced` may have been lost.
+    """
 
     job: str
     attempt: int
@@ -259,6 +123,7 @@ class Finished(Struct, frozen=True, kw_only=True, tag="finished"):
     sha256: Sha256
     png: bytes
     seconds: float
+    enhanced: Bounded = ""
 
 
 class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
@@ -300,4 +165,4 @@ class Loading(Struct, frozen=True, kw_only=True, tag="loading"):
 
 
 Command = BotHello | Refused | Generate | Cancel | Stored | Stop
-Event = EngineHello | Loading | Started | Progress | Finished | Failed | Cancelled | Beat
+Event = EngineHello | Loading | Started | Enhanced | Progress | Finished | Failed | Cancelled | Beat

@@ -11,17 +11,23 @@ ROOT = Path(__file__).parents[2]
 OURS = ("bot", "cogs", "config", "engine", "playground", "run_bot")
 TORCH = {"torch", "diffusers", "transformers", "accelerate"}
 
+WISHES = ("engine.request", "engine.card")
+WIRE = (*WISHES, "engine.protocol")
+
 # What the modules below a prefix may import of ours. The longest prefix that matches speaks.
 MAY: dict[str, tuple[str, ...]] = {
+    "bot.startup": ("bot", "cogs", "config", "engine", "playground"),
     "cogs": ("cogs", "bot.client", "bot.delivery", "bot.pictures", "bot.jobs", "bot.ui", "bot.errors",
-             "bot.translations", "engine.protocol"),
-    "bot": ("bot", "engine.protocol"),
-    "bot.links": ("bot.links", "bot.jobs", "engine.protocol", "engine.wire", "engine.cluster"),
-    "bot.jobs": ("bot.jobs", "bot.errors", "engine.protocol"),
+             "bot.translations", *WIRE),
+    "bot": ("bot", *WIRE),
+    "bot.links": ("bot.links", "bot.jobs", *WIRE, "engine.wire", "engine.cluster"),
+    "bot.jobs": ("bot.jobs", "bot.errors", *WIRE),
     "bot.errors": (),
     "engine": ("engine", "config"),
-    "engine.protocol": (),
-    "engine.wire": ("engine.protocol",),
+    "engine.request": (),
+    "engine.card": ("engine.request",),
+    "engine.protocol": WISHES,
+    "engine.wire": WIRE,
     "config": ("config",),
     "playground": ("playground",),
 }  # fmt: skip
