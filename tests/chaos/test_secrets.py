@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from bot.jobs.rows import InteractionToken
-from bot.links.embedded import Address
+from bot.links.address import Address
 from engine.links.local import Secret
 from playground import open_playground, people
 from tests.chaos.bot import SECRET
@@ -53,10 +53,12 @@ async def test_a_full_debug_log_holds_no_token_and_no_secret(tmp_path: Path) -> 
                 await until(lambda: "is ready" in log.read_text())
                 playground.faults.reset(BY_TOKEN, times=2)
                 playground.faults.lose_answer(BY_TOKEN)
-                playground.faults.refuse(BY_TOKEN, status=400, code=50035, message="Invalid Form Body")
                 for number in range(3):
                     await mia.say(f"/imagine prompt:star {number}")
                 await mia.sees_pictures(more_than=2, within=30)
+                playground.faults.refuse(BY_TOKEN, status=400, code=50035, message="Invalid Form Body")
+                await mia.say("/imagine prompt:star 3")  # which edit it is that is refused does not matter
+                await until(lambda: "Invalid Form Body" in log.read_text(), within=30)
                 async with aiohttp.ClientSession() as stranger:
                     await stranger.get(f"http://127.0.0.1:{port}/engine", headers={"Authorization": "Bearer wrong-one"})
                 await asyncio.sleep(0.5)
@@ -67,6 +69,6 @@ async def test_a_full_debug_log_holds_no_token_and_no_secret(tmp_path: Path) -> 
 
     written = re.sub(r"\s", "", log.read_text("utf-8"))  # the terminal breaks long lines
     assert "DEBUG" in written
-    assert len(tokens) == 3
+    assert len(tokens) == 4
     for secret in (playground.token, f"Bearer{SECRET}", "wrong-one", *tokens):
         assert secret not in written
