@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
 import time
 from collections.abc import Callable, Coroutine
@@ -13,21 +12,19 @@ from typing import Any
 import aiohttp
 import discord
 
-from bot.errors import PictureGone
 from bot.jobs import news
 from bot.jobs.ids import WallClock
-from bot.jobs.job import Job, JobState
+from bot.jobs.job import Job
 from bot.jobs.ledger import Ledger
 from bot.jobs.rows import InteractionToken
 from bot.jobs.service import JobService
 from bot.pace import Gate, Pace
-from bot.routes import TOKEN_LIFE, Draw, Drawn, NoRoute, Place, Rejected, Routes, TooHeavy, Unclear
+from bot.posting import Posting
+from bot.routes import TOKEN_LIFE, Place, Routes
 from bot.sheets import Sheet
 from bot.ui import views
-from bot.uploads import DEFAULT_LIMIT, Upload, fit
 
 _ALREADY_ANSWERED = 40060  # Discord's code where an earlier try of the answer had arrived
-_UPLOADS_AT_ONCE = 4  # each holds its files in memory twice
 _LEAST_ESTIMATE = 3.0  # seconds ahead that are worth a countdown
 _TOKENS_PURGED_EVERY = 60.0  # seconds
 
@@ -50,18 +47,16 @@ class Delivery:
         clock: WallClock = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._client = client
         self._service = service
         self._ledger = ledger
-        self._pace = pace or Pace()
+        pace = pace or Pace()
         self._wall = clock
-        self._gate = Gate(self._pace, monotonic=monotonic)
-        self._routes = Routes(client, wall=clock)
+        self._gate = Gate(pace, monotonic=monotonic)
+        self._posting = Posting(client, service, routes=Routes(client, wall=clock), gate=self._gate, pace=pace)
         self._sheets: dict[str, Sheet] = {}
         self._idle = asyncio.Event()
         self._idle.set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._uploading = asyncio.Semaphore(_UPLOADS_AT_ONCE)
 
     async def run(self, *, resumed: asyncio.Event) -> None:
         """Until cancelled. `resumed` is set once the messages that an earlier process left are taken over."""
@@ -146,6 +141,7 @@ class Delivery:
         sheet.glimpse = views.Glimpse(
             standing=self._service.standing(job.id),
             starting=self._starting(),
+            changing=self._changing(),
             cancelling=current.cancel_requested and current.live,
         )
         if sheet.job is job:
@@ -169,7 +165,7 @@ class Delivery:
             case news.PainterState():
                 for sheet in self._sheets.values():
                     if sheet.job.waiting:
-                        sheet.note(starting=self._starting())
+                        sheet.note(starting=self._starting(), changing=self._changing())
             case news.Moved(job_id=job_id) | news.Stepped(job_id=job_id):
                 if (sheet := self._sheets.get(job_id)) is not None:
                     sheet.hear(event)
@@ -185,115 +181,42 @@ class Delivery:
     async def _look_after(self, sheet: Sheet) -> None:
         try:
             while sheet.job.live:
-                await sheet.changed.wait()
+                await self._news(sheet)
                 if not sheet.unreachable:
                     await self._gate.until_allowed(sheet)
                 sheet.changed.clear()
                 if sheet.job.live and not sheet.unreachable:
-                    await self._show(sheet)
-            await self._end(sheet)
+                    await self._gate.count(sheet)
+                    await self._posting.show(sheet, self._glimpse(sheet))
+            await self._posting.end(sheet)
         finally:
             self._sheets.pop(sheet.job.id, None)
             if not self._sheets:
                 self._idle.set()
 
-    async def _show(self, sheet: Sheet) -> None:
-        """One edit of a live message; one that fails is not repeated, the next will be newer."""
-        await self._gate.count(sheet)
-        job, glimpse, preview = sheet.job, self._glimpse(sheet), sheet.preview
-
-        def draw() -> Drawn:
-            shown = job.state is JobState.RUNNING and glimpse.preview and preview is not None
-            files = [discord.File(io.BytesIO(preview), filename=views.PREVIEW)] if shown and preview else []
-            return views.live(job, glimpse), files
-
+    async def _news(self, sheet: Sheet) -> None:
+        """Until there is something to show; a countdown that has run out is something, for it would count up."""
+        left = None if sheet.counts_to is None else max(sheet.counts_to - self._wall(), 0.0)
         try:
-            await self._remember(sheet, await self._routes.edit(sheet.place, draw))
-        except (Unclear, TooHeavy, Rejected) as error:
-            _log.info("job %s: an edit was lost: %s", job.id, error)
-        self._gate.edited(sheet)
+            async with asyncio.timeout(left):
+                await sheet.changed.wait()
+        except TimeoutError:
+            sheet.counts_to = None
+            sheet.glimpse = replace(sheet.glimpse, standing=self._service.standing(sheet.job.id))
 
     def _glimpse(self, sheet: Sheet) -> views.Glimpse:
-        """What to show now; an estimate that is nearly up would soon count the seconds since."""
-        glimpse = sheet.glimpse
-        standing = glimpse.standing
-        if standing is None or standing.eta is None or standing.eta > self._wall() + _LEAST_ESTIMATE:
-            return glimpse
-        return replace(glimpse, standing=replace(standing, eta=None))
-
-    async def _end(self, sheet: Sheet) -> None:
-        """Tell how it ended, again and again until that is certain, then write down that it was told."""
-        job = sheet.job
-        upload = await self._pictures(sheet, rung=0) if job.ended_well else None
-        pause = self._pace.retry
-        while True:
-            try:
-                await self._gate.count(sheet)
-                async with self._uploading:
-                    told = await self._tell(sheet, self._ending(job, upload))
-            except Unclear as error:
-                _log.info("job %s: its ending is tried again: %s", job.id, error)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, 60.0)
-            except TooHeavy:
-                assert upload is not None
-                upload = await self._pictures(sheet, rung=upload.rung + 1)
-            except Rejected:
-                if upload is None:
-                    raise  # not even the words: a bug of ours
-                _log.exception("job %s: Discord does not take its pictures", job.id)
-                upload = None
-            else:
-                await (self._ledger.mark_posted(job.id) if told else self._ledger.mark_undeliverable(job.id))
-                return
-
-    async def _tell(self, sheet: Sheet, draw: Draw) -> bool:
-        """Whether the reader can see it. Raises Unclear, TooHeavy."""
-        edited = await self._routes.edit(sheet.place, draw)
-        if edited is not None:
-            await self._remember(sheet, edited)
-            return True
-        if sheet.job.state is JobState.CANCELLED or await self._ledger.is_gone(sheet.job.id):
-            return True  # its message was deleted, and nobody waits for a new one
-        try:
-            sent = await self._routes.send(sheet.place, draw, since=sheet.job.ended or sheet.job.created)
-        except NoRoute as refused:
-            _log.warning("job %s: no way to its reader: %s", sheet.job.id, refused.__cause__)
-            return False
-        await self._remember(sheet, sent or None)
-        return True
-
-    async def _remember(self, sheet: Sheet, message: int | None) -> None:
-        sheet.unreachable = message is None
-        if message is not None and message != sheet.place.message:
-            sheet.place.message = message
-            await self._ledger.bind_message(sheet.job.id, sheet.place.channel, message, upload_limit=sheet.limit)
-
-    def _ending(self, job: Job, upload: Upload | None) -> Draw:
-        def draw() -> Drawn:
-            if upload is None:
-                return (views.cancelled(job) if job.state is JobState.CANCELLED else views.failed(job)), []
-            names = [views.file_name(job, picture.k, upload.kind) for picture in job.pictures]
-            converted = None if upload.kind == "png" else upload.kind.upper()
-            view = views.finished(job, self._service.card, files=names, converted=converted)
-            pairs = zip(upload.files, names, strict=True)
-            return view, [discord.File(io.BytesIO(data), filename=name) for data, name in pairs]
-
-        return draw
-
-    async def _pictures(self, sheet: Sheet, *, rung: int) -> Upload | None:
-        job = sheet.job
-        try:
-            pngs = [await self._service.picture(job.id, picture.k) for picture in job.pictures]
-        except PictureGone:
-            _log.error("job %s: its pictures are not in the blob store", job.id)
-            return None
-        guild = self._client.get_guild(job.requester.guild) if job.requester.guild else None
-        limit = sheet.limit or (guild.filesize_limit if guild else DEFAULT_LIMIT)
-        return await fit(pngs, limit=limit, rung=rung)
+        """What to show now; an estimate that is nearly up is not worth a countdown."""
+        glimpse, standing = sheet.glimpse, sheet.glimpse.standing
+        if standing is not None and standing.eta is not None and standing.eta <= self._wall() + _LEAST_ESTIMATE:
+            glimpse = replace(glimpse, standing=replace(standing, eta=None))
+        sheet.counts_to = None if glimpse.standing is None else glimpse.standing.eta
+        return glimpse
 
     def _starting(self) -> bool:
         return not any(engine.state == "ready" for engine in self._service.dispatcher.engines())
+
+    def _changing(self) -> bool:
+        return self._service.models.changing and self._starting()
 
     async def _purge_tokens(self) -> None:
         while True:

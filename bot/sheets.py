@@ -22,6 +22,7 @@ class Sheet:
     next_edit: float = 0.0  # monotonic seconds
     glimpse: Glimpse = field(default_factory=Glimpse)
     preview: bytes | None = None
+    counts_to: float | None = None  # Unix seconds that its message counts down to
     unreachable: bool = False  # edits find no message; the ending will send a new one
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -36,10 +37,13 @@ class Sheet:
                 self.note(step=step, steps=steps, preview=self.preview is not None)
             case news.PainterLost(job=job):
                 self.preview = None
-                self.note(again=True, preview=False, step=0)
+                self.note(again=True, preview=False, step=0, writing="")
+                self.turn(job)
+            case news.Wrote(job=job, text=text):
+                self.note(writing=text)
                 self.turn(job)
             case news.Began(job=job):
-                self.note(again=False, starting=False)
+                self.note(again=False, starting=False, changing=False)
                 self.turn(job)
             case news.Accepted(job=job) | news.Painted(job=job) | news.Ended(job=job):
                 self.turn(job)

@@ -104,7 +104,6 @@ class Interactions:
         interaction.state = state
         self._stop_timer(interaction)
         self._save(interaction)
-        self._tell(interaction, state)
         modal = interaction.modal
         if modal is not None and interaction.id not in self._quiet:
             event: Json = {
@@ -113,6 +112,7 @@ class Interactions:
                 "modal": {"interaction_id": interaction.id} | modal,
             }
             self._audience.tell(event, only=interaction.person_id)
+        self._tell(interaction, state)
         self._finish(interaction, callback)
 
     def thought(self, interaction: Interaction) -> None:

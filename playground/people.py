@@ -11,6 +11,7 @@ GUILD_OWNER_ID = "1100000000000000003"  # nobody on the page: an owner may every
 MEMBER_ROLE_ID = "1100000000000000004"
 MODERATOR_ROLE_ID = "1100000000000000005"
 BOT_ROLE_ID = "1100000000000000006"
+ADMIN_ROLE_ID = "1100000000000000007"
 GUILD_NAME = "The Studio"
 BOT_NAME = "Zimagine"
 GUILD_LOCALE = "en-US"
@@ -32,7 +33,8 @@ ADMINISTRATOR = 1 << 3
 
 EVERYONE_MAY = VIEW_CHANNEL | SEND_MESSAGES | READ_MESSAGE_HISTORY | USE_APPLICATION_COMMANDS | USE_EXTERNAL_APPS
 MEMBERS_MAY = ADD_REACTIONS | EMBED_LINKS | ATTACH_FILES | USE_EXTERNAL_EMOJIS
-MODERATORS_MAY = MEMBERS_MAY | MANAGE_MESSAGES | MANAGE_GUILD
+ADMINS_MAY = MEMBERS_MAY | MANAGE_GUILD
+MODERATORS_MAY = ADMINS_MAY | MANAGE_MESSAGES
 BOT_MAY = EMBED_LINKS | ATTACH_FILES
 
 
@@ -69,7 +71,7 @@ class Person:
 
     id: str
     name: str
-    role: Literal["member", "moderator", "guest", "bot"]
+    role: Literal["member", "moderator", "admin", "guest", "bot"]
     color: str
     locale: str = "en-US"
 
@@ -79,6 +81,7 @@ class Person:
             "guest": [],
             "member": [MEMBER_ROLE_ID],
             "moderator": [MEMBER_ROLE_ID, MODERATOR_ROLE_ID],
+            "admin": [MEMBER_ROLE_ID, ADMIN_ROLE_ID],
             "bot": [BOT_ROLE_ID],
         }[self.role]
 
@@ -155,15 +158,17 @@ ROLES = (
     Role(id=GUILD_ID, name="@everyone", permissions=EVERYONE_MAY, position=0),
     Role(id=MEMBER_ROLE_ID, name="member", permissions=MEMBERS_MAY, position=1),
     Role(id=MODERATOR_ROLE_ID, name="moderator", permissions=MODERATORS_MAY, position=2, color=0x2E9E6B),
-    Role(id=BOT_ROLE_ID, name=BOT_NAME, permissions=BOT_MAY, position=3, managed=True),
+    Role(id=ADMIN_ROLE_ID, name="admin", permissions=ADMINS_MAY, position=3, color=0xB8642E),
+    Role(id=BOT_ROLE_ID, name=BOT_NAME, permissions=BOT_MAY, position=4, managed=True),
 )
 PEOPLE = (
     Person(id="1100000000000000011", name="Mia", role="member", color="#d9577a"),
     Person(id="1100000000000000012", name="Bao", role="member", color="#3f83d6", locale="zh-CN"),
     Person(id="1100000000000000013", name="Robin", role="moderator", color="#2e9e6b"),
     Person(id="1100000000000000014", name="Guest", role="guest", color="#8a8f99"),
+    Person(id="1100000000000000015", name="Noor", role="admin", color="#b8642e"),
 )
-APPLICATION_OWNER = PEOPLE[2]
+APPLICATION_OWNER = PEOPLE[2]  # Noor looks after the server alone
 BOT = Person(id=APPLICATION_ID, name=BOT_NAME, role="bot", color="#7a5af0")
 CHANNELS = (
     Channel(id="1100000000000000021", name="paint", topic="Type /imagine and say what you see", position=0),

@@ -31,6 +31,7 @@ _MARKS = re.compile(
     r"|^(?:-# |#{1,3} )|\*\*|`{3}\n?|`",
     re.MULTILINE,
 )
+_LOOK_AGAIN = 0.05  # seconds
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))  # seconds
 
 
@@ -40,7 +41,7 @@ class Unsaid(Exception):
 
 @dataclass(kw_only=True)
 class Visitor:
-    """Somebody in a channel. `seen` holds the messages they can see, by id."""
+    """Somebody in a channel. `seen` holds the messages they can see, by id; `form` is the one that is open."""
 
     session: aiohttp.ClientSession
     url: str
@@ -48,10 +49,11 @@ class Visitor:
     channel: str
     locale: str = "en-US"
     seen: dict[str, Message] = field(default_factory=dict[str, Message])
+    form: Mapping[str, Any] | None = None
 
     async def say(self, line: str, *, timeout: float = 30.0) -> None:
         """Types a line and waits for the application's first answer. Raises Unsaid, also when none comes."""
-        nonce = uuid.uuid4().hex
+        nonce, self.form = uuid.uuid4().hex, None
         async with self.session.ws_connect(f"{self.url}/page/events", params={"person": self.person}) as events:
             interaction = await self._post(line, nonce)
             if interaction is None:
@@ -59,7 +61,11 @@ class Visitor:
             async with asyncio.timeout(timeout):
                 async for event in events:
                     told = cast("Mapping[str, Any]", event.json())
-                    if told.get("type") == "interaction" and told.get("nonce") == nonce:
+                    if told.get("nonce") != nonce:
+                        continue
+                    if told["type"] == "modal":
+                        self.form = told["modal"]  # told before the answer that it is
+                    if told["type"] == "interaction":
                         if told["state"] == "failed":
                             raise Unsaid(told.get("error") or "The application did not respond.")
                         if told["state"] == "answered":
@@ -90,12 +96,29 @@ class Visitor:
 
     async def news(self) -> list[Message]:
         """Messages that are new or edited since the last call, oldest first."""
+        fresh, _ = await self.changes()
+        return fresh
+
+    async def changes(self, *, patience: float = 0.0) -> tuple[list[Message], list[Message]]:
+        """Messages that are new or edited since the last call, and those that are gone, oldest first.
+
+        Where there is neither, it looks again for `patience` seconds.
+        """
+        until = time.monotonic() + patience
+        while True:
+            there = {message["id"]: message for message in await self._messages()}
+            oldest = min((int(name) for name in there), default=0)
+            fresh = [message for name, message in there.items() if self.seen.get(name) != message]
+            gone = [message for name, message in self.seen.items() if name not in there and int(name) >= oldest]
+            if fresh or gone or time.monotonic() >= until:
+                self.seen = there
+                return fresh, gone
+            await asyncio.sleep(_LOOK_AGAIN)
+
+    async def _messages(self) -> list[Message]:
         query = {"channel": self.channel, "person": self.person, "limit": "100"}
         async with self.session.get(f"{self.url}/page/messages", params=query) as reply:
-            messages: list[Message] = (await reply.json())["messages"]
-        fresh = [message for message in messages if self.seen.get(message["id"]) != message]
-        self.seen |= {message["id"]: message for message in messages}
-        return fresh
+            return (await reply.json())["messages"]
 
     async def save(self, message: Message, folder: Path) -> list[Path]:
         """Downloads a message's attachments into a folder."""
@@ -114,6 +137,20 @@ def as_text(message: Message, *, now: float | None = None) -> str:
     lines = [readable(message["content"], now=now)] if message.get("content") else []
     for component in message.get("components", ()):
         lines.extend(_lines(component, now))
+    return "\n".join(lines)
+
+
+def form_as_text(form: Mapping[str, Any]) -> str:
+    """A form as it reads in a terminal: its title, and each field with its note and what stands in it."""
+    lines = [f"[form] {form['title']}"]
+    for part in form["components"]:
+        inner: Mapping[str, Any] = part.get("component") or {}
+        note = f" ({part['description']})" if part.get("description") else ""
+        chosen = [one["label"] for one in inner.get("options", ()) if one.get("default")]
+        if part.get("label"):
+            lines.append(f"{part['label']}{note}: {inner.get('value') or ', '.join(chosen)}".rstrip())
+        elif part.get("content"):
+            lines.append(readable(part["content"]))
     return "\n".join(lines)
 
 

@@ -116,10 +116,34 @@ def test_a_model_that_is_not_there_is_one_sentence(folder: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
+def test_one_line_paints_a_part_of_a_file_and_goes_on_beyond_its_edge(folder: Path) -> None:
+    photo = Image.radial_gradient("L").resize((256, 256)).convert("RGB")
+    photo.save(folder / "cat.png")
+    mask = Image.new("L", (512, 512))
+    mask.paste(255, (0, 0, 200, 512))
+    mask.save(folder / "hat.png")
+
+    ended = run(
+        folder, "--playground", STARTER, "--say", "/imagine prompt:a red star image:@cat.png mask:@hat.png seed:7",
+        "--say", "click:More 1", "--say", "click:Pan right", "--save", "pictures",
+    )  # fmt: skip
+
+    assert ended.returncode == 0, ended.stderr
+    paths = [Path(folder, name) for name in re.findall(r"^saved (.+)$", ended.stdout, flags=re.MULTILINE)]
+    (painted, wider) = (Image.open(path).convert("RGB") for path in paths)
+    assert painted.crop((100, 0, 256, 256)).tobytes() == photo.crop((100, 0, 256, 256)).tobytes()
+    assert painted.crop((0, 0, 100, 256)).tobytes() != photo.crop((0, 0, 100, 256)).tobytes()
+    assert wider.size == (384, 256)
+    assert wider.crop((0, 0, 256, 256)).tobytes() == painted.tobytes()
+    assert "Inpaint: mask" in read_texts(paths[0].read_bytes())["parameters"]
+    assert "Outpaint: right 128" in read_texts(paths[1].read_bytes())["parameters"]
+
+
 def test_one_line_paints_one_picture_with_its_recipe_inside(folder: Path) -> None:
     ended = run(
         folder, "--playground", STARTER, "--say", "/imagine prompt:a red star seed:7", "--say", "click:Upscale 1",
-        "--say", "click:Edit prompt:一个蓝色圆形 seed:9", "--save", "pictures",
+        "--say", "click:Edit prompt:一个蓝色圆形 seed:9", "--save", "pictures", "--say", "click:Edit",
+        "--say", "click:Delete",
     )  # fmt: skip
 
     assert ended.returncode == 0, ended.stderr
@@ -132,6 +156,9 @@ def test_one_line_paints_one_picture_with_its_recipe_inside(folder: Path) -> Non
     assert len(paths) == 3
     assert sizes[:2] == [(256, 256), (512, 512)]
     assert "Seed: 7," in read_texts(paths[0].read_bytes())["parameters"]
+    form, gone = ended.stdout.strip().split("\n\n")[-2:]
+    assert "\nPrompt: 一个蓝色圆形\n" in form
+    assert gone == "[gone] 一个蓝色圆形"
 
 
 def test_a_refusal_is_printed_and_the_exit_status_is_one(folder: Path) -> None:

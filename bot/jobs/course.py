@@ -5,33 +5,32 @@ Its callers see to it that only one step is under way at a time.
 
 from __future__ import annotations
 
-from bot.jobs.board import Board
-from bot.jobs.crew import Crew
+from collections import Counter
+
 from bot.jobs.fair_queue import Turn
-from bot.jobs.ids import MonotonicClock, WallClock
 from bot.jobs.job import Failure, Job, JobState, Picture
-from bot.jobs.ledger import Ledger
-from bot.jobs.news import Accepted, Began, Ended, Moved, News, Painted, PainterLost, Standing, Stepped
+from bot.jobs.news import Accepted, Began, Ended, Moved, Painted, PainterLost, Standing, Stepped, Wrote
 from bot.jobs.painter import Painter
 from bot.jobs.standings import standings, worth_telling
+from bot.jobs.workshop import Workshop
 from engine.protocol import Cancel, Progress
 
 MOST_ATTEMPTS = 3  # engines that may die under a job before it is called poison
+PURE_CHANCE = 3  # engines that may die when a job's turn had come, before they said that it began
 
 
 class Course:
     """Moves jobs; knows engines by name, not by wire."""
 
-    def __init__(
-        self, *, ledger: Ledger, board: Board, news: News, crew: Crew, wall: WallClock, monotonic: MonotonicClock
-    ) -> None:
-        self._ledger = ledger
-        self._board = board
-        self._news = news
-        self._crew = crew
-        self._wall = wall
-        self._monotonic = monotonic
+    def __init__(self, shop: Workshop) -> None:
+        self._ledger = shop.ledger
+        self._board = shop.board
+        self._news = shop.news
+        self._crew = shop.crew
+        self._wall = shop.wall
+        self._monotonic = shop.monotonic
         self._told: dict[str, Standing] = {}
+        self._doorsteps = Counter[str]()  # in memory only: what a restart forgets is found out again
         self.paused: frozenset[int | None] = frozenset()
 
     def is_closed(self, job: Job) -> bool:
@@ -65,6 +64,13 @@ class Course:
         if begun is not None:
             self._board.update(begun)
             self._news.tell(Began(job=begun))
+
+    async def write(self, job: Job, text: str, *, done: bool) -> None:
+        """Its prompt is being written out; the whole text is kept with the job."""
+        kept = await self._ledger.keep_enhanced(job.id, text) if done else None
+        if kept is not None:
+            self._board.update(kept)
+        self._news.tell(Wrote(job=kept or job, text=text))
 
     def step(self, event: Progress) -> None:
         """One more step is done."""
@@ -102,9 +108,17 @@ class Course:
             await self._end(job)
         return job
 
-    async def requeue(self, job: Job, *, count_attempt: bool) -> None:
-        """Its engine is gone: it waits again, in front, or fails after too many deaths."""
-        self._crew.let_go(job.id)
+    async def requeue(self, job: Job, *, count_attempt: bool, on_the_doorstep: bool = False) -> None:
+        """Its engine is gone: it waits again, in front, or fails after too many deaths.
+
+        `on_the_doorstep`: it was the next to begin. Once is chance; time and again it kills before that can be said.
+        """
+        if on_the_doorstep:
+            self._doorsteps[job.id] += 1
+            count_attempt |= self._doorsteps[job.id] > PURE_CHANCE
+        if (holder := self._crew.let_go(job.id)) is not None:
+            painter, order = holder
+            painter.ended(order, self._monotonic(), done=False)
         after = await self._ledger.requeue(job.id, count_attempt=count_attempt, most_attempts=MOST_ATTEMPTS)
         if after is None:
             return
@@ -119,19 +133,22 @@ class Course:
         holder = self._crew.let_go(job.id)
         self._board.update(job)
         self._told.pop(job.id, None)
+        self._doorsteps.pop(job.id, None)
         self._news.tell(Ended(job=job))
         if holder is None:
             return
         painter, order = holder
+        done = by == painter.hello.engine and job.state is JobState.RENDERED
+        painter.ended(order, self._monotonic(), done=done)
         if by != painter.hello.engine:
             painter.send(Cancel(job=job.id))
-        elif job.state is JobState.RENDERED and order.began is not None:
-            painter.learn((self._monotonic() - order.began) / (job.cost * order.share))
+        elif job.state is JobState.RENDERED and painter.pace is not None:
             await self._ledger.keep_fact(painter.pace_key, repr(painter.pace))
 
     def standings(self) -> dict[str, Standing]:
         """Where every live job stands at this moment."""
-        return standings(self._board, self._crew.painters.values(), now=self._wall(), closed=self.is_closed)
+        painters, now, monotonic = self._crew.painters.values(), self._wall(), self._monotonic()
+        return standings(self._board, painters, now=now, monotonic=monotonic, closed=self.is_closed)
 
     def announce(self) -> None:
         """Tell those whose place or time has changed."""

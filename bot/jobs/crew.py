@@ -5,11 +5,15 @@ An orphan is a job whose engine has yet to say that it still has it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import msgspec
 
+from bot.jobs.fair_queue import Turn
 from bot.jobs.job import Job
 from bot.jobs.painter import EngineLink, EngineView, Order, Painter
-from engine.protocol import EngineHello, ModelCard
+from engine.card import ModelCard
+from engine.protocol import EngineHello
 
 EMBEDDED = "local"  # the name of the bot's own engine until it says another
 
@@ -18,6 +22,7 @@ class Crew:
     """Bookkeeping without any waiting."""
 
     def __init__(self) -> None:
+        self.card: ModelCard | None = None  # what people are offered
         self.painters: dict[str, Painter] = {}
         self.orphans: set[str] = set()
         self._holders: dict[str, str] = {}  # job -> engine
@@ -54,10 +59,19 @@ class Crew:
         painter.hello, painter.link, painter.dismissed = hello, link, False
         return painter
 
+    def has_new_card(self, link: EngineLink, hello: EngineHello) -> bool:
+        """Whether this is an engine on a line that holds, which can do something else than before."""
+        painter = self.painters.get(hello.engine)
+        return painter is not None and painter.link is link and painter.hello.card != hello.card
+
     def forget(self, painter: Painter) -> None:
-        """It is gone for good, unless it came back or still holds something."""
-        if painter.link is None and not painter.orders:
-            self.painters.pop(painter.hello.engine, None)
+        """It is gone for good, unless it came back or still holds something.
+
+        Called once for each time that its line broke: by the last of them it may have been forgotten and be there anew.
+        """
+        name = painter.hello.engine
+        if self.painters.get(name) is painter and painter.link is None and not painter.orders:
+            del self.painters[name]
 
     def views(self) -> tuple[EngineView, ...]:
         """Every engine that is there, comes up, or has just been lost."""
@@ -74,14 +88,29 @@ class Crew:
         model = known.id if known is not None and any(card.id == known.id for card in cards) else cards[-1].id
         same = [card for card in cards if card.id == model]
         features = dict.fromkeys(feature for card in same for feature in card.features)
-        return msgspec.structs.replace(same[-1], features=tuple(features))
+        return msgspec.structs.replace(
+            same[-1],
+            features=tuple(features),
+            loras=tuple(dict.fromkeys(name for card in same for name in card.loras)),
+            controls=tuple(dict.fromkeys(kind for card in same for kind in card.controls)),
+        )
 
     @property
     def has_room(self) -> bool:
         """Whether any engine takes one job more."""
         return any(painter.has_room for painter in self.painters.values())
 
-    def idle(self, job: Job, jobs: dict[str, Job]) -> Painter | None:
+    def match(self, line: Iterable[Turn], jobs: Mapping[str, Job]) -> tuple[Turn, Painter] | None:
+        """Whose turn it is, and where. A suspect, and with it everything behind it, waits for an empty engine."""
+        for turn in line:
+            job = jobs[turn.ticket.job]
+            if (painter := self.idle(job)) is not None:
+                return turn, painter
+            if job.suspect or not self.has_room:
+                return None
+        return None
+
+    def idle(self, job: Job) -> Painter | None:
         """The engine with room that would be done with this job first, or None where it had better wait.
 
         It waits for an engine that can do it, an empty one where it is suspect, and for a faster one that would be
@@ -91,11 +120,15 @@ class Crew:
         with_room = [painter for painter in able if painter.has_room and not (job.suspect and painter.orders)]
         if any(painter.pace is None for painter in with_room):
             return min(with_room, key=lambda painter: len(painter.orders))
-        best = min(with_room, key=lambda painter: painter.done_in(job, jobs), default=None)
+        best = min(with_room, key=lambda painter: painter.done_in(job), default=None)
         if best is None or not best.orders:
             return best
-        here = best.done_in(job, jobs)
-        return None if any(other.done_in(job, jobs) < here for other in able if not other.dismissed) else best
+        here = best.done_in(job)
+        return None if any(other.done_in(job) < here for other in able if not other.dismissed) else best
+
+    def is_beyond_all(self, job: Job) -> bool:
+        """Whether there are engines, and none of them can do it."""
+        return bool(self.painters) and not self._able(job)
 
     def _able(self, job: Job) -> list[Painter]:
         """Those that can do it. A model that nobody has any more is replaced by one that can do the same."""
@@ -115,15 +148,21 @@ class Crew:
         """This engine has the job, or `share` of its pictures."""
         self._holders[job.id] = painter.hello.engine
         self.orphans.discard(job.id)
-        painter.orders.setdefault(job.id, Order(share=share, alone=job.suspect))
+        steps = max(job.request.steps - job.request.first_step, 1)
+        painter.orders.setdefault(job.id, Order(cost=job.cost * share, alone=job.suspect, steps=steps))
 
-    def heard_of(self, name: str, job: Job | None, attempt: int) -> Order | None:
-        """This engine's order for the job at this attempt; anything else is an echo of the past."""
+    def heard_of(self, link: EngineLink, name: str, job: Job | None, attempt: int) -> Order | None:
+        """This engine's order for the job at this attempt; anything else is an echo of the past.
+
+        So is what an older line of the engine still brings: it would free from its term a job that nobody has.
+        """
+        painter = self.painters.get(name)
         if job is None or self.holder(job.id) != name or job.attempt != attempt:
             return None
+        if painter is None or painter.link is not link:
+            return None
         self.orphans.discard(job.id)
-        painter = self.painters.get(name)
-        return None if painter is None else painter.orders.get(job.id)
+        return painter.orders.get(job.id)
 
     def let_go(self, job_id: str) -> tuple[Painter, Order] | None:
         """Nobody has this job any more; returns who had."""

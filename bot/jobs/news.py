@@ -55,6 +55,14 @@ class Stepped:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Wrote:
+    """Its prompt is being written out: so far `text`; all of it once the job's request has it."""
+
+    job: Job
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Painted:
     """Picture k is stored; others of this job are still to come."""
 
@@ -86,7 +94,7 @@ class PainterState:
     problem: str | None = None
 
 
-JobEvent = Accepted | Moved | Began | Stepped | Painted | PainterLost | Ended | PainterState
+JobEvent = Accepted | Moved | Began | Wrote | Stepped | Painted | PainterLost | Ended | PainterState
 _Key = tuple[str, str, int]
 
 
@@ -176,5 +184,7 @@ def _key(event: JobEvent) -> _Key:
             return "Painted", job.id, k
         case PainterState(engine=engine):
             return "PainterState", engine, 0
+        case Wrote(job=job):
+            return "Wrote", job.id, 0
         case _:
             return type(event).__name__, event.job.id, event.job.attempt

@@ -7,10 +7,11 @@ from typing import Literal, Protocol
 
 from bot.jobs.fair_queue import Lane
 from bot.jobs.job import Job
+from bot.jobs.throughput import Throughput
 from engine.protocol import Command, EngineHello
+from engine.request import ControlKind
 
-PREFETCH = 1  # jobs beyond the running one that an engine may hold
-SMOOTHING = 0.3  # weight of the newest job in the moving average of the pace
+MOST_HELD = 8  # jobs, whatever an engine would like
 
 
 class EngineLink(Protocol):
@@ -42,18 +43,32 @@ class EngineView:
     problem: str | None = None
     notice: str = ""
     abilities: tuple[str, ...] = ()
+    loras: tuple[str, ...] = ()
+    controls: tuple[ControlKind, ...] = ()
     orders: int = 0
 
 
 @dataclass(kw_only=True, slots=True)
 class Order:
-    """A job in this engine's hands. `began` is monotonic seconds; `share` is the part of the job's pictures."""
+    """A job in this engine's hands. `cost` is that of the pictures it has to paint; times are monotonic seconds."""
 
-    share: float
+    cost: float
     alone: bool = False  # nothing else may be in its engine: should that die again, it is known why
     began: float | None = None
     step: int = 0
     steps: int = 1
+    stepped: float = 0.0
+
+    @property
+    def left(self) -> float:
+        """Cost that is still to be worked off."""
+        return self.cost * (1 - self.step / self.steps)
+
+    def own_time(self, now: float) -> float | None:
+        """Seconds until it is done if it goes on as it went so far; None before that shows."""
+        if self.began is None or self.step < 2:
+            return None
+        return max((self.stepped - self.began) / self.step * (self.steps - self.step) - (now - self.stepped), 0.0)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -62,16 +77,27 @@ class Painter:
 
     hello: EngineHello
     link: EngineLink | None
-    pace: float | None = None  # seconds per unit of cost
+    throughput: Throughput = field(default_factory=Throughput)
     orders: dict[str, Order] = field(default_factory=dict[str, Order])
     dismissed: bool = False  # we told it to leave
     idle_since: float | None = None  # monotonic seconds; idle in spite of orders
 
     @property
+    def pace(self) -> float | None:
+        """Seconds per unit of cost, once a job has shown it."""
+        return self.throughput.pace
+
+    @property
     def has_room(self) -> bool:
-        """At most one job runs and one waits in the engine: everything else stays where it can be re-ordered."""
-        most = 1 if any(order.alone for order in self.orders.values()) else 1 + PREFETCH
-        return self.link is not None and not self.dismissed and len(self.orders) < most
+        """Whether it may have one job more: it holds those that it paints and one that waits, `capacity` at most.
+
+        Everything else stays where it can be re-ordered. An engine whose jobs share forwards begins the one that waits
+        and gets another; one that paints job after job never holds more than two. Nothing that it gets later begins
+        before the one that waits: so whoever comes new waits for two jobs an engine and one of each other person.
+        """
+        if self.link is None or self.dismissed or len(self.orders) >= min(self.hello.capacity, MOST_HELD):
+            return False
+        return not any(order.alone or order.began is None for order in self.orders.values())
 
     @property
     def pace_key(self) -> str:
@@ -84,31 +110,67 @@ class Painter:
         if self.link is not None:
             self.link.send(command)
 
-    def learn(self, pace: float) -> None:
-        """Take the pace of a finished job into the moving average."""
-        self.pace = pace if self.pace is None else self.pace + SMOOTHING * (pace - self.pace)
+    def began(self, order: Order, now: float) -> None:
+        """It paints this order."""
+        order.began = order.stepped = now
+        self.throughput.run(now)
 
-    def remaining(self, jobs: dict[str, Job]) -> list[tuple[str, float | None]]:
-        """Seconds until each order is done, in the order in which they were given."""
-        moment, plan = 0.0, list[tuple[str, float | None]]()
-        for job_id, order in self.orders.items():
-            if self.pace is None or job_id not in jobs:
-                plan.append((job_id, None))
-                continue
-            moment += jobs[job_id].cost * order.share * (1 - order.step / order.steps) * self.pace
-            plan.append((job_id, moment))
+    def has_begun(self, order: Order, now: float) -> None:
+        """It has painted at this order for a while."""
+        order.began = order.stepped = now
+
+    def stepped(self, order: Order, step: int, steps: int, now: float) -> None:
+        """`step` of `steps` of this order are done."""
+        before = order.left
+        order.steps = max(steps, 1)
+        order.step, order.stepped = min(max(step, 0), order.steps), now
+        if self.throughput.running:
+            self.throughput.did(max(before - order.left, 0.0))
+        else:  # the first that is heard of it since its line was down: what it did meanwhile nobody timed
+            self.throughput.run(now)
+
+    def ended(self, order: Order, now: float, *, done: bool) -> None:
+        """This order, which it no longer has, is `done` or given up."""
+        if order.began is not None and done:
+            if self.throughput.running:
+                self.throughput.did(order.left)
+            self.throughput.take(now)
+        if not any(other.began is not None for other in self.orders.values()):
+            self.throughput.rest(now)
+
+    def remaining(self, now: float) -> dict[str, float | None]:
+        """Seconds until each order is done; None while the pace is unknown.
+
+        What is begun shares the engine step by step, unless its own steps tell better; the rest follows.
+        """
+        if self.pace is None:
+            return dict.fromkeys(self.orders)
+        begun = {job: order for job, order in self.orders.items() if order.began is not None}
+        plan: dict[str, float | None] = {}
+        moment, taken = 0.0, 0
+        for job, order in sorted(begun.items(), key=lambda item: item[1].steps - item[1].step):
+            riding = [one for one in begun.values() if one.steps - one.step > taken]
+            each = sum(one.left / (one.steps - one.step) for one in riding) * self.pace  # seconds of a common step
+            moment += (order.steps - order.step - taken) * each
+            taken = order.steps - order.step
+            own = order.own_time(now) if len(begun) > 1 else None
+            plan[job] = moment if own is None else own
+        moment = sum(order.left for order in begun.values()) * self.pace
+        for job, order in self.orders.items():
+            if order.began is None:
+                moment += order.left * self.pace
+                plan[job] = moment
         return plan
 
-    def lane(self, jobs: dict[str, Job]) -> Lane | None:
+    def lane(self) -> Lane | None:
         """When it is free and how fast it is, once that is known."""
         if self.link is None or self.pace is None:
             return None
-        times = [seconds for _, seconds in self.remaining(jobs) if seconds is not None]
-        return Lane(free_in=max(times, default=0.0), pace=self.pace)
+        return Lane(free_in=sum(order.left for order in self.orders.values()) * self.pace, pace=self.pace)
 
-    def done_in(self, job: Job, jobs: dict[str, Job]) -> float:
+    def done_in(self, job: Job) -> float:
         """Seconds until this job would be done here, behind the orders there are; infinite while that is unknown."""
-        lane = self.lane(jobs)
+        lane = self.lane()
         return float("inf") if lane is None else lane.free_in + job.cost * lane.pace
 
     def view(self) -> EngineView:
@@ -126,5 +188,7 @@ class Painter:
             speed=None if not self.pace else 1 / self.pace,
             notice=hello.notice,
             abilities=hello.card.features,
+            loras=hello.card.loras,
+            controls=hello.card.controls,
             orders=len(self.orders),
         )

@@ -9,7 +9,7 @@ import msgspec
 
 from bot.errors import Argument
 from bot.jobs.job import Failure, Job, JobState, Picture, Requester
-from engine.protocol import ImageRequest
+from engine.request import ImageRequest
 
 # Raised when ImageRequest changes its meaning; older rows are then read by their number.
 SPEC_VERSION = 1

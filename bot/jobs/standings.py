@@ -13,15 +13,17 @@ from bot.jobs.painter import Painter
 ETA_STEP = 5.0  # seconds
 
 
-def standings(board: Board, painters: Collection[Painter], *, now: float, closed: Closed) -> dict[str, Standing]:
+def standings(
+    board: Board, painters: Collection[Painter], *, now: float, monotonic: float, closed: Closed
+) -> dict[str, Standing]:
     """By job. `now` is Unix seconds; `closed` holds jobs back that have no time for now."""
     found: dict[str, Standing] = {}
     for painter in painters:
-        for job_id, seconds in painter.remaining(board.jobs):
+        for job_id, seconds in painter.remaining(monotonic).items():
             eta = None if seconds is None or painter.link is None else now + seconds
             found[job_id] = Standing(place=0, eta=eta, ahead=0)
     busy = sum(len(painter.orders) for painter in painters)
-    lanes = [lane for painter in painters if (lane := painter.lane(board.jobs)) is not None]
+    lanes = [lane for painter in painters if (lane := painter.lane()) is not None]
     order = board.order(closed)
     moments = forecast([turn.ticket.cost for turn in order], lanes)
     for index, (turn, seconds) in enumerate(zip(order, moments, strict=True)):

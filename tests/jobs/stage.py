@@ -101,7 +101,9 @@ async def stage(
         if broker is not None:
             access = Access(url=broker.url)
             url = access.url
-            at_broker = broker_link(service.dispatcher, access=access, build="test", lease=lease, grace=grace)
+            at_broker = broker_link(
+                service.dispatcher, access=access, build="test", parts=data / "parts", lease=lease, grace=grace
+            )
             await more.enter_async_context(at_broker)
         yield Stage(data=data, service=service, link=link, url=url)
 

@@ -21,8 +21,9 @@ async def _engines_that_die(core: Stage, number: int, dice: random.Random, kills
     while True:
         name = f"engine-{number}-{kills.total()}"
         async with engine_process(core, "--step-seconds", "0.05", "--name", name) as process:
+            await until(lambda name=name: name in {view.id for view in core.service.dispatcher.engines()}, within=60)
             try:
-                await asyncio.wait_for(process.wait(), dice.uniform(0.9, 2.5))
+                await asyncio.wait_for(process.wait(), dice.uniform(0.1, 1.9))
             except TimeoutError:
                 process.kill()
                 kills["engine"] += 1

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import msgspec
 
+from bot.jobs.crew import Crew
 from bot.jobs.job import JobState
-from tests.jobs.stage import OpenStage, ready, until
+from bot.jobs.service import Wish
+from engine.protocol import PROTOCOL, Command, EngineHello
+from engine.request import Lora
+from tests.jobs.stage import ANNA, OpenStage, ready, until
 from tests.support.fake_engine import CARD, Script
 
 PLAIN = msgspec.structs.replace(CARD, features=("text", "guidance"))
@@ -54,12 +58,29 @@ async def test_a_job_that_no_engine_there_can_do_waits_and_holds_nobody_up(opene
         assert [other.state, ended.state] == [JobState.RENDERED] * 2
 
 
+async def test_a_job_with_a_lora_goes_only_to_the_engine_that_has_it(opened: OpenStage, tmp_path: Path) -> None:
+    async with opened(tmp_path) as core:
+        plain, inked = core.engine("plain"), core.engine("inked", Script(step_seconds=0.05))
+        plain.card = msgspec.structs.replace(CARD, features=(*CARD.features, "lora"), loras=("oil",))
+        inked.card = msgspec.structs.replace(plain.card, loras=("ink", "oil"))
+        async with plain.running(), inked.running():
+            await ready(core, engines=2)
+            request = (await core.service.compose(Wish(prompt="a star"), ANNA)).rerolled(seed=1)
+            request = msgspec.structs.replace(request, loras=(Lora(name="ink"),))
+
+            jobs = [await core.service.submit(request, by=ANNA, origin=f"inked-{number}") for number in range(4)]
+            ended = await core.ended(*jobs)
+
+        assert [job.state for job in ended] == [JobState.RENDERED] * 4
+        assert plain.begun == []
+
+
 async def test_people_are_offered_what_the_engines_of_one_model_can_do_together(
     opened: OpenStage, tmp_path: Path
 ) -> None:
     async with opened(tmp_path) as core:
         plain, other = core.engine("plain"), core.engine("other")
-        plain.card, other.card = PLAIN, OTHER
+        plain.card, other.card = msgspec.structs.replace(PLAIN, loras=("ink",)), OTHER
         async with core.engine("able").running():
             await ready(core)
             async with plain.running(), other.running():
@@ -68,6 +89,7 @@ async def test_people_are_offered_what_the_engines_of_one_model_can_do_together(
 
         assert offered is not None
         assert (offered.id, set(offered.features)) == (CARD.id, set(CARD.features))
+        assert offered.loras == ("ink",)
 
 
 async def test_engines_of_different_speed_share_by_measured_speed(opened: OpenStage, tmp_path: Path) -> None:
@@ -85,3 +107,28 @@ async def test_engines_of_different_speed_share_by_measured_speed(opened: OpenSt
 
         assert len(quick.begun) >= 2 * len(steady.begun)
         assert steady.begun
+
+
+class Silence:
+    """A line on which nothing is said."""
+
+    def send(self, command: Command) -> None:
+        pass
+
+    def close(self, reason: str) -> None:
+        pass
+
+
+def test_an_engine_whose_line_broke_twice_is_not_forgotten_once_it_is_there_anew() -> None:
+    hello = EngineHello(
+        protocol=PROTOCOL, build="", engine="e1", card=CARD, device="", dtype="", threads=1, memory=0, policy=""
+    )
+    crew = Crew()
+    gone = crew.join(Silence(), hello)
+    gone.link = None
+    crew.forget(gone)  # the first break's term is over
+
+    back = crew.join(Silence(), hello)
+    crew.forget(gone)  # the second one's
+
+    assert crew.painters == {"e1": back}

@@ -8,11 +8,13 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bot.jobs import dispatcher
+from bot.jobs.course import MOST_ATTEMPTS, PURE_CHANCE
 from bot.jobs.dispatcher import Dispatcher
-from bot.jobs.job import Job, JobState, Requester
+from bot.jobs.job import Failure, Job, JobState, Requester
 from bot.jobs.service import Ended, JobService, PainterLost, Wish, open_service
 from engine.protocol import (
     PROTOCOL,
@@ -29,6 +31,7 @@ from engine.protocol import (
     Stop,
     Stored,
 )
+from engine.request import Lora
 from tests.jobs.stage import ANNA, BEN, ROOMY, until
 from tests.support.clocks import ManualClock
 from tests.support.fake_engine import CARD
@@ -41,6 +44,8 @@ class Line:
 
     def __init__(self, dispatcher: Dispatcher, name: str) -> None:
         self.name = name
+        self.capacity = 2
+        self.card = CARD
         self.sent: list[Command] = []
         self.closed = ""
         self._dispatcher = dispatcher
@@ -61,8 +66,8 @@ class Line:
         await self._dispatcher.joined(
             self,
             EngineHello(
-                protocol=PROTOCOL, build="test", engine=self.name, card=CARD, device="cpu", dtype="float32", threads=1,
-                memory=0, policy="test", running=running, held=held,
+                protocol=PROTOCOL, build="test", engine=self.name, card=self.card, device="cpu", dtype="float32",
+                threads=1, memory=0, policy="test", capacity=self.capacity, running=running, held=held,
             ),
         )  # fmt: skip
 
@@ -134,14 +139,50 @@ async def test_an_engine_holds_one_job_beyond_the_running_one_and_no_more(core: 
     line = core.line()
 
     await line.join()
-    [first, second] = await line.ordered(2)
+    [first] = await line.ordered(1)
+    await line.start(first)
+    [_, second] = await line.ordered(2)
     await asyncio.sleep(0.05)
     assert len(line.orders()) == 2
 
-    await line.start(first)
     await line.finish(first)
+    await line.start(second)
     third = (await line.ordered(3))[2]
     assert len({first.job, second.job, third.job}) == 3
+
+
+async def test_an_engine_that_begins_what_waits_gets_more_up_to_what_it_wants(core: Core) -> None:
+    for _ in range(6):
+        await core.ask()
+    line = core.line()
+    line.capacity = 4
+
+    await line.join()
+    for number in range(4):
+        await line.start((await line.ordered(number + 1))[number])
+    await asyncio.sleep(0.05)
+
+    assert len(line.orders()) == 4
+
+
+async def test_pictures_painted_at_once_do_not_look_slower_than_one_by_one(core: Core) -> None:
+    jobs = [await core.ask() for _ in range(3)]
+    line = core.line()
+    line.capacity = 4
+    await line.join()
+    for number in range(2):
+        await line.start((await line.ordered(number + 1))[number])
+    [first, second, _] = await line.ordered(3)
+
+    for step in range(1, 9):
+        core.clock.advance(1.0)
+        await line.step(first, step)
+        await line.step(second, step)
+    await line.finish(first)
+    await line.finish(second)
+
+    [view] = core.service.dispatcher.engines()
+    assert view.speed == pytest.approx(2 * jobs[0].cost / 8)
 
 
 async def test_two_engines_share_the_queue(core: Core) -> None:
@@ -175,8 +216,9 @@ async def test_a_dead_engines_jobs_go_elsewhere_after_the_grace(core: Core) -> N
     job, prefetched = await core.ask(), await core.ask()
     dying, other = core.line("e1"), core.line("e2")
     await dying.join()
-    [order, _] = await dying.ordered(2)
+    [order] = await dying.ordered(1)
     await dying.start(order)
+    await dying.ordered(2)
 
     dying.die()
     await other.join()
@@ -426,8 +468,8 @@ async def test_after_a_crash_its_jobs_are_tried_one_by_one_and_only_the_poison_f
     poison, innocent = await core.ask(), await core.ask(BEN)
     line = core.line("e0")
     await line.join()
-    for order in await line.ordered(2):
-        await line.start(order)
+    for number in range(2):
+        await line.start((await line.ordered(number + 1))[number])
     line.die()
 
     most = 0
@@ -450,9 +492,28 @@ async def test_after_a_crash_its_jobs_are_tried_one_by_one_and_only_the_poison_f
 
 
 async def test_a_job_that_only_waited_in_dying_engines_is_no_poison(core: Core) -> None:
+    first, job = await core.ask(), await core.ask(BEN)
+
+    for number in range(3):
+        line = core.line(f"e{number}")
+        await line.join()
+        await line.start((await line.ordered(1))[0])
+        if number == 0:  # later the first is a suspect, and alone in its engine
+            await line.ordered(2)
+        line.die()
+        await until(lambda: not core.service.dispatcher.engines())
+    line = core.line("last")
+    await line.join()
+
+    [order] = await line.ordered(1)
+    assert (order.job, order.attempt) == (job.id, 1)
+    assert await core.state(first) is JobState.FAILED
+
+
+async def test_an_engine_that_dies_by_chance_before_a_job_begins_is_not_laid_to_its_charge(core: Core) -> None:
     job = await core.ask()
 
-    for number in range(4):
+    for number in range(PURE_CHANCE):
         line = core.line(f"e{number}")
         await line.join()
         await line.ordered(1)
@@ -462,6 +523,27 @@ async def test_a_job_that_only_waited_in_dying_engines_is_no_poison(core: Core) 
 
     [order] = await line.ordered(1)
     assert (order.job, order.attempt) == (job.id, 1)
+
+
+async def test_a_job_that_kills_its_engines_before_they_can_say_that_it_began_is_given_up_too(core: Core) -> None:
+    job, innocent = await core.ask(), await core.ask(BEN)
+
+    heads = list[str]()
+    for number in range(PURE_CHANCE + MOST_ATTEMPTS):
+        line = core.line(f"e{number}")
+        await line.join()
+        heads.append((await line.ordered(1))[0].job)
+        line.die()
+        await until(lambda: not core.service.dispatcher.engines())
+    line = core.line("last")
+    await line.join()
+    [order] = await line.ordered(1)
+
+    failed = await core.service.job(job.id)
+    assert heads == [job.id] * (PURE_CHANCE + MOST_ATTEMPTS)
+    assert failed.failure is not None
+    assert failed.failure.code == "poison"
+    assert (order.job, order.attempt) == (innocent.id, 1)
 
 
 async def test_pictures_that_were_painted_are_not_painted_again(core: Core) -> None:
@@ -614,6 +696,46 @@ async def test_a_second_line_of_the_same_engine_takes_the_place_of_the_first(cor
     assert await core.state(job) is JobState.RENDERED
 
 
+async def test_what_an_older_line_still_brings_frees_no_job_from_an_engine_that_is_gone(core: Core) -> None:
+    job = await core.ask()
+    old, new, other = core.line(), core.line(), core.line("e2")
+    await old.join()
+    [order] = await old.ordered(1)
+    await new.join(running=((job.id, 1),))
+
+    new.die()
+    await old.start(order)
+    await old.step(order, 3)
+    await other.join()
+
+    [again] = await other.ordered(1)
+    assert again.job == job.id
+
+
+@pytest.mark.parametrize("moment", ["offer", "missing"])
+async def test_an_order_for_an_engine_that_dies_at_that_very_moment_goes_elsewhere(
+    core: Core, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dying, other = core.line("e1"), core.line("e2")
+    await dying.join()
+    ledger = core.service.ledger
+    write = getattr(ledger, moment)
+
+    async def write_while_it_dies(*arguments: object, **options: object) -> object:
+        dying.die()
+        return await write(*arguments, **options)
+
+    with monkeypatch.context() as moments:
+        moments.setattr(ledger, moment, write_while_it_dies)
+        job = await core.ask()
+        await until(lambda: bool(core.service.dispatcher.held()))
+    await other.join()
+
+    [again] = await other.ordered(1)
+    assert (again.job, again.attempt) == (job.id, 1)
+    assert dying.orders() == []
+
+
 async def test_a_job_whose_source_is_gone_fails_and_the_next_one_is_served(core: Core) -> None:
     request = await core.service.compose(Wish(prompt="a star"), ANNA)
     orphan = request.varied(source="f" * 64, seed=1)
@@ -634,12 +756,12 @@ async def test_the_time_of_one_job_foretells_that_of_the_next(core: Core) -> Non
     first, second, third = [await core.ask() for _ in range(3)]
     line = core.line()
     await line.join()
-    [order, _] = await line.ordered(2)
+    [order] = await line.ordered(1)
     assert core.service.standing(third.id).eta is None  # pyright: ignore[reportOptionalMemberAccess]
     await line.start(order)
+    await line.ordered(2)
     core.clock.advance(10.0)
     await line.finish(order)
-    await line.ordered(3)
 
     now = (await core.service.job(first.id)).ended or 0.0
     standings = [core.service.standing(job.id) for job in (second, third)]
@@ -650,10 +772,46 @@ async def test_the_time_of_one_job_foretells_that_of_the_next(core: Core) -> Non
     assert view.speed == pytest.approx(first.cost / 10)
 
 
+async def test_an_engine_that_learns_something_loses_no_order_on_its_way(core: Core) -> None:
+    line = core.line()
+    await line.join()
+    job = await core.ask()
+    await line.ordered(1)
+
+    line.card = msgspec.structs.replace(CARD, features=(*CARD.features, "lora"), loras=("ink",))
+    await line.join()  # said before the order came in, so it does not name it
+    await asyncio.sleep(3 * GRACE)
+
+    assert core.service.card == line.card
+    assert len(line.orders()) == 1
+    assert core.service.dispatcher.held() == [await core.service.job(job.id)]
+
+
+async def test_what_waits_for_a_file_that_was_taken_away_fails_and_all_else_waits_on(core: Core) -> None:
+    line = core.line()
+    line.card = msgspec.structs.replace(CARD, features=(*CARD.features, "lora"), loras=("gold", "ink"))
+    await line.join()
+    for _ in range(2):
+        await core.ask()
+    await line.ordered(1)
+    waiting = list[Job]()
+    for name in ("ink", "gold"):
+        request = await core.service.compose(Wish(prompt="a star", loras=(Lora(name=name),)), ANNA)
+        waiting.append(await core.service.submit(request, by=ANNA, origin=name))
+
+    line.card = msgspec.structs.replace(line.card, loras=("gold",))
+    await line.join()
+
+    ink, gold = [await core.service.job(job.id) for job in waiting]
+    assert (ink.state, ink.failure) == (JobState.FAILED, Failure(code="lora-gone", arguments={"lora": "ink"}))
+    assert gold.state is JobState.QUEUED
+
+
 async def test_places_count_from_what_is_painted(core: Core) -> None:
     jobs = [await core.ask() for _ in range(4)]
     line = core.line()
     await line.join()
+    await line.start((await line.ordered(1))[0])
     await line.ordered(2)
 
     standings = [core.service.standing(job.id) for job in jobs]
@@ -704,6 +862,7 @@ async def test_a_new_bot_serves_the_queue_in_the_old_order(tmp_path: Path) -> No
         await line.join()
         for _ in range(3):
             await before.ask(ANNA)
+        await line.start((await line.ordered(1))[0])
         await line.ordered(2)
         light = await before.ask(BEN)
 

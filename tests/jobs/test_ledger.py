@@ -18,7 +18,7 @@ from bot.jobs.job import LIVE, TRANSITIONS, Failure, Job, JobState, Picture, Req
 from bot.jobs.ledger import Charge, Ledger
 from bot.jobs.limits import Limits
 from bot.jobs.rows import Draft
-from engine.protocol import ImageRequest
+from engine.request import ImageRequest
 from tests.jobs.stage import ANNA
 from tests.support.clocks import ManualClock, counted_ids
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from bot.jobs.dispatcher import GRACE
 from bot.jobs.service import Began, JobService, Stepped
-from tests.jobs.stage import BEN, engine_process, ready, stage
+from tests.jobs.stage import BEN, OpenStage, engine_process, ready, stage
 
 RERUN = 1.5  # seconds from an engine's SIGKILL to the start elsewhere
-STEP = 0.4  # seconds
+STEP = 1.0  # seconds
 CANCEL = STEP + 0.2  # seconds until the engine is free
 
 
@@ -45,8 +45,8 @@ async def test_with_a_second_engine_a_job_starts_again_in_a_second_and_a_half(tm
         assert await again - died <= RERUN
 
 
-async def test_a_cancelled_picture_makes_room_within_one_step(tmp_path: Path) -> None:
-    async with stage(tmp_path) as core, engine_process(core, "--step-seconds", str(STEP)), asyncio.timeout(30):
+async def test_a_cancelled_picture_makes_room_within_one_step(opened: OpenStage, tmp_path: Path) -> None:
+    async with opened(tmp_path) as core, engine_process(core, "--step-seconds", str(STEP)), asyncio.timeout(30):
         await ready(core)
         unwanted, wanted = await core.ask(), await core.ask(BEN)
         with core.service.subscribe() as events:

@@ -31,7 +31,7 @@ from bot.errors import (
 from bot.jobs.defaults import OwnerSettings
 from bot.jobs.job import Job, JobState, Requester
 from bot.jobs.service import Wish, open_service
-from engine.protocol import Kind
+from engine.request import Kind
 from tests.jobs.stage import ADMIN, ANNA, BEN, MODERATOR, OWNER, ROOMY, Stage, ready, stage, until
 from tests.support.fake_engine import CARD, Script
 

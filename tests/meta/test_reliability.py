@@ -1,4 +1,4 @@
-"""docs/reliability.md names tests; each of them exists."""
+"""The pages about faults name tests; each of them exists."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_every_promise_names_a_test_that_exists() -> None:
-    page = (ROOT / "docs" / "reliability.md").read_text("utf-8")
+    page = "\n".join((ROOT / "docs" / name).read_text("utf-8") for name in ("reliability.md", "cluster.md"))
     tests = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     named = set(re.findall(r"`(test_\w+)`", page))
     files = set(re.findall(r"`(tests/[\w/]+\.py)`", page))

@@ -13,7 +13,7 @@ import aiohttp
 from playground import Playground, people
 
 PAINT, SKETCHBOOK = people.CHANNELS[0].id, people.CHANNELS[1].id
-MIA, BAO, ROBIN, GUEST = (person.id for person in people.PEOPLE)
+MIA, BAO, ROBIN, GUEST, NOOR = (person.id for person in people.PEOPLE)
 
 
 class Guest:

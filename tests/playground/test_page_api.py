@@ -19,6 +19,7 @@ async def test_the_state_names_everybody_and_everything(playground: Playground) 
         ("Bao", "member"),
         ("Robin", "moderator"),
         ("Guest", "guest"),
+        ("Noor", "admin"),
     ]
     assert [channel["name"] for channel in state["channels"]] == ["paint", "sketchbook", "quiet-corner"]
     assert state["bot"] == {"online": False, "id": "1100000000000000002", "name": "Zimagine"}

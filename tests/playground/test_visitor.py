@@ -3,7 +3,7 @@
 import pytest
 
 from playground.people import CHANNELS, PEOPLE
-from playground.visitor import as_text, readable
+from playground.visitor import as_text, form_as_text, readable
 
 NOW = 1_800_000_000.0
 
@@ -31,3 +31,16 @@ def test_a_message_is_read_from_top_to_bottom() -> None:
     parts = [{"type": 10, "content": "**a**"}, {"type": 1, "components": [button]}]
 
     assert as_text({"content": "", "components": [{"type": 17, "components": parts}]}) == "a\n[Reroll]"
+
+
+def test_a_form_shows_each_field_with_what_stands_in_it() -> None:
+    options = [{"label": "Wide", "value": "16:9", "default": True}, {"label": "Tall", "value": "9:16"}]
+    fields = [
+        {"type": 18, "label": "Prompt", "component": {"type": 4, "custom_id": "prompt", "value": "a star"}},
+        {"type": 18, "label": "Seed", "description": "Empty for a new one.", "component": {"type": 4}},
+        {"type": 18, "label": "Shape", "component": {"type": 3, "options": options}},
+    ]
+
+    shown = form_as_text({"title": "Edit", "components": fields})
+
+    assert shown == "[form] Edit\nPrompt: a star\nSeed (Empty for a new one.):\nShape: Wide"

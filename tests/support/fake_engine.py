@@ -12,17 +12,21 @@ import colorsys
 import hashlib
 import io
 import json
+import logging
 import os
 import signal
+import sys
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 from PIL import Image, ImageDraw
 
+from engine.card import ModelCard, StepRange
 from engine.links.dial import dial
 from engine.protocol import (
     PROTOCOL,
@@ -31,17 +35,16 @@ from engine.protocol import (
     Cancelled,
     Command,
     EngineHello,
+    Enhanced,
     Failed,
     Finished,
     Generate,
-    Kind,
     Loading,
-    ModelCard,
     Progress,
     Started,
-    StepRange,
     Stop,
 )
+from engine.request import Kind
 
 # The starter's shapes, so that everything that knows the starter knows this one too.
 CARD = ModelCard(
@@ -61,9 +64,29 @@ CARD = ModelCard(
     native_pixels=256 * 256,
     steps=StepRange(default=8),
     prompt_tokens=256,
-    features=("text", "image", "vary", "upscale", "guidance"),
+    features=(
+        "text",
+        "image",
+        "inpaint",
+        "outpaint",
+        "vary",
+        "variety",
+        "upscale",
+        "creative",
+        "guidance",
+        "style",
+        "enhance",
+        "quality",
+    ),
     licence="MIT",
 )
+
+
+# Models by the name that `--model` gives; any other is the one above. What has no card does not load.
+SMALL = msgspec.structs.replace(
+    CARD, id="small", name="Small Painter", shapes={"1:1": (64, 64)}, max_side=64, max_pixels=64 * 64
+)
+MODELS: dict[str, ModelCard | None] = {"small": SMALL, "broken": None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +120,12 @@ class FakeEngine:
     credentials: Path | None = None  # at a broker that asks for them
     ca: Path | None = None
     threads: int = 1
+    capacity: int = 2
     begun: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+    written: list[str] = field(default_factory=list[str])  # jobs whose prompt was written out
+    orders: list[Generate] = field(default_factory=list[Generate])
     journal: Path | None = None  # where every start is written down, for whoever looks from another process
+    picture: Callable[[Generate, int], bytes] | None = None  # instead of `draw`
     in_process: bool = True
     beats: bool = False  # printed as a worker prints them for its supervisor
 
@@ -170,6 +197,14 @@ class FakeEngine:
             self._link.introduce(loading)
             await asyncio.sleep(1e6 if self.script.problem else self.script.load_seconds)
         self._link.introduce(self._hello())
+        await self._work()
+
+    def offer(self, card: ModelCard) -> None:
+        """From now on this is what it can do."""
+        self.card = card
+        self._link.introduce(self._hello())
+
+    async def _work(self) -> None:
         while True:
             while not self._jobs:
                 self._arrived.clear()
@@ -181,19 +216,23 @@ class FakeEngine:
     def _hello(self) -> EngineHello:
         return EngineHello(
             protocol=self.script.protocol, build="fake", engine=self.name, card=self.card, device="cpu",
-            dtype="float32", threads=self.threads, memory=2**30, policy="fake",
+            dtype="float32", threads=self.threads, memory=2**30, policy="fake", capacity=self.capacity,
         )  # fmt: skip
 
     async def _paint(self, order: Generate) -> None:
         request, wanted = order.request, list(order.wanted)
         self.begun.append((order.job, order.attempt))
+        self.orders.append(order)
         if self.journal is not None:
             line = {"at": time.time(), "engine": self.name, "job": order.job, "attempt": order.attempt}
             with self.journal.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         if order.job not in self._cancelled:
             self._link.say(Started(job=order.job, attempt=order.attempt))
-        steps = request.steps - request.first_step
+        if request.to_be_written and order.job not in self._cancelled:
+            order = await self._write(order)
+            request = order.request
+        steps = request.steps - request.first_step + request.detail_steps
         for step in range(1, steps + 1):
             await asyncio.sleep(self.script.step_seconds)
             if order.job in self._cancelled:
@@ -205,14 +244,29 @@ class FakeEngine:
             preview = _preview(order) if self.script.previews else None
             self._link.say(Progress(job=order.job, attempt=order.attempt, step=step, steps=steps, preview=preview))
         for k in wanted:
-            png = draw(order, k)
-            self._link.say(
-                Finished(
-                    job=order.job, attempt=order.attempt, k=k, seed=request.seed_of(k), width=request.width,
-                    height=request.height, sha256=hashlib.sha256(png).hexdigest(), png=png,
-                    seconds=steps * self.script.step_seconds,
-                )
-            )  # fmt: skip
+            self._finish(order, k, steps * self.script.step_seconds)
+
+    def _finish(self, order: Generate, k: int, seconds: float) -> None:
+        request, png = order.request, (self.picture or draw)(order, k)
+        self._link.say(
+            Finished(
+                job=order.job, attempt=order.attempt, k=k, seed=request.seed_of(k), width=request.width,
+                height=request.height, sha256=hashlib.sha256(png).hexdigest(), png=png, seconds=seconds,
+                enhanced=request.enhanced,
+            )
+        )  # fmt: skip
+
+    async def _write(self, order: Generate) -> Generate:
+        """Write the prompt out, a few words at a time."""
+        words = written_out(order.request.prompt).split(" ")
+        for count in range(1, len(words) + 1):
+            await asyncio.sleep(self.script.step_seconds)
+            if order.job in self._cancelled:
+                return order
+            text, done = " ".join(words[:count]), count == len(words)
+            self._link.say(Enhanced(job=order.job, attempt=order.attempt, text=text, done=done))
+        self.written.append(order.job)
+        return msgspec.structs.replace(order, request=msgspec.structs.replace(order.request, enhanced=" ".join(words)))
 
     async def _misbehave(self, order: Generate, step: int, wanted: list[int]) -> None:
         script = self.script
@@ -230,6 +284,11 @@ class FakeEngine:
                     self._link.say(Failed(job=order.job, attempt=order.attempt, k=k, code=script.fail_code))
 
 
+def written_out(prompt: str) -> str:
+    """What this engine makes of a prompt."""
+    return f"{prompt}, seen from below in the light of a late afternoon, with long soft shadows on the ground"
+
+
 def draw(order: Generate, k: int) -> bytes:
     """A PNG whose colour is the seed's and whose rings count the steps; a picture of a picture keeps its middle."""
     request = order.request
@@ -237,7 +296,7 @@ def draw(order: Generate, k: int) -> bytes:
     pen = ImageDraw.Draw(image)
     for ring in range(request.steps):
         pen.ellipse((8 + 6 * ring, 8 + 6 * ring, 40 + 6 * ring, 40 + 6 * ring), outline="white")
-    if order.source is not None and request.kind in (Kind.IMAGE, Kind.UPSCALE):
+    if order.source is not None and request.kind is not Kind.TEXT:
         with Image.open(io.BytesIO(order.source)) as source:
             image.paste(source.convert("RGB").resize((request.width // 2, request.height // 2)), (16, 16))
     return _encoded(image, "PNG")
@@ -276,8 +335,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--fail-at-step", type=int, default=0)
     parser.add_argument("--fail-code", default="out-of-memory")
     parser.add_argument("--journal", type=Path)
-    options, _ = parser.parse_known_args(arguments)  # the real engine's --model, --threads … mean nothing here
+    parser.add_argument("--model", type=lambda word: Path(word).stem, default="")
+    options, _ = parser.parse_known_args(arguments)  # the real engine's --threads, --device … mean nothing here
 
+    if options.model == "deadly":
+        sys.exit(9)
+    card = MODELS.get(options.model, CARD)
     script = Script(
         step_seconds=options.step_seconds,
         load_seconds=options.load_seconds,
@@ -287,16 +350,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         hang_attempts=options.hang_attempts,
         fail_at_step=options.fail_at_step,
         fail_code=options.fail_code,
+        problem="This model is broken." if card is None else None,
     )
 
     async def work() -> None:
         engine = FakeEngine(
             url=options.url, secret_file=options.secret_file, name=options.name, script=script,
             alone_for=options.alone_for, in_process=False, journal=options.journal,
-            beats=options.beats, credentials=options.creds,
+            beats=options.beats, credentials=options.creds, card=card or CARD,
         )  # fmt: skip
         await engine.run()
 
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s.%(msecs)03d %(message)s", datefmt="%H:%M:%S")
     asyncio.run(work())
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from engine.protocol import Generate, ImageRequest
+from engine.protocol import Generate
+from engine.request import ImageRequest
 
 PLAIN = ImageRequest(prompt="a red star above a blue circle", shape="1:1", width=64, height=64, steps=8, seed=7)
 
@@ -16,7 +17,13 @@ def request(**changes: Any) -> ImageRequest:
     return msgspec.structs.replace(PLAIN, **changes)
 
 
-def order(job: str = "job", source: bytes | None = None, **changes: Any) -> Generate:
+def order(
+    job: str = "job",
+    source: bytes | None = None,
+    mask: bytes | None = None,
+    control: bytes | None = None,
+    **changes: Any,
+) -> Generate:
     """An order for all pictures of such a request."""
-    wish = request(**changes)
-    return Generate(job=job, attempt=1, request=wish, wanted=tuple(range(wish.count)), source=source)
+    wish, wanted = request(**changes), tuple(range(changes.get("count", 1)))
+    return Generate(job=job, attempt=1, request=wish, wanted=wanted, source=source, mask=mask, control=control)

@@ -1,0 +1,35 @@
+"""Jobs on their way to an engine: with what they start from, and without the pictures that are there already."""
+
+from __future__ import annotations
+
+from bot.jobs.burials import Burials
+from bot.jobs.course import Course
+from bot.jobs.job import Failure, Job
+from bot.jobs.painter import Painter
+from bot.jobs.workshop import Workshop
+from engine.protocol import Generate
+
+
+class Orders:
+    """Sends them."""
+
+    def __init__(self, shop: Workshop, course: Course, burials: Burials) -> None:
+        self._shop = shop
+        self._course = course
+        self._burials = burials
+
+    async def send(self, painter: Painter, job: Job) -> None:
+        """Send the job, with what it starts from and without the pictures that are there already."""
+        wanted = await self._shop.ledger.missing(job.id)
+        self._shop.crew.give(painter, job, len(wanted) / job.request.count)
+        if painter.link is None:  # its line broke while the ledger wrote: nobody else would miss this job
+            self._burials.mourn(painter, {job.id})
+            return
+        pictures = dict[str, bytes]()
+        for field, name in job.request.pictures.items():
+            content = await self._shop.blobs.get(name)
+            if content is None:
+                await self._course.fail(job, Failure(code="bad-source", arguments={}))
+                return
+            pictures[field] = content
+        painter.send(Generate(job=job.id, attempt=job.attempt, request=job.request, wanted=wanted, **pictures))

@@ -1,0 +1,32 @@
+"""What the parts of the dispatcher share: what is stored, who is there, and whose turn it is to change that."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from dataclasses import dataclass, field
+
+from bot.jobs.blobs import BlobStore
+from bot.jobs.board import Board
+from bot.jobs.crew import Crew
+from bot.jobs.ids import MonotonicClock, WallClock
+from bot.jobs.ledger import Ledger
+from bot.jobs.news import News
+
+STORAGE_ERRORS = (OSError, sqlite3.Error)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workshop:
+    """`turn` is held for each transition; `wake`, when set, has waiting jobs handed out."""
+
+    ledger: Ledger
+    blobs: BlobStore
+    board: Board
+    news: News
+    wall: WallClock = time.time
+    monotonic: MonotonicClock = time.monotonic
+    crew: Crew = field(default_factory=Crew)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)

@@ -1,0 +1,75 @@
+"""The bot on Discord: let in, at work, and shut out in one sentence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import discord
+
+from bot.client import ImageBot
+from bot.jobs.service import JobService, PainterState
+from bot.startup.engines import Departure
+from bot.startup.flags import BUILD, Stopped
+from playground.launch import Address
+
+
+@asynccontextmanager
+async def connected(bot: ImageBot, token: str) -> AsyncGenerator[asyncio.Task[None], None]:
+    """The running connection of a bot that is online. Raises Stopped where Discord does not let it in."""
+    connection = asyncio.create_task(bot.start(token), name="discord")
+    online = asyncio.create_task(bot.wait_until_ready(), name="online")
+    try:
+        await asyncio.wait({connection, online}, return_when=asyncio.FIRST_COMPLETED)
+        if connection.done():
+            _explain_end(connection)
+        yield connection
+    finally:
+        online.cancel()
+        await bot.close()
+        await asyncio.wait({connection})
+
+
+def _explain_end(connection: asyncio.Task[None]) -> None:
+    """Raises Stopped with the reason why a connection that should last has ended."""
+    try:
+        connection.result()
+    except discord.LoginFailure:
+        raise Stopped("Discord does not know this token; reset it on the application's page and set it anew.") from None
+    except (discord.HTTPException, discord.GatewayNotFound, aiohttp.ClientError, OSError) as error:
+        raise Stopped(f"Discord cannot be reached: {error}.") from error
+    raise Stopped("Discord has closed the connection.")
+
+
+async def serve(
+    service: JobService, departure: Departure, connection: asyncio.Task[None], place: Address | None
+) -> int:
+    """Until somebody ends it; the exit status."""
+    print(f"Zimagine {BUILD} is online" + (f": open {place.url}" if place else "."), flush=True)
+    telling = asyncio.create_task(_tell_of_painters(service), name="painters")
+    asked = asyncio.create_task(departure.asked.wait(), name="departure")
+    try:
+        await asyncio.wait({connection, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if connection.done():
+            _explain_end(connection)
+        return 0
+    finally:
+        telling.cancel()
+        asked.cancel()
+
+
+async def _tell_of_painters(service: JobService) -> None:
+    """Says once what became of each engine, as often as that changes."""
+    told: dict[str, str] = {}
+    with service.subscribe() as events:
+        while True:
+            for engine in service.dispatcher.engines():
+                words = engine.problem or " on ".join(word for word in (engine.name, engine.device) if word)
+                line = f"Painter {engine.state}: {words}"
+                if told.get(engine.id) != line:
+                    told[engine.id] = line
+                    print(line, engine.notice, sep="\n" if engine.notice else "", flush=True)
+            while not isinstance(await anext(events), PainterState):
+                pass

@@ -1,0 +1,77 @@
+"""`--say`: lines typed into the playground without a browser, and what a person would see of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import aiohttp
+
+from bot.client import ImageBot
+from bot.errors import Refusal
+from bot.jobs.job import JobState
+from bot.jobs.service import Ended, JobEvent, JobService, PainterState
+from bot.startup.flags import Stopped
+from playground.launch import Address
+from playground.people import CHANNELS, PEOPLE
+from playground.visitor import Unsaid, Visitor, as_text, form_as_text
+
+PAINTER_PATIENCE = 300.0  # seconds that --say waits for the engine to load
+ECHO = 3.0  # seconds that --say waits for something to be seen after an answer
+
+
+def make_folder(folder: Path) -> None:
+    """For the pictures. Raises Stopped."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Stopped(f"Pictures cannot be saved in {folder}: {error.strerror or error}.") from error
+
+
+async def say(
+    lines: Sequence[str], bot: ImageBot, place: Address, *, save: Path | None, refusals: list[Refusal]
+) -> int:
+    """Types each line as the member would and shows what they would see; 1 where something was refused or failed."""
+    await _painter(bot.service)
+    failed = False
+    async with aiohttp.ClientSession() as session:
+        visitor = Visitor(session=session, url=place.url, person=PEOPLE[0].id, channel=CHANNELS[0].id)
+        await visitor.news()  # what was said in earlier sessions
+        for line in lines:
+            refused = len(refusals)
+            with bot.service.subscribe() as events:
+                try:
+                    await visitor.say(line)
+                except Unsaid as error:
+                    print(error)
+                    failed = True
+                    continue
+                await bot.delivery.settled()
+            failed |= len(refusals) > refused or any([_is_failure(event) async for event in events])
+            if visitor.form is not None:
+                print(form_as_text(visitor.form), end="\n\n")
+                continue
+            fresh, gone = await visitor.changes(patience=ECHO)
+            for message in gone:
+                print(f"[gone] {as_text(message).partition(chr(10))[0]}", end="\n\n")
+            for message in fresh:
+                print(as_text(message), end="\n\n")
+                if save is not None:
+                    for path in await visitor.save(message, save):
+                        print(f"saved {path}")
+    return int(failed)
+
+
+def _is_failure(event: JobEvent) -> bool:
+    return isinstance(event, Ended) and event.job.state is JobState.FAILED
+
+
+async def _painter(service: JobService) -> None:
+    """Waits until there is one. Raises Stopped with its problem."""
+    with service.subscribe() as events:
+        async with asyncio.timeout(PAINTER_PATIENCE):
+            while not service.painter_ready:
+                event = await anext(events)
+                if isinstance(event, PainterState) and event.problem:
+                    raise Stopped(event.problem)

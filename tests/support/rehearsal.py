@@ -1,0 +1,179 @@
+"""The queue and its engines on a simulated clock: the bot's own Board and Crew, the engine's own Batch, no wire."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from bot.jobs.board import Board
+from bot.jobs.crew import Crew
+from bot.jobs.job import Job, JobState, Requester
+from bot.jobs.ledger import VirtualTimes
+from bot.jobs.news import Standing
+from bot.jobs.standings import standings
+from engine.protocol import PROTOCOL, Command, EngineHello, Generate
+from engine.request import ImageRequest
+from engine.worker.batch import Batch, Expected, load
+from engine.worker.pace import Pace
+from tests.support import fake_engine
+
+CARD = msgspec.structs.replace(fake_engine.CARD, max_side=4096, max_pixels=4096 * 4096)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arrival:
+    """Somebody asks for one picture at this second."""
+
+    who: str
+    at: float = 0.0
+    side: int = 256  # pixels
+    steps: int = 8
+
+
+@dataclass(eq=False, slots=True)
+class Sample:
+    job: str
+    tokens: int
+    steps: int
+    rows: int = 1
+    position: int = 0
+    outfit: Hashable = ()
+
+    @property
+    def left(self) -> int:
+        return self.steps - self.position
+
+
+@dataclass
+class Machine:
+    """An engine. What is sent to it is heard at the next step border."""
+
+    name: str
+    pace: Pace
+    batch: Batch[Generate, Sample]
+    inbox: list[Generate] = field(default_factory=list[Generate])
+    company: list[Sample] = field(default_factory=list[Sample])
+    until: float = 0.0  # the end of the forward under way
+    together: int = 0  # the most jobs that shared one of its forwards
+
+    def send(self, command: Command) -> None:
+        if isinstance(command, Generate):
+            self.inbox.append(command)
+
+    def close(self, reason: str) -> None:
+        raise AssertionError(reason)
+
+
+class Rehearsal:
+    """Runs until everything that was asked for is painted. Jobs are known by their number, in order of asking."""
+
+    def __init__(self, arrivals: Sequence[Arrival], paces: Sequence[Pace], *, capacity: int = 4) -> None:
+        self.now = 0.0
+        self.handed: list[str] = []  # jobs in the order in which engines got them
+        self.begun: dict[str, float] = {}
+        self.ended: dict[str, float] = {}
+        self.places: dict[str, str] = {}  # which engine
+        self.arrivals = sorted(arrivals, key=lambda one: one.at)
+        self._coming = list(enumerate(self.arrivals))
+        self._board = Board(VirtualTimes(virtual=0.0, finishes={}, weights={}))
+        self._crew = Crew()
+        self.painters = self._crew.painters.values()
+        self.machines = [
+            Machine(name=f"e{n}", pace=pace, batch=Batch(pace=pace, clock=lambda: self.now))
+            for n, pace in enumerate(paces)
+        ]
+        for machine in self.machines:
+            self._crew.join(machine, _hello(machine.name, capacity))
+
+    def run(self, *, until: float = float("inf")) -> None:
+        """Up to this second."""
+        while (moment := self._next_moment()) < until:
+            self.now = moment
+            while self._coming and self._coming[0][1].at <= self.now:
+                self._board.add(_job(*self._coming.pop(0)))
+            for machine in self.machines:
+                if machine.company and machine.until <= self.now:
+                    self._step(machine)
+            self._feed()
+            for machine in self.machines:
+                if not machine.company:
+                    self._border(machine)
+            self._feed()
+
+    def standings(self) -> dict[str, Standing]:
+        """What people are told at this moment; times are seconds of the simulated clock."""
+        painters = self._crew.painters.values()
+        return standings(self._board, painters, now=self.now, monotonic=self.now, closed=lambda job: False)
+
+    def _next_moment(self) -> float:
+        moments = [machine.until for machine in self.machines if machine.company]
+        if any(machine.inbox and not machine.company for machine in self.machines):
+            moments.append(self.now)
+        if self._coming:
+            moments.append(self._coming[0][1].at)
+        return min(moments, default=float("inf"))
+
+    def _feed(self) -> None:
+        while (match := self._crew.match(self._board.order(lambda job: False), self._board.jobs)) is not None:
+            turn, painter = match
+            job = replace(self._board.jobs[turn.ticket.job], state=JobState.OFFERED)
+            self._board.took(turn)
+            self._board.update(job)
+            self._crew.give(painter, job, 1.0)
+            self.handed.append(job.id)
+            self.places[job.id] = painter.hello.engine
+            painter.send(Generate(job=job.id, attempt=1, request=job.request, wanted=(0,)))
+
+    def _border(self, machine: Machine) -> None:
+        painter = self._crew.painters[machine.name]
+        for order in machine.inbox:
+            tokens, steps = _tokens(order.request), order.request.steps
+            machine.batch.wait(order.job, order, [Expected(tokens=tokens, rows=1, left=steps)])
+        machine.inbox.clear()
+        while (order := machine.batch.next_order()) is not None:
+            machine.batch.board(order, [Sample(order.job, _tokens(order.request), order.request.steps)])
+            self.begun[order.job] = self.now
+            painter.began(painter.orders[order.job], self.now)
+            self._board.update(replace(self._board.jobs[order.job], state=JobState.RUNNING))
+        machine.company = machine.batch.next_forward()
+        if machine.company:
+            machine.until = self.now + machine.pace.seconds(load(machine.company))
+            machine.together = max(machine.together, len(machine.company))
+
+    def _step(self, machine: Machine) -> None:
+        painter = self._crew.painters[machine.name]
+        for sample in machine.company:
+            sample.position += 1
+            painter.stepped(painter.orders[sample.job], sample.position, sample.steps, self.now)
+            if not sample.left:
+                machine.batch.leave(sample)
+                self.ended[sample.job] = self.now
+                self._board.update(replace(self._board.jobs[sample.job], state=JobState.RENDERED))
+                holder = self._crew.let_go(sample.job)
+                assert holder is not None
+                painter.ended(holder[1], self.now, done=True)
+        machine.company = []
+
+
+def _tokens(request: ImageRequest) -> int:
+    return request.width * request.height // 256
+
+
+def _job(number: int, arrival: Arrival) -> Job:
+    side = arrival.side
+    request = ImageRequest(prompt="a star", shape="1:1", width=side, height=side, steps=arrival.steps, seed=number)
+    return Job(
+        id=str(number), origin=str(number), request=request, model_id=CARD.id,
+        requester=Requester(principal=arrival.who, guild=1, channel=1), parent=None, priority=0, cost=request.cost,
+        state=JobState.QUEUED, attempt=1, cancel_requested=False, failure=None, pictures=(), created=arrival.at,
+        started=None, ended=None,
+    )  # fmt: skip
+
+
+def _hello(name: str, capacity: int) -> EngineHello:
+    return EngineHello(
+        protocol=PROTOCOL, build="test", engine=name, card=CARD, device="cpu", dtype="float32", threads=1, memory=0,
+        policy="test", capacity=capacity,
+    )  # fmt: skip

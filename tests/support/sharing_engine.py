@@ -1,0 +1,86 @@
+"""A fake engine that lets pictures of several jobs share its steps, as the real engine's Batch decides."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+from engine.protocol import Cancelled, Generate, Progress, Started
+from engine.worker.batch import Batch, Expected, load
+from engine.worker.pace import Pace
+from tests.support.fake_engine import FakeEngine
+
+# A large GPU in slow motion: up to eight pictures of 256² take no longer than one.
+ROOMY = Pace(points=((0, 0.03), (2048, 0.03), (4096, 0.06)))
+
+
+@dataclass(eq=False, slots=True)
+class Sample:
+    order: Generate
+    k: int
+    tokens: int
+    steps: int
+    rows: int = 1
+    position: int = 0
+    outfit: Hashable = ()
+
+    @property
+    def left(self) -> int:
+        return self.steps - self.position
+
+
+@dataclass
+class SharingEngine(FakeEngine):
+    """`forwards` lists the jobs that took part in each step."""
+
+    capacity: int = 4
+    pace: Pace = ROOMY
+    forwards: list[frozenset[str]] = field(default_factory=list[frozenset[str]])
+
+    async def _work(self) -> None:
+        batch: Batch[Generate, Sample] = Batch(pace=self.pace)
+        while True:
+            self._busy = not batch.idle
+            if batch.idle and not self._jobs:
+                self._arrived.clear()
+                await self._arrived.wait()
+            self._board(batch)
+            company = batch.next_forward()
+            await asyncio.sleep(self.pace.seconds(load(company)) if company else 0)
+            self._step(batch, company)
+
+    def _board(self, batch: Batch[Generate, Sample]) -> None:
+        while self._jobs:
+            order = self._jobs.popleft()
+            steps = order.request.steps - order.request.first_step
+            batch.wait(order.job, order, [Expected(tokens=_tokens(order), rows=1, left=steps)] * len(order.wanted))
+        for job in self._cancelled:
+            orders, samples = batch.withdraw(job)
+            gone = [(order, k) for order in orders for k in order.wanted] + [(one.order, one.k) for one in samples]
+            for order, k in gone:
+                self._link.say(Cancelled(job=job, attempt=order.attempt, k=k))
+        self._cancelled.clear()
+        while (order := batch.next_order()) is not None:
+            steps = order.request.steps - order.request.first_step
+            batch.board(order, [Sample(order, k, _tokens(order), steps) for k in order.wanted])
+            self.begun.append((order.job, order.attempt))
+            self._link.say(Started(job=order.job, attempt=order.attempt))
+
+    def _step(self, batch: Batch[Generate, Sample], company: list[Sample]) -> None:
+        self._steps += 1
+        if company:
+            self.forwards.append(frozenset(sample.order.job for sample in company))
+        for sample in company:
+            order = sample.order
+            sample.position += 1
+            self._link.say(
+                Progress(job=order.job, attempt=order.attempt, step=sample.position, steps=sample.steps, preview=None)
+            )
+            if not sample.left:
+                batch.leave(sample)
+                self._finish(order, sample.k, sample.steps * self.pace.seconds(sample.tokens))
+
+
+def _tokens(order: Generate) -> int:
+    return order.request.width * order.request.height // 256
