@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 
+from config.logs import start_log
 from engine import options
 from engine.supervisor import Limits, Supervisor
 
@@ -13,9 +14,7 @@ from engine.supervisor import Limits, Supervisor
 def main() -> int:
     """Supervise until told to stop or until the worker says that no bot is left."""
     chosen = options.read(sys.argv[1:])
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s", datefmt="%H:%M:%S"
-    )
+    start_log(logging.StreamHandler(), form="%(asctime)s %(name)s %(message)s", level=logging.INFO)
     command = [sys.executable, "-m", "engine.worker", *sys.argv[1:], "--supervised"]
     return asyncio.run(Supervisor(command, Limits(hang_after=chosen.hang_after)).run())
 

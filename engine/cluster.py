@@ -9,6 +9,7 @@ A seat is one engine's place at the broker: the public key of its credentials, s
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import secrets
 import ssl
@@ -27,13 +28,18 @@ RESULTS = "ZIMAGINE_RESULTS"  # pictures that the bot has yet to store
 CALL = "zimagine.call"  # from the bot to everybody: who it is, every PULSE seconds
 ORDERS = "zimagine.order.*.*"
 EVENTS = "zimagine.event.*"
-PICTURES = "zimagine.result.*.*.*"
+PICTURES = "zimagine.result.*.*.*.*"
 IN_TRAY = "zimagine.intray"  # where the broker puts pictures for the bot
 BOT_SEAT = "bot"
 
 PULSE = 0.5  # seconds between two calls of the bot
 LEASE = 5.0  # seconds after an engine's last sign of progress within which its jobs begin elsewhere
 DIAL_AGAIN = 0.5  # seconds
+ENGINE = "Zimagine-Engine"  # header of an order: whom it is for; who sits there now may be its successor
+NUMBER = "Zimagine-Number"  # header of orders and commands: where they stand in what one bot process said
+MOST_ORDER = 31 * 1024 * 1024  # bytes; JetStream takes longer messages and cannot read them back (rlBadThresh)
+PIECE = 2 * 1024 * 1024  # bytes of a picture in one message: a slow line must get word in between, or it is cut off
+HEADERS = 1024  # bytes that they take at most; a broker counts them with the frame
 NO_WORD = b""  # to an engine: say who you are; from an engine: I leave
 
 log = logging.getLogger(__name__)
@@ -50,6 +56,34 @@ class Access:
     url: str
     credentials: Path | None = None
     ca: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Piece:
+    """Which message of a frame this is: `part` (from 0) of `parts`; the frame's SHA-256 begins with `whole`."""
+
+    whole: str
+    part: int
+    parts: int
+
+    def __str__(self) -> str:
+        return f"{self.whole}-{self.part}-{self.parts}"
+
+
+def cut(frame: bytes, most: int) -> list[tuple[Piece, bytes]]:
+    """A frame as messages of at most `most` bytes."""
+    whole = hashlib.sha256(frame).hexdigest()[:16]
+    contents = [frame[start : start + most] for start in range(0, len(frame), most)]
+    return [(Piece(whole=whole, part=part, parts=len(contents)), content) for part, content in enumerate(contents)]
+
+
+def read_piece(token: str) -> Piece:
+    """The last word of a result's subject. Raises ValueError."""
+    whole, part, parts = token.split("-")
+    piece = Piece(whole=whole, part=int(part), parts=int(parts))
+    if not 0 <= piece.part < piece.parts or str(piece) != token:
+        raise ValueError(f"{token!r} is no piece of anything")
+    return piece
 
 
 def order(seat: str, job: str) -> str:
@@ -72,9 +106,9 @@ def event(seat: str) -> str:
     return f"zimagine.event.{seat}"
 
 
-def result(seat: str, job: str, k: int | str) -> str:
+def result(seat: str, job: str, k: int | str, piece: Piece | str) -> str:
     """Where it leaves picture k, or that there will be none."""
-    return f"zimagine.result.{seat}.{job}.{k}"
+    return f"zimagine.result.{seat}.{job}.{k}.{piece}"
 
 
 def inbox(seat: str) -> str:

@@ -14,7 +14,7 @@ from engine import cluster
 
 SERVER_FILE = "nats-server.conf"
 BOT_FILE = "bot.nk"
-PAYLOAD = "64MB"  # the largest honest frame; the server allows no more either
+PAYLOAD = "32MB"  # for the largest orders: JetStream cannot read more back
 PENDING = "256MB"  # what may wait for one slow client
 
 _TEXT = """\
@@ -69,7 +69,7 @@ def write_config(folder: Path, *, engines: int) -> Path:
 
 def engine_publishes(seat: str) -> list[str]:
     """News and pictures of its own, and receipts for its own orders."""
-    return [cluster.event(seat), cluster.result(seat, "*", "*"), f"$JS.ACK.{cluster.JOBS}.{seat}.>"]
+    return [cluster.event(seat), cluster.result(seat, "*", "*", "*"), f"$JS.ACK.{cluster.JOBS}.{seat}.>"]
 
 
 def engine_hears(seat: str) -> list[str]:

@@ -6,67 +6,30 @@ Its address, `engine.json` (port, secret, pid; for its owner's eyes), outlives t
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import os
 import secrets
-import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-import msgspec
-
 from bot.jobs.dispatcher import EMBEDDED, Dispatcher
+from bot.jobs.models import Change
+from bot.links.address import Address, is_free, read_address, write_address
+from bot.links.command import CommandFor
 from bot.links.local import HEARTBEAT, LocalLink
 from bot.links.process import DetachedProcess
+from engine.protocol import Stop
 
 POLL = 0.2  # seconds between two looks at the process
 FIRST_WAIT = 0.5  # seconds before the first restart; doubles with each
 LONGEST_WAIT = 30.0
 HEALTHY_AFTER = 60.0  # seconds after which a life counts as a success and the waits start anew
+MOST_LIVES = 3  # workers that may die while they load a model
+LAST_CALL = 5.0  # seconds for a living engine to dial before it is ended for another model
 FAREWELL = 5.0  # seconds between Stop and SIGTERM, and again until SIGKILL
 
-# The command line of an engine for this url and this secret file.
-CommandFor = Callable[[str, Path], Sequence[str]]
-
 log = logging.getLogger(__name__)
-
-
-class Address(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of `engine.json`. `command` is what was started: an engine with other options is not adopted."""
-
-    port: int
-    secret: str
-    pid: int | None = None
-    command: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        return f"Address(port={self.port}, pid={self.pid})"
-
-
-def engine_command(
-    *,
-    model: str,
-    threads: int,
-    device: str,
-    memory: str,
-    attention: str,
-    compile: bool,  # noqa: A002  the setting's own name
-    hang_after: float,
-    log_prompts: bool,
-) -> CommandFor:
-    """How to start the real engine."""
-
-    def command(url: str, secret_file: Path) -> Sequence[str]:
-        words = [sys.executable, "-m", "engine", "--url", url, "--secret-file", str(secret_file), "--model", model]
-        words += ["--threads", str(threads), "--device", device, "--memory", memory]
-        words += ["--attention", attention, "--hang-after", f"{hang_after:g}"]
-        words += ["--compile"] if compile else []
-        return [*words, "--log-prompts"] if log_prompts else words
-
-    return command
 
 
 @asynccontextmanager
@@ -84,7 +47,7 @@ async def embedded_engine(
     known = await asyncio.to_thread(read_address, file)
     secret = secrets.token_urlsafe(32) if known is None else known.secret
     link = LocalLink(dispatcher, secret=secret, build=build, port=known.port if known else 0, heartbeat=heartbeat)
-    if known is not None and not await _is_free(known.port):
+    if known is not None and not await is_free(known.port):
         log.warning("port %d is in use by another program; taking a free one", known.port)
         link = LocalLink(dispatcher, secret=secret, build=build, heartbeat=heartbeat)
     async with link:
@@ -114,12 +77,14 @@ class EmbeddedEngine:
     ) -> None:
         self.link = link
         self.process: DetachedProcess | None = None
+        self.model = model
         self.starts = 0
         self._dispatcher = dispatcher
         self._file = file
         self._secret = secret
-        self._command = tuple(command(link.url, file))
-        self._model = model
+        self._command_for = command
+        self._command = tuple(command(link.url, file, model))
+        self._wanted: Change | None = None
         self._stopping = asyncio.Event()
 
     async def watch(self, known: Address | None) -> None:
@@ -130,23 +95,81 @@ class EmbeddedEngine:
             began = time.monotonic()
             if self.process is None:
                 await self._start()
-            while self.process is not None and self.process.is_alive():  # noqa: ASYNC110 (pids tell no event)
+            while self._is_alive() and self._wanted is None:  # noqa: ASYNC110 (pids tell no event)
                 await asyncio.sleep(POLL)
             if self._stopping.is_set():
                 return
+            if self._wanted is not None:
+                change, self._wanted = self._wanted, None
+                await self._change_model(change)
+                continue
             wait = FIRST_WAIT if time.monotonic() - began >= HEALTHY_AFTER else wait
             self._report_death(wait)
             self.process = None
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
 
+    def switch(self, change: Change) -> None:
+        """Paint with another model as soon as what is being painted is finished."""
+        self._wanted = change
+
     async def stop(self) -> None:
         """End the engine: asked over the link first, then by signals."""
         self._stopping.set()
+        await self._end()
+
+    def let_go(self) -> None:
+        """Leave a living engine to the next bot."""
+        if self.process is not None:
+            self.process.let_go()
+
+    async def _change_model(self, change: Change) -> None:
+        """Finish, end, start with the new model; with the old one again where that does not paint."""
+        old, problem = self.model, ""
+        change.tell("finishing")
+        await self._finish()
+        for model in (change.model, old):
+            change.tell("loading" if model == change.model else "returning", problem)
+            if (trouble := await self._start_with(model)) is None or self._stopping.is_set():
+                break
+            problem = problem or trouble
+        if self._stopping.is_set():
+            return
+        if self.model == change.model:
+            await change.settle()
+            await self._dispatcher.give_up_unpaintable()
+        change.tell("failed" if problem else "ready", problem)
+
+    async def _finish(self) -> None:
+        """Until the engine has painted what it has begun. One that a new bot has just adopted may have yet to dial."""
+        last_call = time.monotonic() + LAST_CALL
+        while self._is_alive() and not self._stopping.is_set():
+            if (self.link.peers or time.monotonic() > last_call) and self._dispatcher.retire(self._names()):
+                return
+            await asyncio.sleep(POLL / 4)
+
+    async def _start_with(self, model: str) -> str | None:
+        """End the engine and start one with this model; None once it paints, else why it does not."""
+        await self._end()
+        self.model, self._command = model, tuple(self._command_for(self.link.url, self._file, model))
+        gone, lives = set(self.link.peers), set[str]()
+        await self._start()
+        while self._is_alive() and not self._stopping.is_set():
+            for peer in self.link.peers - gone:
+                if peer.ready or peer.problem:
+                    return peer.problem
+                lives |= {peer.name} - {""}
+            if len(lives) > MOST_LIVES:
+                return f"The engine broke down {MOST_LIVES} times while it loaded {model}; its log is engine.log."
+            await asyncio.sleep(POLL / 4)
+        code = None if self.process is None else self.process.exit_code
+        return f"The engine ended while it loaded {model} (exit code {code}); its log is engine.log."
+
+    async def _end(self) -> None:
         process = self.process
         if process is None:
             return
-        for ask in (self._dispatcher.stop_engines, process.terminate, process.kill):
+        for ask in (self._ask_to_leave, process.terminate, process.kill):
             ask()
             with suppress(TimeoutError):
                 async with asyncio.timeout(FAREWELL):
@@ -157,10 +180,17 @@ class EmbeddedEngine:
         self.process = None
         await self._write(pid=None)
 
-    def let_go(self) -> None:
-        """Leave a living engine to the next bot."""
-        if self.process is not None:
-            self.process.let_go()
+    def _ask_to_leave(self) -> None:
+        self._dispatcher.stop_engines(self._names())
+        for peer in self.link.peers:
+            if not peer.ready:
+                peer.send(Stop())
+
+    def _names(self) -> set[str]:
+        return {peer.name for peer in self.link.peers if peer.ready}
+
+    def _is_alive(self) -> bool:
+        return self.process is not None and self.process.is_alive()
 
     async def _inherit(self, known: Address | None) -> None:
         if known is not None and known.pid is not None:
@@ -175,14 +205,16 @@ class EmbeddedEngine:
         await self._write(pid=None)
 
     async def _start(self) -> None:
-        self._dispatcher.loading(EMBEDDED, self._model)
+        if self._stopping.is_set():
+            return
+        self._dispatcher.loading(EMBEDDED, self.model)
         try:
             # Not in a thread: a process started there while this task is cancelled would be nobody's.
             self.process = DetachedProcess.start(
                 self._command, mark=str(self._file), log=self._file.with_name("engine.log")
             )
         except OSError as error:
-            self._dispatcher.loading(EMBEDDED, self._model, f"The engine cannot be started: {error}.")
+            self._dispatcher.loading(EMBEDDED, self.model, f"The engine cannot be started: {error}.")
             return
         self.starts += 1
         log.info("started the engine (process %d)", self.process.pid)
@@ -194,38 +226,8 @@ class EmbeddedEngine:
         code = self.process.exit_code
         ending = "ended" if code is None else f"ended with exit code {code}"
         log.warning("the engine %s; starting another in %.1f s (its log: engine.log)", ending, wait)
-        self._dispatcher.loading(EMBEDDED, self._model, f"The engine {ending}; its log is engine.log.")
+        self._dispatcher.loading(EMBEDDED, self.model, f"The engine {ending}; its log is engine.log.")
 
     async def _write(self, pid: int | None) -> None:
         address = Address(port=self.link.port, secret=self._secret, pid=pid, command=self._command)
         await asyncio.to_thread(write_address, self._file, address)
-
-
-def read_address(file: Path) -> Address | None:
-    """What `engine.json` says, or None where it is missing or broken."""
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=Address)
-    except (FileNotFoundError, msgspec.MsgspecError):
-        return None
-
-
-def write_address(file: Path, address: Address) -> None:
-    """Replace `engine.json` as a whole; nobody but its owner may read the secret."""
-    unfinished = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    handle = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(msgspec.json.encode(address))
-    unfinished.replace(file)
-
-
-async def _is_free(port: int) -> bool:
-    """Whether this port can be listened on."""
-    try:
-        server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", port)
-    except OSError as error:
-        if error.errno in (errno.EADDRINUSE, errno.EACCES):
-            return False
-        raise
-    server.close()
-    await server.wait_closed()
-    return True

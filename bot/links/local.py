@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from bot.jobs.dispatcher import Dispatcher
 from engine import wire
@@ -27,6 +28,20 @@ GREETING = 10.0  # seconds within which a peer must say who it is
 log = logging.getLogger(__name__)
 
 
+class _OneLine(logging.Filter):
+    """Bytes that are no HTTP are the fault of whoever sent them: a line of the log, not a traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+            record.msg, record.args, record.exc_info = "somebody who speaks no HTTP was turned away", (), None
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True
+
+
+_http_log = logging.getLogger(f"{__name__}.http")
+_http_log.addFilter(_OneLine())
+
+
 class Peer:
     """One connected engine: an EngineLink."""
 
@@ -34,6 +49,7 @@ class Peer:
         self.socket = socket
         self.name = ""
         self.loading = ""
+        self.problem: str | None = None  # why its model does not load
         self.ready = False
         self.reason = ""
         self._outbox = asyncio.Queue[Command | None]()
@@ -83,7 +99,7 @@ class LocalLink:
         self._max_frame = max_frame
         app = web.Application()
         app.router.add_get(PATH, self._serve)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, logger=_http_log)
 
     @property
     def url(self) -> str:
@@ -192,10 +208,10 @@ class LocalLink:
     async def _introduced(self, peer: Peer, event: EngineHello | Loading) -> None:
         match event:
             case Loading():
-                peer.loading = event.engine
+                peer.loading, peer.problem = event.engine, event.problem
                 self._dispatcher.loading(event.engine, event.model, event.problem)
             case EngineHello():
-                peer.loading = ""
+                peer.loading, peer.problem = "", None
                 await self._dispatcher.joined(peer, event)
                 peer.ready = True
 

@@ -15,18 +15,22 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from bot.jobs.dispatcher import GRACE, Dispatcher
+from bot.links.parts import Parts, TooMuch
 from bot.links.seat import Seat
 from bot.links.streams import Streams
 from engine import cluster, wire
-from engine.protocol import PROTOCOL, Beat, BotHello, EngineHello, Event, Failed, Finished, Loading
+from engine.protocol import PROTOCOL, Beat, BotHello, Cancelled, EngineHello, Event, Failed, Finished, Loading
 
+DEAF_AFTER = 3 * cluster.PULSE  # seconds without an echo
 AGAIN = 1.0  # seconds until a picture that cannot be stored is offered again
+PICTURE_NAMES = len(cluster.PICTURES.split("."))
 MOST_OFFERS = 15  # of an ending whose engine never comes back
 BROKER_ERRORS = (nats.errors.Error, OSError, TimeoutError)
 
@@ -39,11 +43,15 @@ async def broker_link(
     *,
     access: cluster.Access,
     build: str,
+    parts: Path,
     lease: float = cluster.LEASE,
     grace: float = GRACE,
 ) -> AsyncGenerator[NatsLink, None]:
-    """At the broker until the block ends; a broker that is away is dialled for ever."""
-    link = NatsLink(dispatcher, access=access, build=build, lease=lease, grace=grace)
+    """At the broker until the block ends; a broker that is away is dialled for ever.
+
+    `parts` is a folder for large pictures that are still to become whole.
+    """
+    link = NatsLink(dispatcher, access=access, build=build, parts=Parts(parts), lease=lease, grace=grace)
     working = asyncio.create_task(link.run(), name="broker")
     try:
         yield link
@@ -57,12 +65,13 @@ class NatsLink:
     """Seats of engines at one broker."""
 
     def __init__(
-        self, dispatcher: Dispatcher, *, access: cluster.Access, build: str, lease: float, grace: float
+        self, dispatcher: Dispatcher, *, access: cluster.Access, build: str, parts: Parts, lease: float, grace: float
     ) -> None:
         self.seats: dict[str, Seat] = {}
         self._dispatcher = dispatcher
         self._access = access
         self._build = build
+        self._parts = parts
         self._name = secrets.token_hex(8).encode()  # of this bot process, so that engines notice a new one
         # The dispatcher adds its grace, and a lapse is noticed up to one pulse late.
         self._term = max(lease - grace - cluster.PULSE, 3 * cluster.PULSE)
@@ -75,6 +84,7 @@ class NatsLink:
     async def run(self) -> None:
         """Dial and work for ever."""
         said = ""
+        self._dispatcher.deaf(self, True)
         while True:
             try:
                 async with cluster.connected(self._access, seat=cluster.BOT_SEAT, back=self._came_back) as client:
@@ -94,7 +104,7 @@ class NatsLink:
         events = await client.subscribe(cluster.EVENTS)
         pictures = await client.subscribe(cluster.IN_TRAY, pending_bytes_limit=-1)
         echoes = await client.subscribe(cluster.CALL)
-        self._streams = Streams(client)
+        self._streams = Streams(client, bot=self._name.decode())
         self._forgotten = True
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
@@ -115,6 +125,8 @@ class NatsLink:
     async def _call(self, client: Client) -> None:
         """Tell everybody every PULSE seconds that this bot is here; make streams anew after the broker was away."""
         while not client.is_closed:
+            if self._echoed is None or time.monotonic() - self._echoed > DEAF_AFTER:
+                self._dispatcher.deaf(self, True)
             with suppress(*BROKER_ERRORS):
                 if self._forgotten and client.is_connected and self._streams is not None:
                     self._forgotten = False
@@ -138,6 +150,7 @@ class NatsLink:
             if self._echoed is not None:
                 self._clock += min(now - self._echoed, 2 * cluster.PULSE)
             self._echoed = now
+            self._dispatcher.deaf(self, False)
             for seat in list(self.seats.values()):
                 if self._clock - seat.heard > self._term:
                     self._drop(seat, "has said nothing for too long" if seat.ready else "")
@@ -154,7 +167,11 @@ class NatsLink:
         if self.seats.get(seat.id) is seat:
             del self.seats[seat.id]
         if self._tasks is not None and self._streams is not None:
-            self._tasks.create_task(self._streams.clear(seat.id))
+            self._tasks.create_task(self._clear(self._streams, seat.id))
+
+    async def _clear(self, streams: Streams, seat_id: str) -> None:
+        if seat_id not in self.seats:  # else somebody sits there again, and what lies there may be theirs
+            await streams.clear(seat_id)
 
     # Hearing
 
@@ -163,7 +180,7 @@ class NatsLink:
         if seat is None:
             seat = self.seats[seat_id] = Seat(seat_id, drop=self._drop, too_large=self._cannot_travel)
         if self._tasks is not None and self._streams is not None:
-            seat.wake(self._tasks, self._streams)
+            seat.wake(self._tasks, self._streams, self._hear)
         return seat
 
     async def _hear_events(self, messages: AsyncIterator[Msg]) -> None:
@@ -172,11 +189,14 @@ class NatsLink:
             seat.heard = self._clock
             if message.data == cluster.NO_WORD:
                 self._drop(seat, "has left")
-                continue
-            try:
-                await self._take(seat, wire.decode_event(message.data))
-            except wire.BadFrame as error:
-                self._refuse(seat, f"a broken frame: {error}")
+            else:
+                seat.take(message.data)
+
+    async def _hear(self, seat: Seat, frame: bytes) -> None:
+        try:
+            await self._take(seat, wire.decode_event(frame))
+        except wire.BadFrame as error:
+            self._refuse(seat, f"a broken frame: {error}")
 
     async def _take(self, seat: Seat, event: Event) -> None:
         match event:
@@ -195,6 +215,8 @@ class NatsLink:
                 self._refuse(seat, "pictures travel another way")
             case _ if seat.ready:
                 await self._dispatcher.hear(seat, seat.name, event)
+                if isinstance(event, Cancelled):
+                    seat.stored.discard((event.job, event.k))
             case Beat():
                 seat.ask()
             case _:
@@ -204,9 +226,10 @@ class NatsLink:
         if any(other is not seat and other.ready and other.name == hello.engine for other in self.seats.values()):
             self._refuse(seat, f"there is an engine of the name {hello.engine} already")
             return
-        if seat.ready and seat.name != hello.engine:  # its worker was started anew
-            self._dispatcher.lost(seat, seat.name)
-            seat.ready = False
+        if seat.ready and seat.name != hello.engine:
+            self._drop(seat, "was started anew")
+            self._seat(seat.id).take(wire.encode(hello))  # what was sent to its predecessor is not for it
+            return
         if self._streams is not None:
             try:
                 await self._streams.seat(hello_is_new=not seat.ready, seat=seat.id)
@@ -229,29 +252,49 @@ class NatsLink:
 
     async def _store(self, message: Msg) -> None:
         """The broker lets go of a picture only when it is on disk here."""
-        _, _, seat_id, job, k = message.subject.split(".")
-        seat = self._seat(seat_id)
+        names = message.subject.split(".")
+        if len(names) != PICTURE_NAMES:  # not by way of the stream, which only a broker without credentials allows
+            log.warning("something that is no picture was left for the bot, and is not looked at")
+            return
+        _, _, seat_id, job, k, token = names
+        seat, named = self._seat(seat_id), f"{job} {k}"
         try:
-            event = wire.decode_event(message.data)
-        except wire.BadFrame as error:
-            self._refuse(seat, f"a broken frame: {error}")
+            piece = cluster.read_piece(token)
+            whole = message.data
+            if piece.parts > 1:
+                whole = await self._parts.put(seat_id, named, piece, message.data)
+            if whole is None:
+                await message.ack()
+                return
+            event = wire.decode_event(whole)
+            if not isinstance(event, Finished | Failed) or (event.job, str(event.k)) != (job, k):
+                raise wire.BadFrame("what it left is no picture of that job")
+        except (wire.BadFrame, ValueError, TooMuch) as error:
+            self._refuse(seat, f"a broken picture: {error}")
             await message.term()
             return
-        if not isinstance(event, Finished | Failed) or (event.job, str(event.k)) != (job, k):
-            self._refuse(seat, "what it left is no picture of that job")
-            await message.term()
-            return
-        # Without its engine a failure would be heard by nobody; a picture counts whoever painted it.
-        if isinstance(event, Failed) and not seat.ready and message.metadata.num_delivered < MOST_OFFERS:
+        except OSError as error:
+            log.error("a part of a picture cannot be stored: %s", error)
             await message.nak(delay=AGAIN)
             return
-        seat.stored.discard((event.job, event.k))
-        await self._dispatcher.hear(seat, seat.name, event)
-        if (event.job, event.k) in seat.stored:
-            seat.stored.discard((event.job, event.k))
+        if await self._heard(seat, event, offers=message.metadata.num_delivered):
             await message.ack()
+            if piece.parts > 1:
+                await self._parts.drop(seat_id, named, piece)
         else:
             await message.nak(delay=AGAIN)
+
+    async def _heard(self, seat: Seat, event: Finished | Failed, *, offers: int) -> bool:
+        """Whether that is written down now."""
+        # Without its engine a failure would be heard by nobody; a picture counts whoever painted it.
+        if isinstance(event, Failed) and not seat.ready and offers < MOST_OFFERS:
+            return False
+        key = (event.job, event.k)
+        seat.stored.discard(key)
+        await self._dispatcher.hear(seat, seat.name, event)
+        stored = key in seat.stored
+        seat.stored.discard(key)
+        return stored
 
     async def _cannot_travel(self, seat: Seat, failures: list[Failed]) -> None:
         """An order that is larger than the broker's messages ends here."""

@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable
 
 import nats.errors
 
-from bot.links.streams import Full, Streams
+from bot.links.streams import Full, Streams, TooLarge
 from engine.protocol import Cancel, Command, Failed, Generate, Refused, Stop, Stored
 
-PATIENCE = 5.0  # seconds for which an order is offered to a broker that does not take it
+OFFER_AGAIN = 0.5  # seconds until a broker that took no order is asked again
+SMALL_TALK = 256  # events that may wait to be heard; what comes on top is dropped, and said again where it matters
 BROKER_ERRORS = (nats.errors.Error, OSError, TimeoutError)
 
 log = logging.getLogger(__name__)
@@ -36,8 +37,9 @@ class Seat:
         self.stored: set[tuple[str, int]] = set()
         self._drop = drop
         self._too_large = too_large
+        self._inbox = asyncio.Queue[bytes](SMALL_TALK)
         self._outbox = asyncio.Queue[Command | None]()
-        self._speaking: asyncio.Task[None] | None = None
+        self._at_work = list[asyncio.Task[None]]()
 
     def send(self, command: Command) -> None:
         match command:
@@ -64,17 +66,26 @@ class Seat:
         if self.ready:
             self._drop(self, "")
 
-    def wake(self, tasks: asyncio.TaskGroup, streams: Streams) -> None:
-        """Have what is sent be said."""
-        if self._speaking is None or self._speaking.done():
-            self._speaking = tasks.create_task(self._speak(streams))
+    def take(self, frame: bytes) -> None:
+        """Something it said, to be heard in order; a seat that talks too much costs nobody else's time."""
+        if not self._inbox.full():
+            self._inbox.put_nowait(frame)
+
+    def wake(self, tasks: asyncio.TaskGroup, streams: Streams, hear: Callable[[Seat, bytes], Awaitable[None]]) -> None:
+        """Have what it said be heard, and what is sent to it be said."""
+        if all(task.done() for task in self._at_work):
+            self._at_work = [tasks.create_task(self._speak(streams)), tasks.create_task(self._listen(hear))]
 
     def rest(self) -> None:
-        """Say nothing more than what was said."""
+        """Say and hear nothing more."""
         self.ready = False
-        if self._speaking is not None:
-            self._speaking.cancel()
-            self._speaking = None
+        for task in self._at_work:
+            task.cancel()
+        self._at_work = []
+
+    async def _listen(self, hear: Callable[[Seat, bytes], Awaitable[None]]) -> None:
+        while True:
+            await hear(self, await self._inbox.get())
 
     async def _speak(self, streams: Streams) -> None:
         while True:
@@ -92,26 +103,21 @@ class Seat:
                 log.info("a word to engine %s was lost: %s", self.name, error or type(error).__name__)
 
     async def _order(self, streams: Streams, order: Generate) -> None:
-        """An order that the broker does not take in time is lost here; an idle engine gets it again."""
-        if not streams.fits(order):
-            failures = [Failed(job=order.job, attempt=order.attempt, k=k, code="too-large") for k in order.wanted]
-            await self._too_large(self, failures)
-            return
-        said = False
-        loop = asyncio.get_running_loop()
-        until = loop.time() + PATIENCE
+        """Leave an order at the broker, for as long as its engine is there to be given one."""
+        said, number = False, streams.number()
         while True:
             try:
-                await streams.order(self.id, order)
+                await streams.order(self.id, order, engine=self.name, number=number)
+            except TooLarge:
+                failures = [Failed(job=order.job, attempt=order.attempt, k=k, code="too-heavy") for k in order.wanted]
+                await self._too_large(self, failures)
             except Full as full:
                 if not said:
                     log.warning("the broker takes no order for engine %s: %s", self.name, full)
-                    said = True
+                said = True
+                await asyncio.sleep(OFFER_AGAIN)
+                continue
             except BROKER_ERRORS:
-                if loop.time() > until:
-                    raise
-            else:
-                return
-            if loop.time() > until:
-                return
-            await asyncio.sleep(0.5)
+                await asyncio.sleep(OFFER_AGAIN)
+                continue
+            return

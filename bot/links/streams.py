@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -16,6 +17,7 @@ from nats.js.api import (
     ConsumerConfig,
     DeliverPolicy,
     DiscardPolicy,
+    Header,
     RetentionPolicy,
     StorageType,
     StreamConfig,
@@ -27,7 +29,7 @@ from engine.protocol import Command, Generate
 MOST_ORDERS = 64  # the dispatcher leaves at most a few for each engine
 RESULT_BYTES = 2 * 1024**3
 HOUR = 3600.0  # seconds
-ANSWER = 5.0  # seconds the broker may take
+ANSWER = 2.0  # seconds the broker may take
 OFFERED = 4  # pictures under way to the bot at once
 STORING = 30.0  # seconds the bot may take to store one
 FULL = 10077  # JetStream's code for a stream that takes no more
@@ -37,13 +39,21 @@ class Full(Exception):
     """The stream of orders takes no more."""
 
 
-class Streams:
-    """Over one connection."""
+class TooLarge(Exception):
+    """An order is larger than the messages that the broker takes."""
 
-    def __init__(self, client: Client, *, most_orders: int = MOST_ORDERS) -> None:
+
+class Streams:
+    """Over one connection. `bot` is this process's name, so that engines can tell its numbers from another's."""
+
+    def __init__(
+        self, client: Client, *, bot: str = "", most_orders: int = MOST_ORDERS, result_bytes: int = RESULT_BYTES
+    ) -> None:
         self._client = client
         self._jetstream = client.jetstream(timeout=ANSWER)
+        self._bot = bot
         self._most_orders = most_orders
+        self._result_bytes = result_bytes
 
     async def ensure(self, seats: Iterable[str]) -> None:
         """Streams and consumers as they should be, whatever the broker has lost."""
@@ -66,7 +76,7 @@ class Streams:
                 discard=DiscardPolicy.NEW,
                 discard_new_per_subject=True,  # a picture that is sent again is not kept twice
                 max_msgs_per_subject=1,
-                max_bytes=RESULT_BYTES,
+                max_bytes=self._result_bytes,
                 storage=StorageType.FILE,
             )
         )
@@ -107,10 +117,21 @@ class Streams:
         with suppress(nats.errors.Error, OSError, TimeoutError):
             await self._jetstream.purge_stream(cluster.JOBS, subject=cluster.order(seat, "*"))
 
-    async def order(self, seat: str, order: Generate) -> None:
-        """Leave an order. Raises Full and nats.errors.Error."""
+    def number(self) -> str:
+        """Later than all before, for this bot process."""
+        return f"{self._bot}:{time.monotonic_ns()}"
+
+    async def order(self, seat: str, order: Generate, *, engine: str, number: str) -> None:
+        """Leave an order for the engine of this name; once, however often it is tried with the same number.
+
+        Raises Full, TooLarge and nats.errors.Error.
+        """
+        frame = wire.encode(order)
+        if len(frame) > min(self._client.max_payload - cluster.HEADERS, cluster.MOST_ORDER):
+            raise TooLarge
+        headers = {cluster.ENGINE: engine, cluster.NUMBER: number, Header.MSG_ID.value: number}
         try:
-            await self._jetstream.publish(cluster.order(seat, order.job), wire.encode(order), timeout=ANSWER)
+            await self._jetstream.publish(cluster.order(seat, order.job), frame, headers=headers)
         except nats.js.errors.APIError as error:
             if error.err_code == FULL:
                 raise Full(str(error.description)) from error
@@ -123,11 +144,7 @@ class Streams:
     async def tell(self, seat: str, command: Command | None) -> None:
         """Say something once; None asks who is there. Raises nats.errors.Error."""
         frame = cluster.NO_WORD if command is None else wire.encode(command)
-        await self._client.publish(cluster.command(seat), frame)
-
-    def fits(self, order: Generate) -> bool:
-        """Whether the broker takes a message so large."""
-        return len(order.source or b"") + 64 * 1024 <= self._client.max_payload
+        await self._client.publish(cluster.command(seat), frame, headers={cluster.NUMBER: self.number()})
 
     async def _stream(self, config: StreamConfig) -> None:
         try:

@@ -7,23 +7,24 @@ from typing import TypeVar
 
 import msgspec
 
-from engine.protocol import Cancelled, Event, Failed, Finished, Generate, Progress, Started, Stored
+from engine.protocol import Cancelled, Enhanced, Event, Failed, Finished, Generate, Progress, Started, Stored
 
 # Finished pictures wait here while the bot is away; beyond this the oldest are painted again when it asks.
 HELD_BYTES = 256 * 1024 * 1024
 
-Ending = Finished | Failed
-Relabelled = TypeVar("Relabelled", bound=Started | Progress | Finished | Failed | Cancelled)
+Ending = Finished | Failed | Cancelled
+Relabelled = TypeVar("Relabelled", bound=Started | Enhanced | Progress | Finished | Failed | Cancelled)
 
 
 class Desk:
-    """Open orders by job, and pictures that are finished or given up, until the bot says `Stored`."""
+    """Open orders by job, and pictures that are finished, failed or cancelled, until the bot says `Stored`."""
 
     def __init__(self, *, held_bytes: int = HELD_BYTES) -> None:
         self._limit = held_bytes
         self._attempts: dict[str, int] = {}
         self._open: dict[str, set[int]] = {}
         self._held: OrderedDict[tuple[str, int], Ending] = OrderedDict()
+        self._revoked: set[tuple[str, int]] = set()  # cancellations whose `Stored` may still be under way
 
     @property
     def running(self) -> tuple[tuple[str, int], ...]:
@@ -41,6 +42,10 @@ class Desk:
         An order that comes again, after a reconnect, repeats nothing; events then carry its newer attempt.
         """
         self._attempts[order.job] = max(order.attempt, self._attempts.get(order.job, 0))
+        for k in order.wanted:
+            if isinstance(self._held.get((order.job, k)), Cancelled):  # it is wanted after all
+                del self._held[order.job, k]
+                self._revoked.add((order.job, k))
         ready = [self._relabelled(self._held[order.job, k]) for k in order.wanted if (order.job, k) in self._held]
         under_way = self._open.get(order.job, set[int]())
         missing = [k for k in order.wanted if k not in under_way and (order.job, k) not in self._held]
@@ -51,18 +56,21 @@ class Desk:
 
     def put(self, event: Event) -> Event:
         """Note an event on its way out; returns it with the attempt under which the bot knows the job now."""
-        if not isinstance(event, Started | Progress | Finished | Failed | Cancelled):
+        if not isinstance(event, Started | Enhanced | Progress | Finished | Failed | Cancelled):
             return event
         event = self._relabelled(event)
-        if isinstance(event, Finished | Failed):
-            self._hold(event)
         if isinstance(event, Finished | Failed | Cancelled):
+            self._hold(event)
             self._close(event.job, event.k)
         return event
 
     def confirm(self, stored: Stored) -> None:
-        """The bot has it on disk."""
-        self._held.pop((stored.job, stored.k), None)
+        """The bot has it on disk. Where that was said of a cancellation, what was painted since is still due."""
+        key = (stored.job, stored.k)
+        if key in self._revoked:
+            self._revoked.discard(key)
+            return
+        self._held.pop(key, None)
         self._forget(stored.job)
 
     def unconfirmed(self) -> list[Ending]:
@@ -93,6 +101,7 @@ class Desk:
     def _forget(self, job: str) -> None:
         if job not in self._open and not any(held == job for held, _ in self._held):
             self._attempts.pop(job, None)
+            self._revoked = {key for key in self._revoked if key[0] != job}
 
 
 def _weight(event: Ending) -> int:

@@ -11,48 +11,42 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 
-import msgspec
 import nats.errors
 import nats.js.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from engine import cluster, wire
-from engine.links.desk import Desk
+from engine.links.desk import Ending
 from engine.links.lease import Lease
+from engine.links.talk import Talk
 from engine.protocol import (
-    PROTOCOL,
     Beat,
-    BotHello,
     Cancel,
+    Cancelled,
     Command,
-    EngineHello,
     Event,
     Failed,
     Finished,
     Generate,
-    Loading,
-    Progress,
     Refused,
-    Stored,
 )
 
 RETRY = 1.0  # seconds between two attempts to leave a picture at the broker
 RESEND = 10.0  # seconds after which a picture that the broker has and the bot did not confirm is sent again
 ACCEPT = 10.0  # seconds the broker may take to write a picture down
 REFUSED_FOR = 5.0  # seconds until an engine that was turned away asks again
-OVERTAKEN = 1.0  # seconds within which an order may arrive after its own cancellation
+CALLED_OFF = 100  # cancelled jobs to remember: their order may come later, on another way
 FULL = 10077  # JetStream's code for a stream that takes no more
 
 log = logging.getLogger(__name__)
 
 
-class NatsLink:
-    """Says events to the bot and hands its commands to `hear`. All methods belong to the loop's thread."""
+class NatsLink(Talk):
+    """One seat at one broker."""
 
     def __init__(
         self,
@@ -63,34 +57,29 @@ class NatsLink:
         resend: float = RESEND,
         lease: float = cluster.LEASE,
     ) -> None:
+        super().__init__(hear=hear, bot="the bot at the broker")
         self.seat = cluster.seat_of(access)
         self._access = access
-        self._hear = hear
         self._alone_for = alone_for
         self._resend = resend
         self._lease = Lease(lease)
-        self._desk = Desk()
-        self._introduction: Loading | EngineHello | None = None
-        self._outbox: deque[Event] = deque()
-        self._spoken = asyncio.Event()
         self._landed = asyncio.Event()
-        self._accepted: dict[tuple[str, int], float] = {}  # pictures at the broker, and since when
-        self._called_off: dict[str, float] = {}  # cancelled jobs, and when
+        self._waiting: asyncio.Timeout | None = None  # for the broker's receipt
+        self._accepted: dict[tuple[str, int], float] = {}  # endings at the broker, and since when
+        self._called_off: dict[str, tuple[str, int]] = {}  # cancelled jobs, and which bot said so when
         self._client: Client | None = None
         self._bot = b""
         self._heard = time.monotonic()
-        self._said = ""
 
-    def introduce(self, introduction: Loading | EngineHello) -> None:
-        """Say who this is, now and whenever the bot or the broker comes back."""
-        self._introduction = introduction
-        self._introduce()
+    @property
+    def _connected(self) -> bool:
+        return self._client is not None and self._client.is_connected
 
     def say(self, event: Event) -> None:
-        """Send an event. Pictures wait until the broker has them; the rest is dropped while it is away."""
+        """Send an event. Endings wait until the broker has them; the rest is dropped while it is away."""
         event = self._desk.put(event)
         match event:
-            case Finished() | Failed():
+            case Finished() | Failed() | Cancelled():
                 self._landed.set()
             case Beat() if not self._lease.renews(event, time.monotonic()):
                 pass  # a hung painter must lose its jobs, however well this thread is
@@ -139,8 +128,12 @@ class NatsLink:
         return False
 
     def _came_back(self) -> None:
-        """The broker may have forgotten everything meanwhile."""
+        """The broker may have forgotten everything meanwhile; no receipt that is waited for will come."""
         self._accepted.clear()
+        if self._waiting is not None:
+            with suppress(RuntimeError):  # its time is just over
+                self._waiting.reschedule(asyncio.get_running_loop().time())
+            self._waiting = None
         self._introduce()
         self._landed.set()
 
@@ -148,16 +141,26 @@ class NatsLink:
 
     async def _take_orders(self, messages: AsyncIterator[Msg]) -> None:
         async for message in messages:
-            command = self._decoded(message.data)
-            if isinstance(command, Generate) and not self._is_called_off(command.job):
-                order, ready = self._desk.take(command)
-                for event in ready:
-                    self._accepted.pop((event.job, event.k), None)
-                    self._landed.set()
-                if order is not None:
-                    self._hear(order)
+            order = self._decoded(message.data)
+            if isinstance(order, Generate) and self._is_for_me(message, order):
+                self._obey(order)
             with suppress(nats.errors.Error):  # then it comes again, and is known
                 await message.ack()
+
+    def _is_for_me(self, message: Msg, order: Generate) -> bool:
+        """Not for a predecessor in this seat, nor called off: a cancellation may overtake its order."""
+        headers = message.headers or {}
+        addressee = headers.get(cluster.ENGINE)
+        if addressee is not None and (self._introduction is None or addressee != self._introduction.engine):
+            return False
+        bot, number = _numbered(message)
+        off_by, off_at = self._called_off.get(order.job, ("", 0))
+        return bot != off_by or number > off_at
+
+    def _hand_over(self, endings: Sequence[Ending]) -> None:
+        for event in endings:
+            self._accepted.pop((event.job, event.k), None)
+        self._landed.set()
 
     async def _take_commands(self, messages: AsyncIterator[Msg]) -> None:
         async for message in messages:
@@ -165,23 +168,17 @@ class NatsLink:
                 self._introduce()
                 continue
             match command := self._decoded(message.data):
-                case None:
-                    pass
-                case Refused(reason=reason):
-                    self._note(f"the bot refused this engine: {reason}")
+                case None | Generate():  # an order comes on its own way, or not from the bot
+                    continue
+                case Refused():
                     asyncio.get_running_loop().call_later(REFUSED_FOR, self._introduce)
-                case BotHello(protocol=protocol, build=build) if protocol != PROTOCOL:
-                    self._note(f"the bot (build {build}) speaks protocol {protocol}, this engine {PROTOCOL}")
-                case BotHello():
-                    self._note("linked to the bot through the broker")
-                case Stored():
-                    self._desk.confirm(command)
-                    self._accepted.pop((command.job, command.k), None)
                 case Cancel(job=job):
-                    self._called_off[job] = time.monotonic()
-                    self._hear(command)
+                    self._called_off[job] = _numbered(message)
+                    if len(self._called_off) > CALLED_OFF:
+                        del self._called_off[next(iter(self._called_off))]
                 case _:
-                    self._hear(command)
+                    pass
+            self._obey(command)
 
     async def _take_calls(self, messages: AsyncIterator[Msg]) -> None:
         async for message in messages:
@@ -197,83 +194,58 @@ class NatsLink:
             self._note(f"the bot sent a broken frame: {error}")
             return None
 
-    def _is_called_off(self, job: str) -> bool:
-        """Orders and cancellations travel on different ways; the later one may come first."""
-        now = time.monotonic()
-        self._called_off = {key: when for key, when in self._called_off.items() if now - when < OVERTAKEN}
-        return job in self._called_off
-
     # Saying
-
-    def _introduce(self) -> None:
-        match self._introduction:
-            case None:
-                pass
-            case Loading() as loading:
-                self._post(loading)
-            case hello:
-                self._post(msgspec.structs.replace(hello, running=self._desk.running, held=self._desk.held))
-
-    def _post(self, event: Event) -> None:
-        """Queue for sending; a newer beat, hello or progress takes the place of one that still waits."""
-        if self._client is None or not self._client.is_connected:
-            return
-        if isinstance(event, Beat | Progress | EngineHello):
-            self._outbox = deque(waiting for waiting in self._outbox if not _is_outdated(waiting, by=event))
-        self._outbox.append(event)
-        self._spoken.set()
 
     async def _speak(self, client: Client) -> None:
         while True:
-            await self._spoken.wait()
-            self._spoken.clear()
-            while self._outbox:
-                with suppress(nats.errors.Error):  # a broken line says so elsewhere; all this is said anew
-                    await client.publish(cluster.event(self.seat), wire.encode(self._outbox.popleft()))
+            event = await self._next()
+            with suppress(nats.errors.Error):  # a broken line says so elsewhere; all this is said anew
+                await client.publish(cluster.event(self.seat), wire.encode(event))
 
     async def _hand_in(self, client: Client) -> None:
-        """Bring finished pictures to the broker, and again those that the bot does not confirm."""
+        """Bring endings to the broker, and again those that the bot does not confirm."""
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._landed.wait(), RETRY)
             self._landed.clear()
+            self._accepted = {key: since for key, since in self._accepted.items() if self._desk.holds(*key)}
             for ending in self._desk.unconfirmed():
                 key = (ending.job, ending.k)
                 due = key not in self._accepted or time.monotonic() - self._accepted[key] > self._resend
-                if due and self._desk.holds(*key) and client.is_connected:
-                    await self._leave_at_broker(client, ending)
+                if not due or not self._desk.holds(*key) or not client.is_connected:
+                    continue
+                if await self._leave_at_broker(client, ending):
+                    self._accepted[key] = time.monotonic()
 
-    async def _leave_at_broker(self, client: Client, ending: Finished | Failed) -> None:
-        frame = wire.encode(ending)
-        if len(frame) > client.max_payload:
-            self._note(f"the broker takes messages of {client.max_payload} bytes; a picture has {len(frame)}")
-            self._desk.put(Failed(job=ending.job, attempt=ending.attempt, k=ending.k, code="too-large"))
-            self._landed.set()
-            return
+    async def _leave_at_broker(self, client: Client, ending: Ending) -> bool:
+        """Whether the broker has it now."""
+        if isinstance(ending, Cancelled):  # no picture: it would only be in the way of one that is painted after all
+            self._post(ending)
+            return True
+        size = min(client.max_payload - cluster.HEADERS, cluster.PIECE)
+        for piece, content in cluster.cut(wire.encode(ending), size):
+            if not await self._leave_piece(client, cluster.result(self.seat, ending.job, ending.k, piece), content):
+                return False
+        return True
+
+    async def _leave_piece(self, client: Client, subject: str, content: bytes) -> bool:
         try:
-            subject = cluster.result(self.seat, ending.job, ending.k)
-            await client.jetstream().publish(subject, frame, timeout=ACCEPT)
+            async with asyncio.timeout(ACCEPT) as self._waiting:
+                await client.jetstream().publish(subject, content, timeout=2 * ACCEPT)
         except nats.js.errors.APIError as error:
-            if error.err_code != FULL or "per subject" not in str(error.description):  # else it is there already
-                self._note(f"the broker takes no more pictures, they wait here: {error.description}")
-                return
+            if error.err_code == FULL and "per subject" in str(error.description):
+                return True
+            self._note(f"the broker takes no more pictures, they wait here: {error.description}")
+            return False
         except (nats.errors.Error, TimeoutError) as error:
             self._note(f"the broker does not take pictures, they wait here: {error or type(error).__name__}")
-            return
-        self._accepted[ending.job, ending.k] = time.monotonic()
-
-    def _note(self, sentence: str) -> None:
-        """Log a change once, not at every turn."""
-        if sentence != self._said:
-            self._said = sentence
-            log.info(sentence)
+            return False
+        finally:
+            self._waiting = None
+        return True
 
 
-def _is_outdated(one: Event, *, by: Beat | Progress | EngineHello) -> bool:
-    match by:
-        case Beat():
-            return isinstance(one, Beat)
-        case EngineHello():
-            return isinstance(one, EngineHello | Loading)
-        case Progress(job=job):
-            return isinstance(one, Progress) and one.job == job
+def _numbered(message: Msg) -> tuple[str, int]:
+    """Which bot process said this, and where it stands in what it said."""
+    bot, _, number = (message.headers or {}).get(cluster.NUMBER, "").rpartition(":")
+    return bot, int(number) if number.isdecimal() and len(number) < 32 else 0

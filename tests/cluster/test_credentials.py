@@ -16,37 +16,14 @@ from nats.aio.client import Client
 
 import run_bot
 from bot.jobs.job import JobState
-from bot.jobs.service import open_service
 from bot.links.broker_config import SERVER_FILE, write_config
-from bot.links.nats import broker_link
 from engine import cluster, wire
 from engine.cluster import Access, BrokenCredentials
 from engine.protocol import Finished
-from tests.jobs.stage import ROOMY, Stage, ready
-from tests.support.broker import Broker, broker, free_port
+from tests.cluster.keys import bot_at, engine_with, guarded
+from tests.jobs.stage import ready
+from tests.support.broker import Broker
 from tests.support.fake_engine import FakeEngine, Script
-
-
-@asynccontextmanager
-async def guarded(folder: Path, *, engines: int = 2, tls: str = "") -> AsyncGenerator[Broker, None]:
-    """A server with the written configuration, on a free port."""
-    file = write_config(folder, engines=engines)
-    port = free_port()
-    text = file.read_text().replace('"0.0.0.0:4222"', f'"127.0.0.1:{port}"')
-    file.write_text(text + tls)
-    async with broker(folder, config=file, port=port) as server:
-        yield server
-
-
-@asynccontextmanager
-async def bot_at(server: Broker, folder: Path, access: Access) -> AsyncGenerator[Stage, None]:
-    data = folder / "data"
-    data.mkdir()
-    async with (
-        open_service(data, owner=ROOMY, grace=0.3) as service,
-        broker_link(service.dispatcher, access=access, build="test"),
-    ):
-        yield Stage(data=data, service=service, link=None, url=server.url)  # type: ignore[arg-type]
 
 
 @asynccontextmanager
@@ -64,10 +41,6 @@ async def intruder(server: Broker, seed: Path, refusals: list[str]) -> AsyncGene
         yield client
     finally:
         await client.close()
-
-
-def engine_with(server: Broker, creds: Path, name: str = "fake") -> FakeEngine:
-    return FakeEngine(url=server.url, name=name, credentials=creds, script=Script(step_seconds=0.02))
 
 
 async def test_with_the_written_keys_bot_and_engines_work(tmp_path: Path) -> None:
@@ -96,7 +69,7 @@ async def test_an_engine_can_neither_inject_a_job_nor_read_results_nor_speak_for
             async with intruder(server, keys / "engine-2.nk", refusals) as client:
                 for subject in (
                     cluster.order(other, "job"), cluster.deal(other), cluster.command(other), cluster.event(other),
-                    cluster.result(other, "job", 0), cluster.CALL, cluster.IN_TRAY,
+                    cluster.result(other, "job", 0, "ab-0-1"), cluster.CALL, cluster.IN_TRAY,
                     f"$JS.API.CONSUMER.DURABLE.CREATE.{cluster.RESULTS}.spy", f"$JS.API.STREAM.PURGE.{cluster.RESULTS}",
                     f"$JS.API.STREAM.MSG.GET.{cluster.RESULTS}", f"$JS.API.STREAM.DELETE.{cluster.JOBS}",
                     f"$JS.ACK.{cluster.JOBS}.{other}.1.1.1.1.1",
@@ -148,8 +121,8 @@ async def test_a_seat_that_sends_rubbish_is_turned_away_alone(tmp_path: Path, ca
                 for _ in range(3):
                     await client.publish(cluster.event(seat), b"\xc1")
                     await client.publish(cluster.event(seat), wire.encode(picture))
-                await client.jetstream().publish(cluster.result(seat, "other", 3), wire.encode(picture))
-                await client.jetstream().publish(cluster.result(seat, "broken", 0), b"\xc1")
+                await client.jetstream().publish(cluster.result(seat, "other", 3, "ab-0-1"), wire.encode(picture))
+                await client.jetstream().publish(cluster.result(seat, "broken", 0, "ab-0-1"), b"\xc1")
                 [job] = await core.ended(await core.ask())
 
     assert job.state is JobState.RENDERED

@@ -10,7 +10,8 @@ import pytest
 from bot.links import streams
 from engine import cluster
 from engine.links.lease import Lease
-from engine.protocol import Beat, Generate, ImageRequest
+from engine.protocol import Beat, Generate
+from engine.request import ImageRequest
 from tests.support.broker import broker
 
 REQUEST = ImageRequest(prompt="a star", shape="1:1", width=256, height=256, steps=8, seed=1)
@@ -43,14 +44,15 @@ def test_slow_steps_are_not_taken_for_a_hang() -> None:
 
 async def test_a_full_stream_of_orders_refuses_clearly_until_there_is_room(tmp_path: Path) -> None:
     order = Generate(job="a", attempt=1, request=REQUEST, wanted=(0,))
+    other = msgspec.structs.replace(order, job="b")
     async with broker(tmp_path / "nats") as server:
         access = cluster.Access(url=server.url)
         async with cluster.connected(access, seat=cluster.BOT_SEAT, back=lambda: None) as client:
             small = streams.Streams(client, most_orders=1)
             await small.ensure([])
-            await small.order("seat", order)
+            await small.order("seat", order, engine="fake", number="1")
             with pytest.raises(streams.Full, match="maximum messages exceeded"):
-                await small.order("seat", msgspec.structs.replace(order, job="b"))
+                await small.order("seat", other, engine="fake", number="2")
 
             await small.take_back("seat", "a")
-            await small.order("seat", msgspec.structs.replace(order, job="b"))
+            await small.order("seat", other, engine="fake", number="3")

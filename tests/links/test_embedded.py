@@ -17,7 +17,9 @@ import pytest
 from bot.jobs.job import JobState
 from bot.jobs.service import JobService, Stepped, Wish, open_service
 from bot.links import embedded
-from bot.links.embedded import Address, CommandFor, EmbeddedEngine, embedded_engine, read_address, write_address
+from bot.links.address import Address, read_address, write_address
+from bot.links.command import CommandFor
+from bot.links.embedded import EmbeddedEngine, embedded_engine
 from bot.links.process import DetachedProcess
 from tests.jobs.stage import ANNA, ROOMY, until
 
@@ -39,8 +41,9 @@ class Bot:
 
 
 def fake(*options: str) -> CommandFor:
-    def command(url: str, secret_file: Path) -> Sequence[str]:
+    def command(url: str, secret_file: Path, model: str) -> Sequence[str]:
         words = [sys.executable, "-m", "tests.support.fake_engine", "--url", url, "--secret-file", str(secret_file)]
+        words += ["--model", model]
         return [*words, *options]
 
     return command
@@ -193,7 +196,7 @@ async def test_a_frozen_engine_is_ended_all_the_same(data: Path, monkeypatch: py
 
 
 async def test_an_engine_that_cannot_start_says_so_and_is_tried_again(data: Path) -> None:
-    def broken(url: str, secret_file: Path) -> Sequence[str]:
+    def broken(url: str, secret_file: Path, _model: str) -> Sequence[str]:
         return [sys.executable, "-c", "import sys; sys.exit(7)", url, str(secret_file)]
 
     async with bot(data, broken) as first:
@@ -202,7 +205,7 @@ async def test_an_engine_that_cannot_start_says_so_and_is_tried_again(data: Path
 
 
 async def test_a_program_that_is_not_there_is_said_in_one_sentence(data: Path) -> None:
-    async with bot(data, lambda _url, _file: [str(data / "nothing")]) as first:
+    async with bot(data, lambda _url, _file, _model: [str(data / "nothing")]) as first:
         await until(lambda: any(problem and "cannot be started" in problem for problem in first.problems()))
 
 

@@ -29,10 +29,13 @@ def need_server() -> str:
 class Broker:
     """One server process at a time, always on the same port and folder."""
 
-    def __init__(self, folder: Path, *, config: Path | None = None, port: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, config: Path | None = None, port: int | None = None, payload: str = "16MB"
+    ) -> None:
         self.port = port or free_port()
         self.store = folder / "store"
         self._config = config
+        self._payload = payload
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
 
@@ -46,7 +49,8 @@ class Broker:
         if self._config is None:
             self._config = self._folder / "server.conf"
             self._config.write_text(
-                f'listen: "127.0.0.1:{self.port}"\nmax_payload: 16MB\njetstream {{ store_dir: "{self.store}" }}\n'
+                f'listen: "127.0.0.1:{self.port}"\nmax_payload: {self._payload}\n'
+                f'jetstream {{ store_dir: "{self.store}" }}\n'
             )
         with (self._folder / "server.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -87,10 +91,12 @@ class Broker:
 
 
 @asynccontextmanager
-async def broker(folder: Path, *, config: Path | None = None, port: int | None = None) -> AsyncGenerator[Broker, None]:
+async def broker(
+    folder: Path, *, config: Path | None = None, port: int | None = None, payload: str = "16MB"
+) -> AsyncGenerator[Broker, None]:
     """A server that runs until the block ends."""
     need_server()
-    server = Broker(folder, config=config, port=port)
+    server = Broker(folder, config=config, port=port, payload=payload)
     await server.start()
     try:
         yield server

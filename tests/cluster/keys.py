@@ -1,0 +1,41 @@
+"""A broker with the configuration that `cluster-config` writes, and who sits at it with which key."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from bot.jobs.service import open_service
+from bot.links.broker_config import write_config
+from bot.links.nats import broker_link
+from engine.cluster import Access
+from tests.jobs.stage import ROOMY, Stage
+from tests.support.broker import Broker, broker, free_port
+from tests.support.fake_engine import FakeEngine, Script
+
+
+@asynccontextmanager
+async def guarded(folder: Path, *, engines: int = 2, tls: str = "") -> AsyncGenerator[Broker, None]:
+    """A server with the written configuration, on a free port."""
+    file = write_config(folder, engines=engines)
+    port = free_port()
+    text = file.read_text().replace('"0.0.0.0:4222"', f'"127.0.0.1:{port}"')
+    file.write_text(text + tls)
+    async with broker(folder, config=file, port=port) as server:
+        yield server
+
+
+@asynccontextmanager
+async def bot_at(server: Broker, folder: Path, access: Access) -> AsyncGenerator[Stage, None]:
+    data = folder / "data"
+    data.mkdir()
+    async with (
+        open_service(data, owner=ROOMY, grace=0.3) as service,
+        broker_link(service.dispatcher, access=access, build="test", parts=data / "parts"),
+    ):
+        yield Stage(data=data, service=service, link=None, url=server.url)  # type: ignore[arg-type]
+
+
+def engine_with(server: Broker, creds: Path, name: str = "fake") -> FakeEngine:
+    return FakeEngine(url=server.url, name=name, credentials=creds, script=Script(step_seconds=0.02))
