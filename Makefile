@@ -30,7 +30,7 @@ test: setup
 
 check: lint test
 
-# Kills engines and the bot so often, on every link; docs/reliability.md holds the table of a long run.
+# Kills engines, bot and broker so often, on every link; docs/reliability.md holds the table of a long run.
 chaos: setup
 	$(BIN)/python -m tests.chaos --kills $(KILLS)
 

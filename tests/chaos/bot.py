@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 import threading
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +22,14 @@ import run_bot
 from bot.client import ImageBot
 from bot.data_folder import data_folder
 from bot.jobs.defaults import OwnerSettings
+from bot.jobs.dispatcher import Dispatcher
 from bot.jobs.service import open_service
 from bot.links.local import LocalLink
+from bot.links.nats import broker_link
 from bot.pace import Pace
 from bot.routes import Draw, Place, Routes
 from config.settings import LogSettings, Settings
+from engine.cluster import Access
 from tests.chaos.points import Trap, watch
 
 ROOMY = OwnerSettings(per_minute=10_000, per_day=100_000, in_flight=10_000, queue=10_000)
@@ -50,14 +55,19 @@ def main() -> None:
     parser.add_argument("--url", required=True)
     parser.add_argument("--token", required=True)
     parser.add_argument("--data", required=True, type=Path)
-    parser.add_argument("--port", required=True, type=int)
+    engines = parser.add_mutually_exclusive_group(required=True)
+    engines.add_argument("--port", type=int, help="of this machine, for engines that dial it")
+    engines.add_argument("--broker", help="the address of one")
+    parser.add_argument("--creds", type=Path, help="with --broker")
     parser.add_argument("--forgetful", action="store_true")
     parser.add_argument("--debug", action="store_true", help="log everything, as run_bot.py does at this level")
     parser.add_argument("--points", type=Path, help="folder of the trap")
     options = parser.parse_args()
     if options.forgetful:
         bot.delivery.Routes = ForgetfulRoutes
-    if options.debug:
+    if not options.debug:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s.%(msecs)03d %(message)s", datefmt="%H:%M:%S")
+    else:
         run_bot._start_log(Settings(log=LogSettings(level="debug")))
     if options.points is not None:
         watch(Trap(options.points).passing)
@@ -67,13 +77,18 @@ def main() -> None:
 
 async def _serve(options: argparse.Namespace) -> None:
     with data_folder(options.data) as data:
-        async with (
-            open_service(data, owner=ROOMY) as service,
-            LocalLink(service.dispatcher, secret=SECRET, build="chaos", port=options.port),
-        ):
+        async with open_service(data, owner=ROOMY) as service, _linked(service.dispatcher, options):
             client = ImageBot(service, endpoint=options.url, pace=BRISK, guild_ready_timeout=0.1)
             async with client:
                 await client.start(options.token)
+
+
+def _linked(dispatcher: Dispatcher, options: argparse.Namespace) -> AbstractAsyncContextManager[object]:
+    """The way to the engines."""
+    if options.broker is None:
+        return LocalLink(dispatcher, secret=SECRET, build="chaos", port=options.port)
+    access = Access(url=options.broker, credentials=options.creds)
+    return broker_link(dispatcher, access=access, build="chaos", parts=options.data / "parts")
 
 
 def _until_orphaned() -> None:

@@ -21,13 +21,14 @@ class Kept:
     name: str
     command: Sequence[str]
     log: Path
+    program: str = sys.executable
     deaths: dict[int, float] = field(default_factory=dict[int, float])
     process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, *self.command, cwd=ROOT, stdin=PIPE, stdout=log, stderr=log
+                self.program, *self.command, cwd=ROOT, stdin=PIPE, stdout=log, stderr=log
             )
 
     async def kill(self) -> None:

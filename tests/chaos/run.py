@@ -8,9 +8,10 @@ import sqlite3
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import aiohttp
@@ -19,7 +20,7 @@ from playground import Playground, open_playground
 from playground.faults import AMBIGUOUS, Kind
 from playground.people import Person
 from tests.chaos.crowd import HEAVY, LIGHT, Crowd
-from tests.chaos.links import LINKS, Cast, Setting
+from tests.chaos.links import CASTS, Cast, Setting
 from tests.chaos.verdict import Verdict, Witness, accepted, judge, owed
 
 # Answers to interactions, edits by token and by the bot, new messages.
@@ -27,6 +28,9 @@ MESSAGES = r"/callback$|/webhooks/.*/messages/|/channels/\d+/messages"
 FIRST_SIGHT = 60.0  # seconds for bot and engines to come up the first time
 BACKLOG = 50  # jobs that one person has waiting
 BETWEEN_KILLS = (0.6, 1.6)  # seconds
+# A slow machine would kill the bot again and again before it is up, and prove nothing:
+WHILE_STARTING = 0.25  # how likely the bot is to be killed then, beside what is usual
+WITHOUT_BOT = 4  # kills of others in a row; the next one waits until the bot is there
 PATIENCE = 180.0  # seconds after the last kill; what has not said its end by then is lost
 
 
@@ -46,18 +50,19 @@ class Plan:
     forgetful: bool = False
     lost_only: bool = False
     step_seconds: float = 0.08
+    between: tuple[float, float] = BETWEEN_KILLS
+    keep: Path | None = None  # a folder for ledger, journal and logs, to look into afterwards
 
 
 async def run(plan: Plan) -> Verdict:
     """The verdict over one run of this plan, with everything of its own: data, playground, processes."""
     witness = Witness()
-    with tempfile.TemporaryDirectory(prefix="chaos-") as name:
-        folder = Path(name)
+    with _folder(plan.keep) as folder:
         async with open_playground(data=folder / "playground", on_exchange=witness) as playground:
             setting = Setting(
                 folder=folder, playground=playground, forgetful=plan.forgetful, step_seconds=plan.step_seconds
             )
-            cast = LINKS[plan.link](setting)
+            cast = CASTS[plan.link](setting)
             try:
                 async with aiohttp.ClientSession() as session:
                     crowd = Crowd(session, playground.url, random.Random(plan.seed))
@@ -66,6 +71,16 @@ async def run(plan: Plan) -> Verdict:
                 for kept in cast.processes.values():
                     if kept.process is not None:
                         await kept.kill()
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Generator[Path, None, None]:
+    if keep is not None:
+        keep.mkdir(parents=True)
+        yield keep
+        return
+    with tempfile.TemporaryDirectory(prefix="chaos-") as name:
+        yield Path(name)
 
 
 class _Run:
@@ -105,7 +120,7 @@ class _Run:
 
     async def _ask(self) -> None:
         """Half of the jobs are one person's, fifty at once to begin with; all others are spread over the kills."""
-        half, time_of_kills = self._plan.jobs // 2, self._plan.kills * sum(BETWEEN_KILLS) / 2
+        half, time_of_kills = self._plan.jobs // 2, self._plan.kills * sum(self._plan.between) / 2
         pause = 0.8 * time_of_kills / half
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._ask_for(half, LIGHT, pause=pause))
@@ -121,12 +136,28 @@ class _Run:
             await asyncio.sleep(self._dice.uniform(0, 2 * pause))
 
     async def _kill(self) -> None:
-        names, weights = list(self._cast.weights), list(self._cast.weights.values())
+        in_the_dark = 0
         for _ in range(self._plan.kills):
-            await asyncio.sleep(self._dice.uniform(*BETWEEN_KILLS))
-            (victim,) = self._dice.choices(names, weights)
+            if in_the_dark >= WITHOUT_BOT:
+                await _until_online(self._setting.playground)
+            await asyncio.sleep(self._dice.uniform(*self._plan.between))
+            in_the_dark = 0 if self._setting.playground.online else in_the_dark + 1
+            victim = self._victim()
+            self._note(f"{datetime.now().astimezone():%H:%M:%S.%f} {victim}")
             await self._cast.processes[victim].restart()
             self._kills[victim.split("-")[0]] += 1
+
+    def _victim(self) -> str:
+        """A bot that is not up yet is mostly spared."""
+        weights = dict(self._cast.weights)
+        if not self._setting.playground.online:
+            weights["bot"] *= WHILE_STARTING
+        (victim,) = self._dice.choices(list(weights), list(weights.values()))
+        return victim
+
+    def _note(self, death: str) -> None:
+        with (self._setting.folder / "kills.log").open("a", encoding="utf-8") as file:
+            file.write(death + "\n")
 
     async def _settle(self) -> None:
         with suppress(TimeoutError):

@@ -1,10 +1,10 @@
-"""Random deaths of engines and bot, lost answers, deleted messages: the short form of `make chaos`."""
+"""Random deaths of engines, bot and broker, lost answers, deleted messages: the short form of `make chaos`."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.chaos.__main__ import control
+from tests.chaos.__main__ import STRICT, control
 from tests.chaos.links import LINKS
 from tests.chaos.run import Plan, run
 
@@ -20,7 +20,7 @@ async def test_every_accepted_picture_is_posted_exactly_once_whoever_dies(link: 
     assert verdict.ambiguous > 0
     assert verdict.lost == []
     assert verdict.duplicates == []
-    assert verdict.needless == []
+    assert link not in STRICT or verdict.needless == []
 
 
 async def test_without_idempotency_the_same_run_shows_duplicates() -> None:

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing, suppress
 from functools import partial
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 from typing import Any
 
@@ -229,3 +229,93 @@ async def test_the_job_ends_right_wherever_the_bot_stops(
 
     print(f"{len(points)} points", *points, sep="\n  ")
     assert wrong == {}
+
+
+async def _ends_at(house: House, point: str) -> bool:
+    """Whether the bot's process ended there; else the trap is taken away again."""
+    assert house.bot.process is not None
+    try:
+        async with asyncio.timeout(20):
+            return await house.bot.process.wait() == Trap.EXIT_CODE
+    except TimeoutError:
+        house.trap.disarm()
+        return False
+
+
+async def test_the_bot_comes_up_and_ends_its_jobs_wherever_its_start_was_cut_off(house: House) -> None:
+    async def start_anew(*, with_work: bool = True) -> str:
+        """The bot dies over a wish that waits; the next one has its commands to send again."""
+        house.engine.script = SLOW
+        prompt = await house.wish() if with_work else ""
+        if with_work:
+            await house.mia.sees(lambda m: prompt in json.dumps(m))
+        await house.bot.kill()
+        house.engine.script = QUICK
+        with closing(sqlite3.connect(house.ledger, timeout=10)) as db:
+            db.execute("DELETE FROM fact WHERE key LIKE 'commands:%'")
+            db.commit()
+        return prompt
+
+    await _first_picture(house)
+    await start_anew(with_work=False)
+    house.trap.seen()
+    await house.open_bot()
+    points = house.trap.seen()
+    assert any("PUT /applications" in point for point in points)
+
+    wrong = dict[str, list[str]]()
+    for point in points:
+        prompt = await start_anew()
+        house.trap.arm(point)
+        await house.bot.start()
+        if not await _ends_at(house, point):
+            wrong[point] = ["the bot did not come here"]
+            await house.bot.kill()
+        await house.open_bot()
+        await house.told(prompt)
+        if wrongs := await house.wrongs(prompt, ("posted",), 1):
+            wrong[point] = wrongs
+
+    print(f"{len(points)} points", *points, sep="\n  ")
+    assert wrong == {}
+
+
+async def test_a_setting_is_the_old_or_the_new_one_wherever_the_bot_stops(house: House) -> None:
+    values = cycle(range(4, 20))
+
+    async def change() -> int:
+        value = next(values)
+        async with aiohttp.ClientSession() as session:
+            robin = Visitor(session, house.playground.url, people.PEOPLE[2], PAINT)
+            await robin.say(f"/admin defaults set setting:steps value:{value}")
+        return value
+
+    def stored() -> int | None:
+        """The value; what was written down of its changes says the same."""
+        with closing(sqlite3.connect(f"file:{house.ledger}?mode=ro", uri=True, timeout=10)) as db:
+            rows = db.execute("SELECT value FROM setting WHERE key = 'steps'").fetchall()
+            noted = db.execute("SELECT value FROM setting_event WHERE key = 'steps' ORDER BY seq").fetchall()
+        assert rows == noted[-1:]
+        return int(json.loads(rows[0][0])) if rows else None
+
+    await _first_picture(house)
+    house.trap.seen()
+    old = await change()
+    await house._until(lambda: stored() == old)
+    await asyncio.sleep(0.5)  # its answer
+    points = [point for point in house.trap.seen() if re.search("setting|Setting|set_|callback", point)]
+    assert any("commit" in point for point in points)
+
+    for point in points:
+        house.trap.arm(point)
+        new = await change()
+        assert await _ends_at(house, point), point
+        assert stored() in (old, new), point
+        await house.open_bot()
+        old = await change()  # said again, it holds
+        await house._until(lambda value=old: stored() == value)
+        prompt = await house.wish()
+        await house.told(prompt)
+        assert await house.wrongs(prompt, ("posted",), 1) == [], point
+
+    print(f"{len(points)} points", *points, sep="\n  ")

@@ -45,6 +45,7 @@ class Verdict:
 
     kills: Mapping[str, int]
     ended: Mapping[str, int]
+    failed: Mapping[str, int]  # by code
     lost: Sequence[str]
     duplicates: Sequence[str]
     reruns: int
@@ -83,13 +84,13 @@ def judge(
     seconds: float,
 ) -> Verdict:
     """`deaths` maps an engine's name to the Unix second of its end; `messages` is what stands in the channel."""
-    jobs = _rows(ledger, "SELECT id, state, told, principal, posted - created FROM job ORDER BY seq")
+    jobs = _rows(ledger, "SELECT id, state, told, principal, posted - created, error FROM job ORDER BY seq")
     bound = dict(_rows(ledger, "SELECT job, message FROM message_ref"))
     painted = dict(_rows(ledger, "SELECT job, count(*) FROM image WHERE state = 'painted' GROUP BY job"))
     standing = {message["id"]: message for message in messages}
     lost = [f"{job}: answered, but not in the ledger" for job in witness.answered - {row[0] for row in jobs}]
     duplicates, waits = list[str](), defaultdict[bool, list[float]](list)
-    for job, state, told, principal, wait in jobs:
+    for job, state, told, principal, wait, _ in jobs:
         message = standing.get(str(bound.get(job)))
         says = told and message is not None and not jobs_with(message, "cancel")
         if state == "posted":
@@ -104,6 +105,7 @@ def judge(
     return Verdict(
         kills=kills,
         ended=Counter(row[1] for row in jobs),
+        failed=Counter(row[5] for row in jobs if row[1] == "failed"),
         lost=lost,
         duplicates=duplicates,
         reruns=len(recoveries) + len(needless),
