@@ -1,4 +1,6 @@
-"""What each memory policy takes of a GPU with the published model: computed from its configuration on the meta device.
+"""What each memory policy and each storage of weights takes of a GPU with the published model, computed.
+
+From its configuration, on the meta device.
 
     python -m benchmarks.memory
 
@@ -15,7 +17,18 @@ from rich.console import Console
 from rich.table import Table
 from transformers import Qwen3Config, Qwen3Model
 
-from engine.worker.memory import BLOCKS_SHARE, FP8_SHARE, GIB, LAYER_SHARE, Place, Policy, Weights, weight_bytes
+from engine.worker.memory import (
+    BLOCKS_SHARE,
+    FP8_SHARE,
+    GIB,
+    LAYER_SHARE,
+    Place,
+    Policy,
+    Storage,
+    Weights,
+    weight_bytes,
+)
+from engine.worker.quantising import in_block
 
 TRANSFORMER: dict[str, Any] = {
     "in_channels": 16,
@@ -49,6 +62,8 @@ VAE: dict[str, Any] = {
     "use_quant_conv": False,
     "use_post_quant_conv": False,
 }
+# Bits a weight takes, its block's factors counted: https://github.com/ggml-org/llama.cpp/wiki/Tensor-Encoding-Schemes
+GGUF_BITS = {"Q8_0": 8.5, "Q6_K": 6.5625, "Q5_K": 5.5, "Q4_K": 4.5}
 CARDS = (4, 6, 8, 10, 12, 16, 24, 32)  # GiB that people's cards have
 TAKEN = 0.5  # GiB of them that the driver and the desktop have taken
 
@@ -68,8 +83,53 @@ def main() -> None:
         cards = [f"{card} GiB" for card in CARDS if _card(card).policy(weights) is policy]
         table.add_row(policy.value, f"{_gib(weights.footprint(policy)):.1f}", ", ".join(cards) or "none of these")
     Console(width=100).print(table)
+    Console(width=100).print(storages(transformer, text_encoder, weights))
     for name, assumed, exact in shares(transformer, text_encoder):
         print(f"{name}: {exact:.4f} of its weights; the engine counts with {assumed}")
+
+
+def storages(transformer: torch.nn.Module, text_encoder: torch.nn.Module, plain: Weights) -> Table:
+    """What the parts take in each storage, and a 1024² picture under three policies, in GiB."""
+    table = Table(title="weights that are stored otherwise, and GiB for 1024²")
+    for heading in ("weights", "transformer", "text encoder", "resident", "encoder-evicted", "group-offload"):
+        table.add_column(heading)
+    for name, weights in stored(transformer, text_encoder, plain).items():
+        policies = (Policy.RESIDENT, Policy.ENCODER_EVICTED, Policy.GROUP_OFFLOAD)
+        sizes = (weights.transformer, weights.text_encoder, *map(weights.footprint, policies))
+        table.add_row(name, *(f"{_gib(size):.2f}" for size in sizes))
+    return table
+
+
+def stored(transformer: torch.nn.Module, text_encoder: torch.nn.Module, plain: Weights) -> dict[str, Weights]:
+    """Weights of the published model by how they are stored; GGUF files with all linear layers of blocks in a format.
+
+    A text encoder in GGUF is unpacked, so it stays as it is.
+    """
+    found = {"plain": plain}
+    for storage in (Storage.INT8, Storage.FP8):
+        found[storage.value] = Weights(
+            transformer=packed(transformer, 8),
+            text_encoder=packed(text_encoder, 8),
+            vae=plain.vae,
+            storage=storage,
+        )
+    for name, bits in GGUF_BITS.items():
+        found[f"GGUF {name}"] = Weights(
+            transformer=packed(transformer, bits),
+            text_encoder=plain.text_encoder,
+            vae=plain.vae,
+            storage=Storage.GGUF,
+        )
+    return found
+
+
+def packed(module: torch.nn.Module, bits: float) -> int:
+    """Bytes of a module whose linear layers in blocks take so many bits a weight."""
+
+    def size(name: str, value: torch.Tensor) -> float:
+        return value.numel() * bits / 8 if value.dim() == 2 and in_block(name) else value.nbytes
+
+    return int(sum(size(name, value) for name, value in module.named_parameters()))
 
 
 def published() -> tuple[torch.nn.Module, torch.nn.Module, torch.nn.Module]:

@@ -8,7 +8,7 @@ import os
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -45,13 +45,27 @@ class Policy(StrEnum):
         return self in (Policy.RESIDENT, Policy.ENCODER_EVICTED)
 
 
+class Storage(StrEnum):
+    """What a weight of a linear layer is, wherever it lies."""
+
+    PLAIN = "plain"  # a number of the dtype that computes
+    INT8 = "int8"  # one byte, with a factor for each row
+    FP8 = "fp8"  # the same, as a small floating-point number
+    GGUF = "gguf"  # as the file has it, in blocks of 2 to 8 bits a weight
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Weights:
-    """Bytes of a model's parts in the dtype in which they paint."""
+    """Bytes of a model's parts as they are stored."""
 
     transformer: int
     text_encoder: int
     vae: int
+    storage: Storage = Storage.PLAIN
+
+    def allows(self, policy: Policy) -> bool:
+        """Whether weights stored so can be kept so: what is packed already cannot be cast to fp8."""
+        return self.storage is Storage.PLAIN or policy is not Policy.FP8_STORAGE
 
     def footprint(self, policy: Policy) -> int:
         """Bytes of the device that a 1024² picture takes at most under a policy."""
@@ -69,7 +83,10 @@ class Weights:
                 return self._largest(LAYER_SHARE) + self.vae + TILED_SPACE
 
     def _largest(self, shares: dict[str, float]) -> int:
-        return int(max(self.transformer * shares["transformer"], self.text_encoder * shares["text_encoder"]))
+        # what belongs to no block keeps its size, and so is a larger share of packed weights
+        transformer = self.transformer * (1 if self.storage is Storage.PLAIN else 2)
+        text_encoder = self.text_encoder * (2 if self.storage in (Storage.INT8, Storage.FP8) else 1)
+        return int(max(transformer * shares["transformer"], text_encoder * shares["text_encoder"]))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +110,8 @@ class Place:
             return self.wanted
         if self.device.type == "cpu":
             return Policy.RESIDENT
-        return next((one for one in Policy if weights.footprint(one) <= self.free), Policy.SEQUENTIAL)
+        allowed = (one for one in Policy if weights.allows(one))
+        return next((one for one in allowed if weights.footprint(one) <= self.free), Policy.SEQUENTIAL)
 
     def tile(self, weights: Weights, policy: Policy) -> int | None:
         """Pixels a side beyond which the VAE works in tiles; None where it never need."""
@@ -139,7 +157,15 @@ def free_memory(device: torch.device) -> int:
 
 def weight_bytes(*modules: torch.nn.Module) -> int:
     """Bytes of all weights as they are stored now."""
-    return sum(parameter.nbytes for module in modules for parameter in module.parameters())
+    return sum(_byte_count(parameter) for module in modules for parameter in module.parameters())
+
+
+def _byte_count(value: torch.Tensor) -> int:
+    """torchao's own tensors say how large they would be unpacked; what they are made of tells the truth."""
+    flatten: Any = getattr(type(value), "__tensor_flatten__", None)
+    if flatten is None:
+        return value.nbytes
+    return sum(_byte_count(getattr(value, name)) for name in flatten(value)[0])
 
 
 def is_out_of_memory(error: BaseException) -> bool:

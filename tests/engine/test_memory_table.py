@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import memory
 from config.settings import EngineSettings
-from engine.worker.memory import Policy
+from engine.worker.memory import GIB, Policy, Storage, Weights, weight_bytes
 
 CONFIGS = Path(__file__).parents[3] / "shared" / "zimage-turbo-config"
 
@@ -34,6 +34,24 @@ def test_its_numbers_are_those_of_the_published_configuration(file: str, ours: d
     assert json.loads(json.dumps(ours)).items() <= theirs.items()
 
 
+def test_packed_weights_of_the_published_model_fit_into_cards_that_plain_ones_do_not() -> None:
+    transformer, text_encoder, vae = memory.published()
+    sizes = map(weight_bytes, (transformer, text_encoder, vae))
+    plain = Weights(**dict(zip(("transformer", "text_encoder", "vae"), sizes, strict=True)))
+
+    stored = memory.stored(transformer, text_encoder, plain)
+
+    assert stored["int8"].transformer / GIB == pytest.approx(5.86, rel=0.03)
+    assert stored["int8"].text_encoder / GIB == pytest.approx(4.11, rel=0.03)
+    assert stored["int8"].footprint(Policy.RESIDENT) < 14 * GIB < plain.footprint(Policy.ENCODER_EVICTED)
+    assert all(one.transformer < plain.transformer for name, one in stored.items() if name != "plain")
+
+
 def test_every_policy_can_be_chosen_in_the_settings() -> None:
     for policy in Policy:
         assert EngineSettings(memory=policy.value).memory == policy.value
+
+
+def test_every_storage_that_can_be_asked_for_can_be_set() -> None:
+    for storage in set(Storage) - {Storage.GGUF}:
+        assert EngineSettings(weights=storage.value).weights == storage.value
