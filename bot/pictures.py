@@ -1,6 +1,7 @@
 """Attachments from strangers: host, size, then a decode in a child process with little memory and little time.
 
-`python -m bot.pictures` is that child: a file on stdin, one JSON line and the re-encoded PNG on stdout.
+`python -m bot.pictures` is that child: a file on stdin, one JSON line and the re-encoded PNG on stdout. Arguments say
+what it is for: `holes` keeps what is transparent, `mask WIDTH HEIGHT` makes the mask of a picture of that size.
 """
 
 from __future__ import annotations
@@ -9,14 +10,25 @@ import asyncio
 import io
 import json
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from bot.errors import BadPicture, EmptyPicture, ForeignPicture, NotAPicture, PictureTooHeavy, TooManyPixels
+from bot.errors import (
+    BadPicture,
+    EmptyPicture,
+    ForeignPicture,
+    MaskOfAnotherShape,
+    MaskPaintsEverything,
+    MaskPaintsNothing,
+    NotAPicture,
+    PictureTooHeavy,
+    TooManyPixels,
+)
 
 if TYPE_CHECKING:
     import discord
@@ -28,6 +40,10 @@ MEMORY = 1024 * 1024 * 1024  # address space of the child: 25 Mpx twice in RGBA 
 CPU_SECONDS = 10
 WALL_SECONDS = 20.0
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+SOLID = 128  # of 255: what is less opaque is a hole, what is less bright is not painted
+SAME_SHAPE = 0.02  # by which the proportions of a mask and its picture may differ
+
+HOLES = "holes"  # a purpose: keep what is transparent
 
 _DISCORD_HOSTS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
 _ROOT = Path(__file__).parents[1]
@@ -52,8 +68,12 @@ class PictureReader:
         if attachment.size > MAX_BYTES:
             raise PictureTooHeavy(size=round(attachment.size / _MIB, 1), limit=MAX_BYTES // _MIB)
 
-    async def read(self, attachment: discord.Attachment) -> bytes:
-        """The attachment upright, without metadata, RGB, at most MAX_SIDE a side, as PNG. Raises BadPicture."""
+    async def read(self, attachment: discord.Attachment, *purpose: str) -> bytes:
+        """The attachment upright, without metadata, RGB, at most MAX_SIDE a side, as PNG. Raises BadPicture.
+
+        With `HOLES` it is RGBA where something in it is transparent and something is not. With `mask_of(size)` it is
+        black and white, of that size, and white where it paints.
+        """
         from discord import HTTPException  # not at the top: the child has no use for it
 
         self.check(attachment)
@@ -61,31 +81,37 @@ class PictureReader:
             data = await attachment.read()
         except HTTPException as error:
             raise BadPicture from error  # its address has expired, or it was deleted meanwhile
-        return await self.clean(data)
+        return await self.clean(data, *purpose)
 
-    async def clean(self, data: bytes) -> bytes:
+    async def clean(self, data: bytes, *purpose: str) -> bytes:
         """The same for bytes that are already here."""
         if not data:
             raise EmptyPicture()
         async with self._turn:
-            answer = await _in_child(data)
+            answer = await _in_child(data, purpose)
         head, _, png = answer.partition(b"\n")
         try:
             said = json.loads(head)
         except ValueError:
             raise NotAPicture() from None  # the child was killed by its limits, or there was nothing to say
-        if said.get("code") == TooManyPixels.code:
-            raise TooManyPixels(width=said["width"], height=said["height"], limit=MAX_PIXELS // 1_000_000)
-        if said.get("code") != "ok" or not png:
-            raise NotAPicture()
+        code = said.pop("code", None)
+        if code != "ok" or not png:
+            refusals = {kind.code: kind for kind in BadPicture.family()}
+            raise refusals.get(code, NotAPicture)(**said)
         return png
 
 
-async def _in_child(data: bytes) -> bytes:
+def mask_of(size: tuple[int, int]) -> tuple[str, ...]:
+    """The purpose of a picture that is the mask of one of this width and height."""
+    return ("mask", *map(str, size))
+
+
+async def _in_child(data: bytes, purpose: Sequence[str]) -> bytes:
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "bot.pictures",
+        *purpose,
         cwd=_ROOT,
         env=_environment(),
         stdin=asyncio.subprocess.PIPE,
@@ -110,33 +136,64 @@ def _environment() -> dict[str, str] | None:
     return None if sys.platform == "win32" else {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def reencode(data: bytes) -> bytes:
+def reencode(data: bytes, *purpose: str) -> bytes:
     """The child's work. Raises BadPicture; anything else that Pillow raises ends the child without an answer."""
+    upright = _upright(data)
+    match purpose:
+        case ("mask", width, height):
+            clean = _mask(upright, int(width), int(height))
+        case ("holes",) if _transparent(upright) and _has_holes(upright):
+            clean = upright.convert("RGBA")
+        case _:
+            clean = _on("white", upright) if _transparent(upright) else upright.convert("RGB")
+    clean.info.clear()
+    out = io.BytesIO()
+    clean.save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
+def _upright(data: bytes) -> Image.Image:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             width, height = picture.size
             if width * height > MAX_PIXELS:
-                raise TooManyPixels(width=width, height=height)
+                raise TooManyPixels(width=width, height=height, limit=MAX_PIXELS // 1_000_000)
             picture.draft("RGB", (MAX_SIDE, MAX_SIDE))  # a JPEG decodes small at once; others ignore it
             picture.load()
             upright = ImageOps.exif_transpose(picture)
             upright.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
-            flat = _on_white(upright) if _transparent(upright) else upright.convert("RGB")
+            return upright
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
         raise NotAPicture() from error
-    flat.info.clear()
-    out = io.BytesIO()
-    flat.save(out, "PNG", compress_level=1)
-    return out.getvalue()
+
+
+def _mask(picture: Image.Image, width: int, height: int) -> Image.Image:
+    if abs(picture.width * height / (picture.height * width) - 1) > SAME_SHAPE:
+        given = {"width": picture.width, "height": picture.height}
+        raise MaskOfAnotherShape(**given, image_width=width, image_height=height)
+    levels = (_on("black", picture) if _transparent(picture) else picture).convert("L")
+    mask = levels.resize((width, height), Image.Resampling.BILINEAR).point([0] * SOLID + [255] * (256 - SOLID))
+    match mask.getextrema():
+        case (_, 0):
+            raise MaskPaintsNothing
+        case (255, _):
+            raise MaskPaintsEverything
+        case _:
+            return mask
+
+
+def _has_holes(picture: Image.Image) -> bool:
+    least, most = picture.convert("RGBA").getchannel("A").getextrema()
+    return int(cast("int", least)) < SOLID <= int(cast("int", most))
 
 
 def _transparent(picture: Image.Image) -> bool:
     return picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
+def _on(colour: str, picture: Image.Image) -> Image.Image:
     layer = picture.convert("RGBA")
-    flat = Image.new("RGB", layer.size, "white")
+    flat = Image.new("RGB", layer.size, colour)
     flat.paste(layer, mask=layer.getchannel("A"))
     return flat
 
@@ -158,7 +215,7 @@ def _main() -> None:
     data = sys.stdin.buffer.read(MAX_BYTES + 1)
     png = b""
     try:
-        png = reencode(data)
+        png = reencode(data, *sys.argv[1:])
         said: dict[str, str | int | float] = {"code": "ok"}
     except BadPicture as refused:
         said = {"code": refused.code, **refused.arguments}

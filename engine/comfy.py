@@ -6,38 +6,18 @@ Nodes as in Comfy-Org's template for Z-Image-Turbo.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from engine.protocol import Z_IMAGE_TURBO, Kind
+from engine import comfy_models, comfy_part
+from engine.card import Z_IMAGE_TURBO
+from engine.graph import Node, Wire
+from engine.request import Kind
 
 if TYPE_CHECKING:
     from engine.metadata import Facts
 
 PUBLISHED_FILE = "z_image_turbo_bf16.safetensors"
 COLUMN, ROW = 340, 220  # pixels between nodes on ComfyUI's page
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wire:
-    """An input that comes from another node's output."""
-
-    node: int
-    slot: int = 0
-    type: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Node:
-    """One node: its class, inputs in order (wires or values), output types, and its place on the page."""
-
-    type: str
-    inputs: Mapping[str, Wire | str | int | float]
-    outputs: tuple[str, ...] = ()
-    column: int
-    row: int = 0
-    extra_widgets: Mapping[str, str] = field(default_factory=dict[str, str])  # drawn after the input of that name
 
 
 def api_graph(facts: Facts) -> dict[str, Any]:
@@ -130,13 +110,13 @@ def _nodes(facts: Facts) -> dict[int, Node]:
         3: Node(type="VAELoader", inputs={"vae_name": "ae.safetensors"}, outputs=("VAE",), column=0, row=2),
         4: Node(
             type="ModelSamplingAuraFlow",
-            inputs={"model": Wire(node=1, type="MODEL"), "shift": 3.0},
+            inputs={"model": Wire(node=comfy_models.last_model(facts), type="MODEL"), "shift": 3.0},
             outputs=("MODEL",),
             column=1,
         ),
         5: Node(
             type="CLIPTextEncode",
-            inputs={"clip": clip, "text": facts.prompt},
+            inputs={"clip": clip, "text": facts.painted_prompt},
             outputs=("CONDITIONING",),
             column=1,
             row=1,
@@ -157,6 +137,7 @@ def _nodes(facts: Facts) -> dict[int, Node]:
             row=2,
         ),
         **_latent(facts),
+        **comfy_models.nodes(facts),
         8: Node(
             type="KSampler",
             inputs={
@@ -195,6 +176,8 @@ def _latent(facts: Facts) -> dict[int, Node]:
     if facts.kind is Kind.TEXT:
         size = {"width": facts.width, "height": facts.height, "batch_size": 1}
         return {7: Node(type="EmptySD3LatentImage", inputs=size, outputs=("LATENT",), column=1, row=3)}
+    if facts.kind is Kind.INPAINT:
+        return comfy_part.latent(facts)
     scaled = Wire(node=12, type="IMAGE")
     return {
         7: Node(
@@ -204,25 +187,5 @@ def _latent(facts: Facts) -> dict[int, Node]:
             column=1,
             row=3,
         ),
-        11: Node(
-            type="LoadImage",
-            inputs={"image": "source.png"},
-            outputs=("IMAGE", "MASK"),
-            column=0,
-            row=3,
-            extra_widgets={"image": "image"},
-        ),
-        12: Node(
-            type="ImageScale",
-            inputs={
-                "image": Wire(node=11, type="IMAGE"),
-                "upscale_method": "lanczos",
-                "width": facts.width,
-                "height": facts.height,
-                "crop": "center",
-            },
-            outputs=("IMAGE",),
-            column=0,
-            row=4,
-        ),
+        **comfy_part.source(facts.width, facts.height),
     }

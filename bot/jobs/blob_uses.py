@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from bot.jobs.database import Database
 
+# The SHA-256 of each picture that a request starts from, as a table beside its row; NULL where it names none.
+NAMED = "json_each(json_extract(spec, '$.source', '$.mask', '$.control.picture')) AS named"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Use:
@@ -24,10 +27,9 @@ class BlobUses(Database):
 
         def work(db: sqlite3.Connection) -> dict[str, Use]:
             rows = db.execute(
-                "SELECT blob, max(created) AS last, min(told) = 0 AS owed FROM ("
+                "SELECT blob, max(created) AS last, min(told) = 0 AS owed FROM ("  # noqa: S608 (our own names)
                 " SELECT blob, job.created, told FROM image JOIN job ON job.id = image.job WHERE blob IS NOT NULL"
-                " UNION ALL SELECT json_extract(spec, '$.source'), created, told FROM job"
-                "  WHERE json_extract(spec, '$.source') IS NOT NULL"
+                f" UNION ALL SELECT named.value, created, told FROM job, {NAMED} WHERE named.value IS NOT NULL"
                 ") GROUP BY blob"
             ).fetchall()
             return {row["blob"]: Use(last=row["last"], owed=bool(row["owed"])) for row in rows}

@@ -52,6 +52,10 @@ class BlobStore:
         """Bytes that are free on this disk, for whoever is not its administrator."""
         return await asyncio.to_thread(lambda: shutil.disk_usage(self._root.parent).free)
 
+    async def is_short_of(self, least: int) -> bool:
+        """Whether fewer bytes than these are free."""
+        return await self.room() < least
+
     def path(self, name: str) -> Path:
         """Where the bytes of this SHA-256 lie, whether or not they do."""
         if not NAME.fullmatch(name):
@@ -65,16 +69,7 @@ class BlobStore:
             os.utime(path)  # so that it is not pruned as one that nobody has asked for in a long time
             return name
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{secrets.token_hex(8)}.part")
-        try:
-            with unfinished.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        write_durably(path, content)
         _sync_folder(self._root)
         return name
 
@@ -98,6 +93,20 @@ class BlobStore:
             return self.path(name).read_bytes()
         except FileNotFoundError:
             return None
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """The whole file or none; when this returns it has survived a power cut. Raises OSError."""
+    unfinished = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

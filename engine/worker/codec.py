@@ -42,6 +42,7 @@ class Codec:
         config: Any = vae.config
         self.vae: Any = vae
         self.factor: int = 2 ** (len(config.block_out_channels) - 1)  # pixels per latent position on each side
+        self.channels: int = config.latent_channels
         self.native: int = config.sample_size  # pixels a side it was trained at
         self._scale: float = config.scaling_factor
         self._shift: float = config.shift_factor or 0.0
@@ -64,6 +65,10 @@ class Codec:
         posterior = self.vae.encode(picture.to(self.vae.device, self.vae.dtype)).latent_dist
         latent = posterior.mode() if generator is None else posterior.sample(generator)
         return (latent.float() - self._shift) * self._scale
+
+    def skip(self, shape: tuple[int, ...], generator: torch.Generator) -> None:
+        """Leave a generator as it is after `encode` drew a latent of this shape with it."""
+        torch.randn(shape, generator=generator, dtype=self.vae.dtype)
 
     def decode(self, latent: torch.Tensor) -> Exposure:
         """Begin to turn one latent (1, 16, height / 8, width / 8) into pixels."""

@@ -24,11 +24,11 @@ class BadSource(Exception):
     """The picture to start from does not decode."""
 
 
-def decode_source(data: bytes) -> Image.Image:
-    """The picture a request starts from, as RGB. Raises BadSource."""
+def decode_source(data: bytes, mode: str = "RGB") -> Image.Image:
+    """The picture a request starts from, in this mode of Pillow. Raises BadSource."""
     try:
         with Image.open(io.BytesIO(data)) as picture:
-            return picture.convert("RGB")
+            return picture.convert(mode)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise BadSource(str(error)) from error
 

@@ -10,8 +10,17 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from bot import pictures
-from bot.errors import EmptyPicture, ForeignPicture, NotAPicture, PictureTooHeavy, TooManyPixels
-from bot.pictures import PictureReader
+from bot.errors import (
+    EmptyPicture,
+    ForeignPicture,
+    MaskOfAnotherShape,
+    MaskPaintsEverything,
+    MaskPaintsNothing,
+    NotAPicture,
+    PictureTooHeavy,
+    TooManyPixels,
+)
+from bot.pictures import HOLES, PictureReader, mask_of
 from tests.story.test_attachments import bomb
 
 
@@ -55,6 +64,55 @@ async def test_what_is_transparent_becomes_white() -> None:
     clean = await PictureReader().clean(encoded(Image.new("RGBA", (8, 8), (255, 0, 0, 0)), "PNG"))
 
     assert Image.open(io.BytesIO(clean)).getpixel((0, 0)) == (255, 255, 255)
+
+
+async def test_holes_are_kept_where_they_are_asked_for_and_there_are_some() -> None:
+    holed = Image.new("RGBA", (8, 8), (255, 0, 0, 255))
+    holed.paste((0, 0, 0, 0), (0, 0, 4, 8))
+    solid, empty, faint = (Image.new("RGBA", (8, 8), (255, 0, 0, alpha)) for alpha in (255, 0, 200))
+
+    kept = Image.open(io.BytesIO(await PictureReader().clean(encoded(holed, "PNG"), HOLES)))
+    flat = [
+        Image.open(io.BytesIO(await PictureReader().clean(encoded(one, "PNG"), HOLES))) for one in (solid, empty, faint)
+    ]
+
+    assert (kept.mode, kept.getpixel((0, 0)), kept.getpixel((7, 0))) == ("RGBA", (0, 0, 0, 0), (255, 0, 0, 255))
+    assert [one.mode for one in flat] == ["RGB"] * 3
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+async def test_a_mask_becomes_black_and_white_in_the_size_of_its_picture(form: str) -> None:
+    drawn = Image.new("RGB", (120, 80), (30, 30, 30))
+    drawn.paste((220, 220, 220), (0, 0, 60, 80))
+
+    mask = Image.open(io.BytesIO(await PictureReader().clean(encoded(drawn, form), *mask_of((60, 40)))))
+
+    assert (mask.mode, mask.size) == ("L", (60, 40))
+    assert (mask.getpixel((5, 20)), mask.getpixel((55, 20))) == (255, 0)
+    assert set(mask.tobytes()) == {0, 255}
+
+
+async def test_white_strokes_on_nothing_are_a_mask_too() -> None:
+    strokes = Image.new("RGBA", (60, 40), (255, 255, 255, 0))
+    strokes.paste((255, 255, 255, 255), (10, 10, 20, 20))
+
+    mask = Image.open(io.BytesIO(await PictureReader().clean(encoded(strokes, "PNG"), *mask_of((60, 40)))))
+
+    assert (mask.getpixel((15, 15)), mask.getpixel((30, 30))) == (255, 0)
+
+
+@pytest.mark.parametrize(
+    ("mask", "refusal"),
+    [
+        (Image.new("L", (60, 40)), MaskPaintsNothing),
+        (Image.new("L", (60, 40), 255), MaskPaintsEverything),
+        (Image.new("RGBA", (60, 40)), MaskPaintsNothing),
+        (Image.new("L", (40, 60), 255), MaskOfAnotherShape),
+    ],
+)
+async def test_a_mask_that_makes_no_sense_is_refused(mask: Image.Image, refusal: type[Exception]) -> None:
+    with pytest.raises(refusal):
+        await PictureReader().clean(encoded(mask, "PNG"), *mask_of((60, 40)))
 
 
 async def test_a_large_picture_comes_back_smaller() -> None:

@@ -1,0 +1,101 @@
+"""What else can be done with a picture: a panel for whoever presses More, with what the loaded model can do.
+
+A line of `GROUPS` is a row of it, a verb there a button: `button-<verb>` is its label, `more-<group>` the row's title.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+import discord
+
+from bot.errors import NothingMore, PainterLoading, Refusal
+from bot.jobs import outpaint, variations
+from bot.jobs.derive import Continue
+from bot.jobs.job import Job, Picture
+from bot.translations import say
+from bot.ui.buttons import Click, press
+from engine.card import ModelCard
+
+if TYPE_CHECKING:
+    from bot.client import ImageBot
+
+# At most five verbs a group. Each makes a request from the picture; every rule is checked when it is pressed.
+GROUPS: Mapping[str, Mapping[str, Continue]] = {
+    "zoom": outpaint.ZOOM,
+    "pan": outpaint.PAN,
+    "vary": variations.VARY,
+    "upscale": variations.UPSCALE,
+}
+_VERBS: Mapping[str, Continue] = {verb: how for group in GROUPS.values() for verb, how in group.items()}
+
+
+class MoreButton(
+    discord.ui.DynamicItem[discord.ui.Button[Any]],
+    template=rf"z1:(?P<verb>more|{'|'.join(_VERBS)}):(?P<job>[0-9a-z]{{8,32}}):(?P<k>[0-3])",
+):
+    """Opens the panel, or does one of the things on it. `k` counts pictures from 0; the label counts from 1."""
+
+    def __init__(self, verb: str, job: str, k: int, *, locale: str = "en-US") -> None:
+        label = say(locale, f"button-{verb}", k=k + 1)
+        super().__init__(discord.ui.Button(label=label, custom_id=f"z1:{verb}:{job}:{k}"))
+        self.verb, self.job, self.k = verb, job, k
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(match["verb"], match["job"], int(match["k"]))
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        opens = self.verb == "more"  # a panel that was dismissed may be opened again at once
+        await press(interaction, self.job, self.custom_id, self._open if opens else self._continue, again=opens)
+
+    async def _open(self, click: Click) -> None:
+        bot: ImageBot = click.client
+        job, picture = await bot.service.job_and_picture(self.job, self.k)
+        if bot.service.card is None:
+            raise PainterLoading
+        view = panel(job, picture, bot.service.card, click.locale.value)
+        await click.response.send_message(view=view, ephemeral=True)
+
+    async def _continue(self, click: Click) -> None:
+        bot: ImageBot = click.client
+        by, how = bot.requester(click), _VERBS[self.verb]
+        job = await bot.service.continue_picture(self.job, self.k, how, by=by, origin=str(click.id))
+        await bot.delivery.open(click, job)
+
+
+def panel(job: Job, picture: Picture, card: ModelCard, locale: str) -> discord.ui.LayoutView:
+    """Everything that this model can make of the picture, group by group. Raises NothingMore."""
+    groups = dict(_offered(job, picture, card))
+    if not groups:
+        raise NothingMore
+    view = discord.ui.LayoutView(timeout=None)
+    view.add_item(discord.ui.TextDisplay(f"**{say(locale, 'more-title', k=picture.k + 1)}**"))
+    for group, verbs in groups.items():
+        buttons = [MoreButton(verb, job.id, picture.k, locale=locale) for verb in verbs]
+        view.add_item(discord.ui.TextDisplay(f"-# {say(locale, f'more-{group}')}"))
+        # The library's DynamicItem is typed as an item of either kind of view, a row as one of a single kind.
+        view.add_item(discord.ui.ActionRow[Any](*buttons))  # pyright: ignore[reportArgumentType]
+    return view
+
+
+def has_more(job: Job, picture: Picture, card: ModelCard | None) -> bool:
+    """Whether its panel would show anything."""
+    return card is None or any(True for _ in _offered(job, picture, card))
+
+
+def _offered(job: Job, picture: Picture, card: ModelCard) -> Iterator[tuple[str, list[str]]]:
+    for group, verbs in GROUPS.items():
+        if able := [verb for verb, how in verbs.items() if _is_able(card, how, job, picture)]:
+            yield group, able
+
+
+def _is_able(card: ModelCard, how: Continue, job: Job, picture: Picture) -> bool:
+    try:
+        return card.can_paint(how(job, picture, card=card, seed=0))
+    except Refusal:
+        return False

@@ -1,0 +1,94 @@
+"""Small lines on a job's message about its words: the style, the prompt written out, the pass for fine detail. Pure."""
+
+from __future__ import annotations
+
+from bot.jobs.job import Job
+from bot.translations import say
+from bot.ui import text
+from engine.request import ImageRequest, Kind, Upscaler
+
+SHOWN_ENHANCED = 500  # characters; with a long prompt, each escaped, they stay within the 4000 of a message
+
+
+def before(job: Job, *, writing: str) -> list[str]:
+    """What is to be known while it waits or is painted. `writing` is what the model has written out so far."""
+    locale, request = job.requester.locale, job.request
+    lines = [_style(locale, request), _enhanced(locale, request, writing)]
+    if request.quality:
+        key = "quality-writes" if request.to_be_written else "quality-costs"
+        lines.append(say(locale, key, steps=request.detail_steps, percent=_more(request)))
+    return [f"-# {line}" for line in lines if line]
+
+
+def after(job: Job) -> list[str]:
+    """What the finished message says besides its parameters."""
+    line = _enhanced(job.requester.locale, job.request, "")
+    return [f"-# {line}"] if line else []
+
+
+def kind(locale: str, job: Job) -> str:
+    """How the picture comes about, in a word or two; nothing where it is painted from words alone."""
+    request = job.request
+    from_ours = job.parent is not None and job.parent[1] is not None
+    match request.kind:
+        case Kind.TEXT | Kind.IMAGE if from_ours:
+            return say(locale, "kind-variation")
+        case Kind.TEXT:
+            return ""
+        case Kind.UPSCALE if request.upscaler is not Upscaler.SUBTLE:
+            return say(locale, f"kind-upscale-{request.upscaler.value}")
+        case Kind.INPAINT if request.margins is not None:
+            return say(locale, "kind-outpaint")
+        case other:
+            return say(locale, f"kind-{other.value}")
+
+
+def parameters(locale: str, request: ImageRequest) -> list[str]:
+    """For the line of parameters."""
+    words = [_style(locale, request)]
+    if request.region is not None:
+        words.append(say(locale, f"region-{request.region.value}"))
+    if request.quality:
+        words.append(say(locale, "parameter-quality", percent=_more(request)))
+    if request.variety > 0:
+        words.append(say(locale, "parameter-variety", variety=text.number(request.variety)))
+    if request.blend is not None:
+        percent = round(100 * request.blend.amount)
+        words.append(say(locale, "parameter-near", percent=percent, seed=str(request.blend.seed)))
+    for lora in request.loras:
+        shown = text.inline(lora.name, 60)
+        words.append(say(locale, "parameter-lora", lora=shown, weight=text.number(float(lora.weight))))
+    if request.control is not None:
+        kind_of_picture = text.control_name(locale, request.control.kind.value)
+        strength = text.number(float(request.control.strength))
+        words.append(say(locale, "parameter-control", kind=kind_of_picture, strength=strength))
+    return [word for word in words if word]
+
+
+def whole(request: ImageRequest) -> str:
+    """All words of a request: those of its person, and those that were painted where they are others."""
+    said = [request.prompt]
+    if request.painted_prompt != request.prompt:
+        said.append(request.painted_prompt)
+    return "\n\n".join(map(text.plain, said))
+
+
+def clipped(request: ImageRequest) -> bool:
+    """Whether the message leaves some of these words out."""
+    return len(text.plain(request.prompt)) > text.SHOWN_PROMPT or len(text.plain(request.enhanced)) > SHOWN_ENHANCED
+
+
+def _style(locale: str, request: ImageRequest) -> str:
+    return say(locale, "parameter-style", style=text.inline(request.style.name, 100)) if request.style else ""
+
+
+def _enhanced(locale: str, request: ImageRequest, writing: str) -> str:
+    words = request.enhanced or writing
+    if not words or words == request.prompt:
+        return ""
+    return say(locale, "parameter-enhanced", text=text.inline(words, SHOWN_ENHANCED))
+
+
+def _more(request: ImageRequest) -> int:
+    """How much longer the pass for fine detail takes, in percent of the painting without it."""
+    return round(100 * request.detail_steps / (request.steps - request.first_step))
