@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.protocol import Kind
+from engine.request import Kind
 from engine.worker.painter import Painter
 from engine.worker.upscale import GRID, Canvas, tiles
 from tests.support.orders import order
