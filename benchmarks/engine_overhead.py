@@ -30,7 +30,8 @@ from rich.table import Table
 
 from engine import metadata
 from engine.metadata import Facts
-from engine.protocol import Command, Event, Finished, Generate, ImageRequest, Stop
+from engine.protocol import Command, Event, Finished, Generate, Stop
+from engine.request import ImageRequest
 from engine.worker import images
 from engine.worker.loading import STARTER, load
 from engine.worker.loop import Loop

@@ -24,7 +24,8 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from engine.protocol import UPSCALE_STRENGTH, Command, Event, Finished, Generate, ImageRequest, Kind, Stop
+from engine.protocol import Command, Event, Finished, Generate, Stop
+from engine.request import UPSCALE_STRENGTH, ImageRequest, Kind
 from engine.worker.batch import Batch
 from engine.worker.loading import STARTER, load
 from engine.worker.loop import Loop

@@ -30,8 +30,9 @@ from bot.translations import say
 from bot.translations.commands import CommandTranslator
 from bot.ui import modals, text
 from bot.ui.buttons import Clicks, JobButton
+from bot.ui.more import MoreButton
 
-COGS = ("cogs.imagine", "cogs.queue", "cogs.admin", "cogs.forget", "cogs.help")
+COGS = ("cogs.imagine", "cogs.queue", "cogs.admin", "cogs.styles", "cogs.model", "cogs.forget", "cogs.help")
 DISCORD = "https://discord.com"
 
 OnRefusal = Callable[[discord.Interaction[Any], Refusal], None]
@@ -96,7 +97,7 @@ class ImageBot(commands.AutoShardedBot):
             _, gateway, _ = await self.http.get_bot_gateway()
             DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway)
         self._owners = _owners_of(self.application)
-        self.add_dynamic_items(JobButton)
+        self.add_dynamic_items(JobButton, MoreButton)
         for cog in COGS:
             await self.load_extension(cog)
         translator = CommandTranslator()
@@ -147,6 +148,7 @@ class ImageBot(commands.AutoShardedBot):
             most_steps = self.service.defaults.owner.most_steps
             wish = modals.wish_of(typed, self.service.card, most_steps=most_steps)
             by = self.requester(interaction)
+            await self.service.check_is_here(form["job"], by=by)
             job = await self.service.edit(form["job"], wish, by=by, origin=str(interaction.id))
             await self.delivery.open(interaction, job)
 

@@ -216,6 +216,18 @@ class NothingToCancel(NotThere):
     code = "nothing-to-cancel"
 
 
+class NotAmongYours(NotThere):
+    """Words that fit none of the person's live jobs. Arguments: typed."""
+
+    code = "not-among-yours"
+
+
+class SeveralFit(NotThere):
+    """Words that fit more than one of them. Arguments: typed."""
+
+    code = "several-fit"
+
+
 class TooLate(Refusal):
     """The job had ended before this came."""
 
@@ -232,3 +244,147 @@ class OverCeiling(BadSetting):
     """A guild's setting above the owner's ceiling. Arguments: key, value, ceiling."""
 
     code = "over-ceiling"
+
+
+class UnknownStyle(Invalid):
+    """Arguments: style."""
+
+    code = "unknown-style"
+
+
+class BadStyle(Refusal):
+    """What an admin wrote is no style."""
+
+    code = "bad-style"
+
+
+class StyleNameUnfit(BadStyle):
+    """Empty, too long or on several lines. Arguments: limit (characters)."""
+
+    code = "style-name-unfit"
+
+
+class StyleTooLong(BadStyle):
+    """Arguments: length, limit (characters of the template)."""
+
+    code = "style-too-long"
+
+
+class StyleWithoutPrompt(BadStyle):
+    """Its template has not exactly one place for the prompt. Arguments: found (how many)."""
+
+    code = "style-without-prompt"
+
+
+class StyleTaken(BadStyle):
+    """Another style has this name. Arguments: style."""
+
+    code = "style-taken"
+
+
+class TooManyStyles(BadStyle):
+    """Arguments: limit."""
+
+    code = "too-many-styles"
+
+
+class NothingToChange(BadStyle):
+    """Everything that was given is so already."""
+
+    code = "nothing-to-change"
+
+
+class MaskWithoutImage(Invalid):
+    """A mask or a region, and nothing of which it is a part."""
+
+    code = "mask-without-image"
+
+
+class MaskOrRegion(Invalid):
+    """Both were given."""
+
+    code = "mask-or-region"
+
+
+class MaskPaintsNothing(BadPicture):
+    code = "mask-paints-nothing"
+
+
+class MaskPaintsEverything(BadPicture):
+    code = "mask-paints-everything"
+
+
+class MaskOfAnotherShape(BadPicture):
+    """Arguments: width, height, image_width, image_height (pixels)."""
+
+    code = "mask-of-another-shape"
+
+
+class NothingMore(Invalid):
+    """No verb of the panel fits the picture and the model."""
+
+    code = "nothing-more"
+
+
+class UnknownLora(Invalid):
+    """No file of this name is there. Arguments: lora."""
+
+    code = "unknown-lora"
+
+
+class SameLoraTwice(Invalid):
+    """Arguments: lora."""
+
+    code = "same-lora-twice"
+
+
+class LoraWeightWithoutLora(Invalid):
+    code = "lora-weight-without-lora"
+
+
+class UnknownControl(Invalid):
+    """Arguments: control, controls (those there are)."""
+
+    code = "unknown-control"
+
+
+class ControlWithoutPicture(Invalid):
+    """A kind or a strength of control, and no picture to follow."""
+
+    code = "control-without-picture"
+
+
+class ControlPictureWithoutKind(Invalid):
+    """A picture to follow, and nothing that says what it shows."""
+
+    code = "control-picture-without-kind"
+
+
+class ModelRefusal(Refusal):
+    """The model stays as it is."""
+
+    code = "model-stays"
+
+
+class NoEngineHere(ModelRefusal):
+    """Only engines at a broker: each takes its model from where it is started."""
+
+    code = "no-engine-here"
+
+
+class UnknownModel(ModelRefusal):
+    """Arguments: model, models (those there are)."""
+
+    code = "unknown-model"
+
+
+class SameModel(ModelRefusal):
+    """Arguments: model."""
+
+    code = "same-model"
+
+
+class ModelChanging(ModelRefusal):
+    """Another change is under way."""
+
+    code = "model-changing"

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.client import ImageBot
-from bot.errors import NotOffered, PainterLoading, StrengthWithoutImage
-from bot.jobs.compose import LEAST_STRENGTH
-from bot.jobs.service import Wish
+from bot.errors import PainterLoading
+from bot.jobs import compose
+from bot.pictures import HOLES, mask_of
 from bot.translations.commands import named
 from bot.ui import text
-from engine.protocol import MAX_COUNT, MAX_PROMPT, MAX_STEPS, SEED_RANGE, ModelCard
-
-_OPTIONS = ("prompt", "shape", "seed", "count", "steps", "guidance", "negative", "image", "strength")
+from cogs.options import Asked, asks
+from engine.card import ModelCard
 
 
 class Imagine(commands.Cog):
@@ -24,48 +25,33 @@ class Imagine(commands.Cog):
         self._bot = bot
 
     @app_commands.command(name=named("command-imagine"), description=named("command-imagine-text"))
-    @app_commands.rename(**{option: named(f"option-{option}") for option in _OPTIONS})
-    @app_commands.describe(**{option: named(f"option-{option}-text") for option in _OPTIONS})
-    async def imagine(
-        self,
-        interaction: discord.Interaction[ImageBot],
-        prompt: app_commands.Range[str, 1, MAX_PROMPT],
-        shape: app_commands.Range[str, 1, 40] | None = None,
-        seed: app_commands.Range[int, 0, SEED_RANGE - 1] | None = None,
-        count: app_commands.Range[int, 1, MAX_COUNT] | None = None,
-        steps: app_commands.Range[int, 1, MAX_STEPS] | None = None,
-        guidance: app_commands.Range[float, 0, 30] | None = None,
-        negative: app_commands.Range[str, 1, MAX_PROMPT] | None = None,
-        image: discord.Attachment | None = None,
-        strength: app_commands.Range[float, LEAST_STRENGTH, 1.0] | None = None,
-    ) -> None:
+    @asks(Asked)
+    async def imagine(self, interaction: discord.Interaction[ImageBot], asked: Asked) -> None:
         bot = self._bot
         card = bot.service.card
         if card is None:
             raise PainterLoading
-        _refuse_what_does_nothing(
-            card, image=image is not None, strength=strength, guided=bool(guidance) or negative is not None
-        )
-        source = None
-        if image is not None:
-            bot.pictures.check(image)
-            await interaction.response.defer()  # fetching and decoding may take longer than Discord's 3 s
-            source = await bot.pictures.read(image)
-        wish = Wish(
-            prompt=prompt,
-            shape=text.shape_of(shape, card.shapes) if shape else None,
-            seed=seed,
-            count=count,
-            steps=steps,
-            guidance=guidance,
-            negative=negative,
-            source=source,
-            strength=strength,
-        )
+        # What can be refused without its pictures is refused before they are fetched, to the person alone.
+        compose.check(asked.wish(card, dict.fromkeys(asked.attachments, b"")), card)
+        pictures = await self._fetched(interaction, asked, card)
         by = bot.requester(interaction)
-        request = await bot.service.compose(wish, by)
+        request = await bot.service.compose(asked.wish(card, pictures), by)
         job = await bot.service.submit(request, by=by, origin=str(interaction.id))
         await bot.delivery.open(interaction, job)
+
+    async def _fetched(
+        self, interaction: discord.Interaction[ImageBot], asked: Asked, card: ModelCard
+    ) -> dict[str, bytes]:
+        """The attachments by their option, cleaned."""
+        reader, given = self._bot.pictures, asked.attachments
+        for attachment in given.values():
+            reader.check(attachment)
+        if given:
+            await interaction.response.defer()  # fetching and decoding may take longer than Discord's 3 s
+        pictures = dict[str, bytes]()
+        for name, attachment in given.items():  # in the order of the options: an image before its mask
+            pictures[name] = await reader.read(attachment, *_purpose(name, asked, card, pictures))
+        return pictures
 
     @imagine.autocomplete("shape")
     async def shapes(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:
@@ -79,14 +65,33 @@ class Imagine(commands.Cog):
             if wanted in name.casefold() or wanted == shape
         ][:25]
 
+    @imagine.autocomplete("style")
+    async def styles(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:
+        if self._bot.service.card is not None and not self._bot.service.card.offers("style"):
+            return []
+        sheets = self._bot.service.styles.offered(interaction.guild_id)
+        return text.style_choices(interaction.locale.value, sheets, typed)
 
-def _refuse_what_does_nothing(card: ModelCard, *, image: bool, strength: float | None, guided: bool) -> None:
-    if image and not card.offers("image"):
-        raise NotOffered(feature="image")
-    if guided and not card.offers("guidance"):
-        raise NotOffered(feature="guidance")
-    if strength is not None and not image:
-        raise StrengthWithoutImage
+    @imagine.autocomplete("lora")
+    @imagine.autocomplete("lora2")
+    async def loras(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:
+        card, wanted = self._bot.service.card, typed.strip().casefold()
+        names = card.loras if card is not None and card.offers("lora") else ()
+        return [app_commands.Choice(name=name, value=name) for name in names if wanted in name.casefold()][:25]
+
+    @imagine.autocomplete("control")
+    async def controls(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:
+        card = self._bot.service.card
+        kinds = card.controls if card is not None and card.offers("control") else ()
+        return text.control_choices(interaction.locale.value, kinds, typed)
+
+
+def _purpose(name: str, asked: Asked, card: ModelCard, pictures: Mapping[str, bytes]) -> tuple[str, ...]:
+    """What an attachment is for, in the words of `bot.pictures`."""
+    if name == "mask":
+        return mask_of(compose.png_size(pictures["image"]))
+    told_where = asked.mask is not None or asked.region is not None
+    return (HOLES,) if name == "image" and not told_where and card.offers("inpaint") else ()
 
 
 async def setup(bot: ImageBot) -> None:

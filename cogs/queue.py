@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.client import ImageBot
+from bot.errors import NotAmongYours, SeveralFit
+from bot.jobs.job import Job
 from bot.translations import say
 from bot.translations.commands import named
 from bot.ui import panels, text
@@ -32,12 +36,14 @@ class Queue(commands.Cog):
         self, interaction: discord.Interaction[ImageBot], picture: app_commands.Range[str, 1, 100] | None = None
     ) -> None:
         bot, by = self._bot, self._bot.requester(interaction)
-        mine = [job for job in await bot.service.live_jobs(by.principal) if picture in (None, job.id)]
-        count = 1
+        mine = await bot.service.live_jobs(by.principal)
         if picture is None:
             count = await bot.service.cancel_all(by=by)
         else:
-            await bot.service.cancel(picture.strip(), by=by)
+            count, job_id = 1, picture.strip()
+            if await bot.service.ledger.job(job_id) is None:  # it was typed, not chosen from the list
+                job_id = _meant(job_id, mine)
+            mine = [await bot.service.cancel(job_id, by=by)]
         for job in mine:
             bot.delivery.cancelling(job)
         await interaction.response.send_message(
@@ -47,13 +53,25 @@ class Queue(commands.Cog):
     @cancel.autocomplete("picture")
     async def mine(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:
         jobs = await self._bot.service.live_jobs(self._bot.requester(interaction).principal)
-        prompts = {job.id: text.clip(" ".join(text.plain(job.request.prompt).split()), 90) for job in jobs}
-        wanted = typed.strip().casefold()
-        return [
-            app_commands.Choice(name=prompt or job_id, value=job_id)
-            for job_id, prompt in prompts.items()
-            if wanted in prompt.casefold()
-        ][:25]
+        return [app_commands.Choice(name=title, value=job) for job, title in _fitting(typed, jobs).items()][:25]
+
+
+def _fitting(typed: str, jobs: Iterable[Job]) -> dict[str, str]:
+    """Ids and titles of the jobs whose title has what was typed in it."""
+    titles = {job.id: text.clip(" ".join(text.plain(job.request.prompt).split()), 90) or job.id for job in jobs}
+    wanted = typed.strip().casefold()
+    return {job: title for job, title in titles.items() if wanted in title.casefold()}
+
+
+def _meant(typed: str, jobs: Iterable[Job]) -> str:
+    """The id of the one job that was meant. Raises NotAmongYours, SeveralFit."""
+    fitting = _fitting(typed, jobs)
+    exact = [job for job, title in fitting.items() if title.casefold() == typed.casefold()]
+    if not fitting:
+        raise NotAmongYours(typed=typed)
+    if len(exact) != 1 and len(fitting) > 1:
+        raise SeveralFit(typed=typed)
+    return next(iter(exact or fitting))
 
 
 async def setup(bot: ImageBot) -> None:

@@ -61,7 +61,31 @@ class EngineSettings(Section):
     """Whether the bot starts it; without a value, only where no broker is set."""
 
     model: str = "auto"
-    """`starter`, a diffusers folder, a hub id, or `auto`: the published model if a GPU and its files are there."""
+    """`starter`, a diffusers folder, a hub id, a transformer file (.safetensors, .gguf), or `auto`: the best there."""
+
+    models: Path | None = None
+    """Folder of models: its diffusers folders and transformer files are what `/admin model` offers by name."""
+
+    text_encoder: Path | None = None
+    """For a transformer file: the text encoder's (`qwen_3_4b.safetensors`); without, that of `engine.base`."""
+
+    vae: Path | None = None
+    """For a transformer file: the VAE's (`ae.safetensors`); without, that of `engine.base`."""
+
+    base: str = "Tongyi-MAI/Z-Image-Turbo"
+    """For a transformer file: the folder or hub id with the tokenizer, configurations and parts that no file brings."""
+
+    weights: Literal["plain", "int8", "fp8"] = "plain"
+    """What a weight is: as the model brings it, or packed into one byte when it is loaded (needs `.[torchao]`)."""
+
+    loras: Path | None = None
+    """Folder of LoRA files (*.safetensors), offered by their names; files that come or go are noticed meanwhile."""
+
+    controlnet: Path | None = None
+    """ControlNet (Z-Image-Turbo-Fun-Controlnet-Union): a diffusers folder or a single file."""
+
+    upscaler: Path | None = None
+    """Folder of a super-resolution model (transformers' Swin2SR, say swin2SR-classical-sr-x2-64) for sharp upscales."""
 
     threads: Annotated[int, Field(ge=1, le=256)] = 1 if (os.cpu_count() or 1) <= 2 else (os.cpu_count() or 1) // 2
     """Processor threads that torch may use."""
@@ -99,6 +123,9 @@ class DefaultSettings(Section):
 
     count: Count = 1
     """Pictures per request."""
+
+    variety: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """How much the pictures of one prompt are set apart, where the model can; 0 leaves them to their seeds."""
 
 
 class LimitSettings(Section):

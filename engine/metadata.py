@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from engine import BUILD, comfy
-from engine.protocol import ImageRequest, Kind
+from engine.request import Blend, ControlKind, ImageRequest, Kind, Lora, Margins, Region, Style, Upscaler
 
 SOFTWARE = f"Zimagine {BUILD}"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -27,7 +27,7 @@ GENERATED = IPTC + "trainedAlgorithmicMedia"
 COMPOSITE = IPTC + "compositeWithTrainedAlgorithmicMedia"
 
 # A1111 and Civitai look for these at the start of a line or anywhere; a full-width colon takes their meaning away.
-_MARKERS = re.compile(r"(negative\s+prompt|steps)\s*:", re.IGNORECASE)
+_MARKERS = re.compile(r"(negative\s+prompt|steps|<\s*(lora|lyco|hypernet))\s*:", re.IGNORECASE)
 _SPECIAL = re.compile(r'[,:"\n\r]')
 
 
@@ -45,7 +45,25 @@ class Facts(Struct, frozen=True, kw_only=True):
     strength: float
     model: str
     composite: bool = False
+    loras: tuple[Lora, ...] = ()
+    control: ControlKind | None = None  # what the picture shows that it follows
+    control_strength: float = 0.0
+    style: Style | None = None
+    enhanced: str = ""  # what the model wrote out of the prompt
+    detail_steps: int = 0  # of the pass for fine detail
+    variety: float = 0.0
+    blend: Blend | None = None
+    upscaler: Upscaler | None = None
+    masked: bool = False  # painted where a mask was white
+    region: Region | None = None
+    margins: Margins | None = None
     software: str = SOFTWARE
+
+    @property
+    def painted_prompt(self) -> str:
+        """The words that the model was given."""
+        words = self.enhanced or self.prompt
+        return words if self.style is None else self.style.around(words)
 
     @classmethod
     def of(cls, request: ImageRequest, k: int, *, model: str, composite: bool) -> Facts:
@@ -62,6 +80,18 @@ class Facts(Struct, frozen=True, kw_only=True):
             strength=request.strength,
             model=model,
             composite=composite,
+            loras=request.loras,
+            control=request.control.kind if request.control is not None else None,
+            control_strength=request.control.strength if request.control is not None else 0.0,
+            style=request.style,
+            enhanced=request.enhanced,
+            detail_steps=request.detail_steps,
+            variety=request.variety,
+            blend=request.blend,
+            upscaler=request.upscaler if request.kind is Kind.UPSCALE else None,
+            masked=request.mask is not None,
+            region=request.region,
+            margins=request.margins,
         )
 
 
@@ -126,11 +156,41 @@ def parameters(facts: Facts) -> str:
     }
     if facts.kind is not Kind.TEXT:
         fields["Denoising strength"] = facts.strength
-    lines = [_unmarked(facts.prompt)]
+    if facts.painted_prompt != facts.prompt:
+        fields["Wish"] = _unmarked(facts.prompt)
+    if facts.style is not None:
+        fields["Style"] = _unmarked(facts.style.name)
+    if facts.detail_steps:
+        fields["Detail pass"] = facts.detail_steps
+    if facts.control is not None:
+        fields["ControlNet 0"] = f"Module: {facts.control.value}, Weight: {facts.control_strength:g}"
+    if facts.variety > 0:
+        fields["Variety"] = facts.variety
+    if facts.blend is not None:
+        fields["Variation seed"] = facts.blend.seed
+        fields["Variation seed strength"] = facts.blend.amount
+    if facts.upscaler is not None:
+        fields["Upscaler"] = facts.upscaler.value
+    if facts.kind is Kind.INPAINT:
+        fields |= _part(facts)
+    lines = [
+        " ".join(
+            [_unmarked(facts.painted_prompt), *(f"<lora:{_bare(one.name)}:{one.weight:g}>" for one in facts.loras)]
+        )
+    ]
     if facts.negative:
         lines.append("Negative prompt: " + _unmarked(facts.negative))
     lines.append(", ".join(f"{key}: {_quoted(str(value))}" for key, value in fields.items()))
     return "\n".join(lines)
+
+
+def _part(facts: Facts) -> dict[str, object]:
+    if facts.margins is not None:
+        sides = msgspec.to_builtins(facts.margins)
+        return {"Outpaint": ", ".join(f"{side} {pixels}" for side, pixels in sides.items() if pixels)}
+    if facts.masked:
+        return {"Inpaint": "mask"}
+    return {"Inpaint": "transparent" if facts.region is None else facts.region.value}
 
 
 def xmp(facts: Facts) -> str:
@@ -174,6 +234,11 @@ def _walk(png: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _unmarked(text: str) -> str:
     return _MARKERS.sub(lambda found: found[0][:-1] + "\uff1a", text)
+
+
+def _bare(name: str) -> str:
+    """Without what ends a name in A1111's words."""
+    return re.sub(r"[<>:,\"\n\r]", "_", name)
 
 
 def _quoted(value: str) -> str:

@@ -12,6 +12,7 @@ from engine.links.dial import leads_to_broker
 
 Attention = Literal["native", "cudnn", "flash", "flash3", "sage"]
 Device = Literal["auto", "cpu", "cuda"]
+Stored = Literal["plain", "int8", "fp8"]
 Memory = Literal["auto", "resident", "encoder-evicted", "fp8-storage", "group-offload", "sequential"]
 
 
@@ -23,7 +24,14 @@ class Options:
     secret_file: Path | None  # for ws: JSON with the key "secret", read anew at each dial
     creds: Path | None = None  # for a broker: a file with an nkey seed
     ca: Path | None = None  # for a broker: the certificates in PEM that its own must come from
-    model: str = "auto"  # starter | a folder | a hub id | auto
+    model: str = "auto"  # starter | a folder | a hub id | a transformer file | auto
+    text_encoder: Path | None = None  # beside a transformer file: that of the text encoder
+    vae: Path | None = None  # and that of the VAE
+    base: str = "Tongyi-MAI/Z-Image-Turbo"  # and the folder or hub id with the rest
+    loras: Path | None = None  # a folder of LoRA files
+    controlnet: Path | None = None  # a diffusers folder or a single file
+    upscaler: Path | None = None  # a folder of class Swin2SRForImageSuperResolution
+    weights: Stored = "plain"  # what a weight is: as the model brings it, or packed by torchao
     threads: int = 1
     device: Device = "auto"
     memory: Memory = "auto"  # how the weights are kept; auto takes the fastest way that fits
@@ -46,8 +54,17 @@ def read(arguments: Sequence[str], *, program: str = "python -m engine") -> Opti
     parser.add_argument("--creds", type=Path, metavar="FILE", help="for a broker: file with the engine's nkey seed")
     parser.add_argument("--ca", type=Path, metavar="FILE", help="for a broker: certificates (PEM) to trust")
     parser.add_argument(
-        "--model", default=defaults.model, help="starter, a diffusers folder, a hub id, or auto (default)"
+        "--model",
+        default=defaults.model,
+        help="starter, a diffusers folder, a hub id, a transformer file (.safetensors, .gguf), or auto (default)",
     )
+    parser.add_argument("--text-encoder", type=Path, metavar="FILE", help="for a transformer file: the text encoder")
+    parser.add_argument("--vae", type=Path, metavar="FILE", help="for a transformer file: the VAE")
+    parser.add_argument("--base", default=defaults.base, help="for a transformer file: folder or hub id of the rest")
+    parser.add_argument("--loras", type=Path, metavar="FOLDER", help="LoRA files (*.safetensors), offered by name")
+    parser.add_argument("--controlnet", type=Path, metavar="PATH", help="a ControlNet: a diffusers folder or a file")
+    parser.add_argument("--upscaler", type=Path, metavar="FOLDER", help="a super-resolution model (Swin2SR)")
+    parser.add_argument("--weights", choices=get_args(Stored), default=defaults.weights, help="packed by torchao?")
     parser.add_argument("--threads", type=_positive, default=defaults.threads, help="processor threads of torch")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default=defaults.device)
     parser.add_argument("--memory", choices=get_args(Memory), default=defaults.memory, help="how weights are kept")
@@ -66,6 +83,13 @@ def read(arguments: Sequence[str], *, program: str = "python -m engine") -> Opti
         creds=cast(Path | None, values.creds),
         ca=cast(Path | None, values.ca),
         model=cast(str, values.model),
+        text_encoder=cast(Path | None, values.text_encoder),
+        vae=cast(Path | None, values.vae),
+        base=cast(str, values.base),
+        loras=cast(Path | None, values.loras),
+        controlnet=cast(Path | None, values.controlnet),
+        upscaler=cast(Path | None, values.upscaler),
+        weights=cast(Stored, values.weights),
         threads=cast(int, values.threads),
         device=cast(Device, values.device),
         memory=cast(Memory, values.memory),

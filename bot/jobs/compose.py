@@ -10,6 +10,8 @@ import msgspec
 
 from bot.errors import (
     EmptyPrompt,
+    MaskOrRegion,
+    MaskWithoutImage,
     NegativeWithoutGuidance,
     NotOffered,
     OutOfRange,
@@ -19,17 +21,37 @@ from bot.errors import (
     TooLarge,
     UnknownShape,
 )
+from bot.jobs import control, loras
+from bot.jobs.canvas import has_holes, in_one_piece
+from bot.jobs.control import Guide
 from bot.jobs.defaults import Tastes
-from engine.protocol import MAX_COUNT, MAX_PROMPT, SEED_RANGE, VARY_STRENGTH, ImageRequest, Kind, ModelCard
+from engine.card import ModelCard
+from engine.request import (
+    MAX_COUNT,
+    MAX_PROMPT,
+    SEED_RANGE,
+    VARY_STRENGTH,
+    ImageRequest,
+    Kind,
+    Lora,
+    Margins,
+    Region,
+    Style,
+)
 
 MOST_GUIDANCE = 30.0
 LEAST_STRENGTH = 0.05
+UNSTORED = "0" * 64  # stands for the SHA-256 of a picture until all else about its wish is well
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wish:
-    """What a person said. None is a gap; `source` is their picture as PNG, `strength` how much is painted anew."""
+    """What a person said. None is a gap; `source` is their picture as PNG, `strength` how much is painted anew.
+
+    `mask` (a PNG of the source's size) or `region` say where. `canvas` is the size in pixels, and `margins` what is
+    new around the source, of a picture that is painted in part once more.
+    """
 
     prompt: str
     shape: str | None = None
@@ -40,12 +62,59 @@ class Wish:
     negative: str | None = None
     source: bytes | None = None
     strength: float | None = None
+    mask: bytes | None = None
+    region: Region | None = None
+    canvas: tuple[int, int] | None = None
+    margins: Margins | None = None
+    style: str | Style | None = None  # as typed, or as some request has it already
+    enhance: bool | None = None
+    quality: bool | None = None
+    variety: float | None = None
+    loras: tuple[Lora, ...] | None = None  # under the names that were typed
+    control: Guide | None = None
+
+
+def check(wish: Wish, card: ModelCard) -> None:
+    """Raise what can be refused by looking at what was said, before any picture is fetched."""
+    if wish.source is not None and not card.offers("image"):
+        raise NotOffered(feature="image")
+    if (wish.guidance or wish.negative is not None) and not card.offers("guidance"):
+        raise NotOffered(feature="guidance")
+    if wish.source is None:
+        _refuse_without_image(wish)
+    if wish.mask is not None and wish.region is not None:
+        raise MaskOrRegion
+    for feature, wanted in (
+        ("inpaint", wish.mask is not None or wish.region is not None),
+        ("style", wish.style),
+        ("enhance", wish.enhance),
+        ("quality", wish.quality),
+        ("variety", wish.variety),
+    ):
+        if wanted and not card.offers(feature):
+            raise NotOffered(feature=feature)
+    loras.resolved(wish.loras or (), card)
+    control.resolved(wish.control, card, unstored=UNSTORED)
+
+
+def _refuse_without_image(wish: Wish) -> None:
+    if wish.strength is not None:
+        raise StrengthWithoutImage
+    if wish.mask is not None or wish.region is not None:
+        raise MaskWithoutImage
 
 
 def complete(
-    wish: Wish, *, card: ModelCard, tastes: Tastes, most_steps: int, seed: int, source: str | None
+    wish: Wish,
+    *,
+    card: ModelCard,
+    tastes: Tastes,
+    most_steps: int,
+    seed: int,
+    source: str | None,
+    mask: str | None = None,
 ) -> ImageRequest:
-    """The request that this wish means. `seed` fills a gap; `source` is the SHA-256 of the wish's picture.
+    """The request that this wish means. `seed` fills a gap; `source` and `mask` are SHA-256s of its pictures.
 
     Raises a refusal of the family Invalid.
     """
@@ -55,10 +124,11 @@ def complete(
     for text in (prompt, negative):
         if len(text) > MAX_PROMPT:
             raise PromptTooLong(length=len(text), limit=MAX_PROMPT)
-    if source is None and wish.strength is not None:
-        raise StrengthWithoutImage
+    if source is None:
+        _refuse_without_image(wish)
+    kind = Kind.TEXT if source is None else Kind.INPAINT if _is_in_part(wish, mask) else Kind.IMAGE
     shape = _shape(wish, card, tastes)
-    width, height = card.shapes[shape]
+    width, height = _canvas(wish, card) if kind is Kind.INPAINT else card.shapes[shape]
     request = ImageRequest(
         prompt=prompt,
         negative=negative,
@@ -69,9 +139,18 @@ def complete(
         guidance=_guidance(wish.guidance, negative, tastes.guidance),
         seed=_seed(wish.seed, seed),
         count=_within("count", wish.count, 1, MAX_COUNT) or tastes.count,
-        kind=Kind.TEXT if source is None else Kind.IMAGE,
+        kind=kind,
         source=source,
-        strength=1.0 if source is None else _strength(wish.strength),
+        strength=1.0 if source is None else _strength(wish.strength, kind),
+        mask=mask,
+        region=wish.region,
+        margins=wish.margins,
+        style=wish.style if isinstance(wish.style, Style) else None,
+        enhance=_enhance(wish, card),
+        quality=bool(wish.quality),
+        variety=_variety(wish.variety, card, tastes),
+        loras=loras.resolved(wish.loras or (), card),
+        control=control.resolved(wish.control, card, unstored=UNSTORED),
     )
     fits(request, card=card, most_steps=most_steps)
     return request
@@ -85,6 +164,8 @@ def fits(request: ImageRequest, *, card: ModelCard, most_steps: int) -> None:
     for needed in request.features:
         if not card.offers(needed):
             raise NotOffered(feature=needed)
+    loras.resolved(request.loras, card)
+    control.known(request.control, card)
     side, pixels = max(request.width, request.height), request.width * request.height
     if side > card.max_side or pixels > card.max_pixels:
         raise TooLarge(width=request.width, height=request.height, most=card.max_side)
@@ -106,6 +187,20 @@ def _shape(wish: Wish, card: ModelCard, tastes: Tastes) -> str:
     if wish.source is not None:
         return nearest_shape(card, *png_size(wish.source))
     return tastes.shape if tastes.shape in card.shapes else next(iter(card.shapes))
+
+
+def _is_in_part(wish: Wish, mask: str | None) -> bool:
+    given = mask is not None or wish.region is not None or wish.canvas is not None
+    return given or (wish.source is not None and has_holes(wish.source))
+
+
+def _canvas(wish: Wish, card: ModelCard) -> tuple[int, int]:
+    """A picture that is painted in part keeps its own size, but where it is told another or the model none such."""
+    if wish.canvas is not None:
+        return wish.canvas
+    if wish.shape is not None or wish.source is None:
+        return card.shapes[wish.shape or next(iter(card.shapes))]
+    return in_one_piece(*png_size(wish.source), card)
 
 
 def nearest_shape(card: ModelCard, width: int, height: int) -> str:
@@ -141,9 +236,24 @@ def _guidance(wished: float | None, negative: str, turned_on: float) -> float:
     return float(wished)
 
 
-def _strength(wished: float | None) -> float:
+def _enhance(wish: Wish, card: ModelCard) -> bool:
+    """Quality brings it along where there is such a thing, unless somebody says no."""
+    if wish.enhance is not None:
+        return wish.enhance
+    return bool(wish.quality) and card.offers("enhance")
+
+
+def _variety(wished: float | None, card: ModelCard, tastes: Tastes) -> float:
     if wished is None:
-        return VARY_STRENGTH
+        return tastes.variety if card.offers("variety") else 0.0
+    if not 0 <= wished <= 1:
+        raise OutOfRange(name="variety", value=wished, least=0, most=1)
+    return wished
+
+
+def _strength(wished: float | None, kind: Kind) -> float:
+    if wished is None:
+        return 1.0 if kind is Kind.INPAINT else VARY_STRENGTH
     if not LEAST_STRENGTH <= wished <= 1:
         raise OutOfRange(name="strength", value=wished, least=LEAST_STRENGTH, most=1)
     return wished

@@ -17,16 +17,18 @@ from bot.jobs.ids import WallClock
 from bot.jobs.job import Requester
 from bot.jobs.limits import Limits
 from bot.jobs.setting_rows import SettingRow, SettingRows
-from engine.protocol import MAX_COUNT, ModelCard
+from engine.card import ModelCard
+from engine.request import MAX_COUNT
 
 Scope = Literal["owner", "guild", "channel", "user"]
 Value = str | int | float | bool
 SHAPE = re.compile(r"[1-9]\d?:[1-9]\d?")
 MOST_GUIDANCE = 30.0
 
-TASTES = ("shape", "steps", "guidance", "count")
+TASTES = ("shape", "steps", "guidance", "count", "variety")
 LIMITS = ("per_minute", "per_day", "in_flight")
 KEYS = TASTES + LIMITS  # "paused" is set by pause and resume alone
+MODEL = "model"  # and this by a change that went well
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +39,7 @@ class OwnerSettings:
     steps: int | None = None
     guidance: float = 3.0  # that a negative prompt turns on
     count: int = 1
+    variety: float = 0.0
     most_steps: int = 20
     per_minute: int = 20  # pictures
     per_day: int = 500  # pictures
@@ -63,6 +66,15 @@ class Tastes:
     steps: int | None
     guidance: float
     count: int
+    variety: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChosenModel:
+    """What the owner chose, and what the settings said when that was."""
+
+    model: str
+    instead_of: str
 
 
 class Defaults:
@@ -91,11 +103,13 @@ class Defaults:
         """What fills the gaps of this person's wish."""
         shown = self.show(who.guild, who.settled_by, who.principal)
         steps, count, guidance = shown["steps"].value, shown["count"].value, shown["guidance"].value
+        variety = shown["variety"].value
         return Tastes(
             shape=str(shown["shape"].value),
             steps=min(steps, self.owner.most_steps) if isinstance(steps, int) else None,
             guidance=float(guidance) if isinstance(guidance, int | float) else self.owner.guidance,
             count=count if isinstance(count, int) else self.owner.count,
+            variety=float(variety) if isinstance(variety, int | float) else self.owner.variety,
         )
 
     def limits(self, who: Requester) -> Limits:
@@ -134,6 +148,19 @@ class Defaults:
         else:
             await self._drop(scope, scope_id, "paused", by)
 
+    def chosen_model(self) -> ChosenModel | None:
+        """What the owner chose for the engine of this machine, if anything."""
+        row = self._rows.get(("owner", "", MODEL))
+        return None if row is None else msgspec.json.decode(row.value, type=ChosenModel)
+
+    async def choose_model(self, model: str, *, instead_of: str, by: Requester) -> None:
+        """Keep the choice of a model; that of the settings needs no keeping. Raises NeedsOwner."""
+        _authorise("owner", None, by)
+        if model == instead_of:
+            await self._drop("owner", None, MODEL, by)
+        else:
+            await self._put("owner", None, MODEL, ChosenModel(model=model, instead_of=instead_of), by)
+
     def forget(self, principal: str) -> None:
         """The ledger has deleted the settings of this person."""
         self._rows = {where: row for where, row in self._rows.items() if where[:2] != ("user", principal)}
@@ -165,6 +192,11 @@ class Defaults:
             if number is None or not 0 < number <= MOST_GUIDANCE:
                 raise BadSetting(key=key, value=str(value), allowed=f"0.1-{MOST_GUIDANCE:g}")
             return number
+        if key == "variety":
+            number = _number(value, float)
+            if number is None or not 0 <= number <= 1:
+                raise BadSetting(key=key, value=str(value), allowed="0-1")
+            return number
         if key not in KEYS or (scope == "user" and key in LIMITS):
             raise BadSetting(key=key, value=str(value), allowed=", ".join(TASTES if scope == "user" else KEYS))
         ceiling = {"steps": self.owner.most_steps, "count": MAX_COUNT}.get(key) or int(getattr(self.owner, key))
@@ -183,7 +215,9 @@ class Defaults:
             raise BadSetting(key="shape", value=value, allowed="1:1, 2:3, 3:2")
         return value
 
-    async def _put(self, scope: Scope, scope_id: int | str | None, key: str, value: Value, by: Requester) -> None:
+    async def _put(
+        self, scope: Scope, scope_id: int | str | None, key: str, value: Value | ChosenModel, by: Requester
+    ) -> None:
         row = SettingRow(
             scope=scope,
             scope_id="" if scope_id is None else str(scope_id),

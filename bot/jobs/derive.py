@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import msgspec
 
 from bot.jobs.compose import Wish, refitted
+from bot.jobs.control import Guide
 from bot.jobs.job import Job, Picture
-from engine.protocol import ImageRequest, Kind, ModelCard
+from engine.card import ModelCard
+from engine.request import ImageRequest, Kind, Upscaler
+
+
+class Continue(Protocol):
+    """Makes a request from a finished picture and a fresh seed. May raise refusals."""
+
+    def __call__(self, old: Job, picture: Picture, *, card: ModelCard, seed: int) -> ImageRequest: ...
 
 
 def rerolled(old: Job, *, card: ModelCard, seed: int) -> ImageRequest:
     """The same from another seed; at the loaded model's size where that is another model."""
     request = old.request.rerolled(seed=seed)
-    return request if old.model_id == card.id else refitted(request, card)
+    keeps_size = old.model_id == card.id or request.kind is Kind.INPAINT
+    return request if keeps_size else refitted(request, card)
 
 
 def varied(old: Job, picture: Picture, *, card: ModelCard, seed: int) -> ImageRequest:
@@ -20,10 +31,17 @@ def varied(old: Job, picture: Picture, *, card: ModelCard, seed: int) -> ImageRe
     return refitted(old.request.varied(source=picture.blob, seed=seed), card)
 
 
-def upscaled(old: Job, picture: Picture) -> ImageRequest:
+def upscaled(old: Job, picture: Picture, upscaler: Upscaler = Upscaler.SUBTLE) -> ImageRequest:
     """This picture twice as large, with the seed that painted it."""
     sized = msgspec.structs.replace(old.request, width=picture.width, height=picture.height)
-    return sized.upscaled(source=picture.blob, seed=picture.seed)
+    return sized.upscaled(source=picture.blob, seed=picture.seed, upscaler=upscaler)
+
+
+def written_out(old: ImageRequest, request: ImageRequest) -> ImageRequest:
+    """A changed request with what was written out before, where that was of the same words."""
+    if not request.enhance or (request.prompt, request.style) != (old.prompt, old.style):
+        return request
+    return msgspec.structs.replace(request, enhanced=old.enhanced)
 
 
 def merged(old: ImageRequest, wish: Wish) -> Wish:
@@ -35,10 +53,11 @@ def merged(old: ImageRequest, wish: Wish) -> Wish:
     negative = old.negative if wish.negative is None else wish.negative
     keeps_guidance = wish.guidance is None and (old.guidance > 0 or not negative.strip())
     starts_from_picture = wish.source is not None or old.source is not None
-    old_strength = old.strength if starts_from_picture and old.kind is Kind.IMAGE else None
+    old_strength = old.strength if starts_from_picture and old.kind in (Kind.IMAGE, Kind.INPAINT) else None
+    in_part = old.kind is Kind.INPAINT and wish.source is None
     return Wish(
         prompt=wish.prompt,
-        shape=wish.shape or (old.shape if wish.source is None else None),
+        shape=old.shape if in_part else wish.shape or (old.shape if wish.source is None else None),
         seed=wish.seed,
         count=wish.count or old.count,
         steps=wish.steps or old.steps,
@@ -46,4 +65,13 @@ def merged(old: ImageRequest, wish: Wish) -> Wish:
         negative=negative,
         source=wish.source,
         strength=old_strength if wish.strength is None else wish.strength,
+        region=old.region if in_part else wish.region,
+        canvas=(old.width, old.height) if in_part else None,
+        margins=old.margins if in_part else None,
+        style=old.style if wish.style is None else wish.style,
+        enhance=old.enhance if wish.enhance is None else wish.enhance,
+        quality=old.quality if wish.quality is None else wish.quality,
+        variety=old.variety if wish.variety is None else wish.variety,
+        loras=old.loras if wish.loras is None else wish.loras,
+        control=wish.control or Guide.of(old.control),
     )

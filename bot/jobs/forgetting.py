@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import sqlite3
 
+from bot.jobs.blob_uses import NAMED
 from bot.jobs.database import Database
 from bot.jobs.limits import DAY
 
-EMPTY = "json_set(spec, '$.prompt', '', '$.negative', '', '$.source', NULL)"
+EMPTY = (
+    "json_set(spec, '$.prompt', '', '$.negative', '', '$.enhanced', '',"
+    " '$.source', NULL, '$.mask', NULL, '$.control', NULL)"
+)
 EMPTIED = "json_extract(spec, '$.prompt') = ''"  # no wish that was accepted is without words
 
 
@@ -29,7 +33,7 @@ class Forgetting(Database):
             ).fetchone()[0]
             blobs = db.execute(
                 f"SELECT blob FROM image WHERE blob IS NOT NULL AND job IN {mine}"  # noqa: S608
-                " UNION SELECT json_extract(spec, '$.source') FROM job WHERE principal = ?",
+                f" UNION SELECT named.value FROM job, {NAMED} WHERE principal = ?",
                 who * 2,
             ).fetchall()
             for change in (

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.errors import Argument
-from engine.protocol import ImageRequest
+from engine.request import ImageRequest
 
 
 class JobState(StrEnum):
@@ -129,3 +129,11 @@ class Job:
     @property
     def ended_well(self) -> bool:
         return self.state in (JobState.RENDERED, JobState.POSTED)
+
+    def is_by(self, person: Requester) -> bool:
+        """Whether this person asked for it."""
+        return self.requester.principal == person.principal
+
+    def is_moderated_by(self, person: Requester) -> bool:
+        """Whether they look after the place where it was asked for."""
+        return person.moderator and person.guild is not None and person.guild == self.requester.guild

@@ -47,6 +47,8 @@ refusal-not-there = That does not exist.
 refusal-unknown-job = I do not know this picture any more.
 refusal-picture-gone = This picture is no longer stored.
 refusal-nothing-to-cancel = You have nothing waiting or being painted.
+refusal-not-among-yours = Nothing that you have waiting or being painted says “{ $typed }”: choose one from the list.
+refusal-several-fit = More than one of your requests says “{ $typed }”: choose one from the list.
 refusal-too-late = Too late: that is already done.
 refusal-bad-setting = “{ $value }” does not fit “{ $key }”. Allowed: { $allowed }.
 refusal-over-ceiling = “{ $key }” cannot be { $value }: the owner of this bot allows at most { $ceiling }.
@@ -64,6 +66,7 @@ failure-bad-source = The painter could not read the image to start from.
 failure-worker-error = The painter stumbled over this picture. Try again.
 failure-prompt-too-many-tokens = The prompt is too long for this model: { $tokens } tokens, { $limit } is the most.
 failure-too-large = That size is more than this model can paint.
+failure-too-heavy = These images are too large to travel to the painter. Try a smaller image or a smaller shape.
 failure-poison = The painter broke down over this picture more than once, so it was given up.
 
 ## The message of a job
@@ -94,6 +97,7 @@ parameter-strength = strength { $strength }
 parameter-seconds = { $seconds } s
 parameter-negative = without: { $negative }
 kind-image = from an image
+kind-variation = variation
 kind-upscale = upscaled
 some-missing = { $missing ->
         [one] One picture
@@ -258,6 +262,7 @@ admin-resumed-owner = Painting is resumed everywhere.
 admin-status = Status
 admin-no-painter = No painter is connected.
 admin-painter = { $model } on { $device } ({ $dtype }), { $state }
+admin-painter-policy = weights: { $policy }
 admin-painter-speed = about { $seconds } s a picture
 admin-engines = Engines
 admin-engines-more = and { $count } more
@@ -275,7 +280,9 @@ help-body =
     - **`/imagine`** and a prompt: say what to see, in your own words, in English or Chinese. All else is optional.
     - **Reroll** paints it again from a new seed. **Vary 1** keeps the picture and changes its details. **Upscale 1** doubles its size. **Edit** changes the words.
     - **`/queue`** shows who is waiting, **`/cancel`** takes back what is yours.
-    - `image` starts from your own picture, `strength` says how much of it to repaint. The same seed and words give the same picture.
+    - `style` says how it is painted, `enhance` writes your words out into a full prompt, `quality` adds a pass for fine detail.
+    - `image` starts from your own picture, `strength` says how much of it to repaint, `mask` or `region` which part; what is transparent in it is painted. The same seed and words give the same picture.
+    - **More 1** shows what else there is: for example zooming out, and painting on beyond an edge.
 help-steps-title = Steps
 help-steps-half = rough, in half the time
 help-steps-default = what the model is made for
@@ -284,3 +291,184 @@ help-guidance-title = Guidance
 help-guidance-off = off: fast, no negative prompt
 help-guidance-on = truer to the words, half speed
 help-guidance-high = harsh colours, half speed
+
+## Styles, enhance, quality
+
+refusal-unknown-style = There is no style “{ $style }”. While you type, the option offers those there are.
+refusal-bad-style = That is no style as it stands.
+refusal-style-name-unfit = A style’s name has 1 to { $limit } characters on one line.
+refusal-style-too-long = The template has { $length } characters; { $limit } is the most.
+refusal-style-without-prompt = A template needs { "{" }prompt{ "}" } exactly once, where the person’s words go; yours has it { $found } times.
+refusal-style-taken = There is a style “{ $style }” already.
+refusal-too-many-styles = This server has { $limit } styles of its own, which is the most. Remove one first.
+refusal-nothing-to-change = Nothing would change: give another name or template.
+
+feature-style = styles
+feature-enhance = writing a prompt out (enhance)
+feature-quality = the pass for fine detail (quality)
+
+option-style = style
+option-style-text = How it is painted: photo, anime, ink painting, poster …
+option-enhance = enhance
+option-enhance-text = Let the model write your words out into a full prompt; yours stay beside it
+option-quality = quality
+option-quality-text = Written-out prompt and a second pass for fine detail; takes longer
+option-style_name = name
+option-style_name-text = The style’s name, as people pick it
+option-template = template
+option-template-text = Words around { "{" }prompt{ "}" }, for example: an oil painting of { "{" }prompt{ "}" }
+option-chinese_name = chinese_name
+option-chinese_name-text = Its name for those who read Chinese
+option-chinese_template = chinese_template
+option-chinese_template-text = The template for prompts in Chinese
+
+command-admin-styles = styles
+command-admin-styles-text = Styles of this server
+command-admin-styles-list = list
+command-admin-styles-list-text = Show the styles that can be asked for here
+command-admin-styles-add = add
+command-admin-styles-add-text = Add a style
+command-admin-styles-change = change
+command-admin-styles-change-text = Change a style here; what you leave out stays
+command-admin-styles-remove = remove
+command-admin-styles-remove-text = Take a style away here
+command-admin-styles-restore = restore
+command-admin-styles-restore-text = Bring a changed or removed style back as the bot brings it
+
+styles-title = Styles
+styles-none = There are none here.
+styles-more = and { $count } more
+styles-line = - **{ $name }**: { $template }
+styles-added = Added the style { $name }.
+styles-changed = Changed the style { $name } for this server. Pictures already asked for keep the old one.
+styles-removed = Removed the style { $name } from this server.
+styles-restored = The style { $name } is as the bot brings it again.
+
+parameter-style = style { $style }
+parameter-enhanced = written out: { $text }
+parameter-quality = fine detail (+{ $percent } % time)
+writing = Writing the prompt
+quality-costs = Quality: { $steps } more steps for fine detail, about { $percent } % more time.
+quality-writes = Quality: the model writes the prompt out first, then { $steps } more steps for fine detail, about { $percent } % more time.
+
+## Painting in part, and the panel behind More
+
+refusal-mask-without-image = A mask or a region says which part of your image to repaint, so it needs an image.
+refusal-mask-or-region = Give a mask or a region, not both.
+refusal-mask-paints-nothing = This mask has nothing white in it, and only what is white is repainted.
+refusal-mask-paints-everything = This mask is white all over, so nothing of your image would be left. Leave it out to repaint the whole image.
+refusal-mask-of-another-shape = The mask ({ $width } × { $height }) must have the proportions of your image ({ $image_width } × { $image_height }).
+refusal-nothing-more = The model that is loaded can do nothing more with this picture.
+
+failure-nothing-to-paint = The mask is white only where your image is cut off to fit its shape, so there was nothing to repaint.
+
+kind-inpaint = repainted in part
+kind-outpaint = extended
+region-left = left half
+region-right = right half
+region-top = top half
+region-bottom = bottom half
+region-centre = centre
+
+button-more = More { $k }
+button-zoom15 = Zoom out 1.5×
+button-zoom2 = Zoom out 2×
+button-pan-left = Pan left
+button-pan-right = Pan right
+button-pan-top = Pan up
+button-pan-bottom = Pan down
+more-title = More of picture { $k }
+more-zoom = From farther away: what lies around it is painted
+more-pan = More on one side: the picture stays as it is and grows
+
+option-mask = mask
+option-mask-text = With image: a picture that is white where it should be repainted
+option-region = region
+option-region-text = With image: the part to repaint; the rest stays exactly as it is
+
+feature-inpaint = repainting a part of an image
+feature-outpaint = painting beyond the edges
+
+## Variety, and ways of making a picture larger
+
+option-variety = variety
+option-variety-text = Sets the pictures of one prompt apart, from 0 to 1; high values stray from the words
+setting-variety = variety
+feature-variety = variety
+feature-creative = creative upscaling
+feature-sharp = sharp upscaling
+
+parameter-variety = variety { $variety }
+parameter-near = { $percent } % of the noise of seed { $seed }
+kind-upscale-creative = upscaled, creative
+kind-upscale-sharp = upscaled, sharp
+
+more-vary = Variations: a subtle one stays close, a strong one goes further
+button-vary-subtle = Vary subtle
+button-vary-strong = Vary strong
+more-upscale = Twice as large, in another way
+button-upscale-creative = Upscale creative
+button-upscale-sharp = Upscale sharp
+
+## LoRA and control
+
+refusal-unknown-lora = There is no LoRA “{ $lora }”. Type a part of its name and pick one from the list.
+refusal-same-lora-twice = “{ $lora }” is given twice. Name each LoRA once, with the weight you want.
+refusal-lora-weight-without-lora = A weight says how strongly a LoRA is applied, so it needs a LoRA.
+refusal-unknown-control = A painting cannot follow “{ $control }” here. Choose one of: { $controls }.
+refusal-control-without-picture = Control needs a picture to follow: attach it as control_image.
+refusal-control-picture-without-kind = Say with control what the attached control image shows, for example a sketch or a pose.
+
+failure-lora-gone = The LoRA “{ $lora }” is no longer there. Try again without it.
+failure-lora-unusable = The LoRA file { $file } does not work with this model, so nothing was painted.
+failure-bad-control = The painter could not read the control image.
+
+parameter-lora = LoRA { $lora } × { $weight }
+parameter-control = follows { $kind } × { $strength }
+control-canny = Edges
+control-depth = Depth
+control-pose = Pose
+control-scribble = Sketch
+control-tile = Tile
+
+option-lora = lora
+option-lora-text = A style or subject that was trained for this model; type to search
+option-lora_weight = lora_weight
+option-lora_weight-text = How strongly it is applied, -4 to 4; 1 if you leave this out, less is often better
+option-lora2 = lora2
+option-lora2-text = A second one; two together can weaken each other
+option-lora2_weight = lora2_weight
+option-lora2_weight-text = How strongly the second one is applied, -4 to 4
+option-control = control
+option-control-text = What the painting keeps of the control image: its edges, depth, pose, sketch or details
+option-control_image = control_image
+option-control_image-text = The picture to follow; edges are found in any picture, the other kinds need theirs ready-made
+option-control_strength = control_strength
+option-control_strength-text = How closely to follow it, 0.05 to 2; 0.75 if you leave this out
+
+feature-lora = LoRAs
+feature-control = following a control image
+
+## The model and its change
+
+refusal-model-stays = The model stays as it is.
+refusal-no-engine-here = This bot has no engine of its own. Engines at a broker take their model from where they are started (--model).
+refusal-unknown-model = There is no model “{ $model }”. There are: { $models }.
+refusal-same-model = “{ $model }” is the model already.
+refusal-model-changing = Another change of models is under way. Try again when it is done.
+failure-model-changed = The model was changed, and the one that paints now cannot do this. Press Reroll to ask it in its own size.
+waiting-model = The painter is changing its model; this picture waits
+
+command-admin-model = model
+command-admin-model-text = Show the model that paints, or change it (the bot’s owner only)
+option-model = model
+option-model-text = The model to change to; leave it out to see which there are
+
+model-title = Model
+model-current = The engine was started with **{ $model }**.
+model-offered = There are: { $models }
+model-finishing = Changing to **{ $model }**: what is being painted is finished first, what waits is kept.
+model-loading = Changing to **{ $model }**: it loads.
+model-returning = **{ $model }** does not load: { $problem } The model from before comes back.
+model-ready = **{ $model }** paints now, and will after restarts.
+model-failed = **{ $model }** does not load: { $problem } The model from before is back.

@@ -38,6 +38,8 @@ refusal-not-there = 没有这样的东西。
 refusal-unknown-job = 我已经不记得这幅画了。
 refusal-picture-gone = 这张图片已经不在了。
 refusal-nothing-to-cancel = 你没有正在等待或正在画的请求。
+refusal-not-among-yours = 你正在等待或正在画的请求里没有“{ $typed }”，请从列表中选择。
+refusal-several-fit = 你有不止一个请求含有“{ $typed }”，请从列表中选择。
 refusal-too-late = 晚了一步，已经完成了。
 refusal-bad-setting = “{ $key }”不能是“{ $value }”，可以是：{ $allowed }。
 refusal-over-ceiling = “{ $key }”不能设为 { $value }，机器人主人最多允许 { $ceiling }。
@@ -55,6 +57,7 @@ failure-bad-source = 画师读不了那张原图。
 failure-worker-error = 画师画这幅画时出了错，请再试一次。
 failure-prompt-too-many-tokens = 提示词对这个模型来说太长了：{ $tokens } 个词元，最多 { $limit } 个。
 failure-too-large = 这个尺寸超出了模型的能力。
+failure-too-heavy = 图片太大，没法传给画师。请换小一点的图片或画幅。
 failure-poison = 画师为这幅画崩溃了好几次，只好放弃。
 
 ## 任务消息
@@ -82,6 +85,7 @@ parameter-strength = 重绘幅度 { $strength }
 parameter-seconds = { $seconds } 秒
 parameter-negative = 不要：{ $negative }
 kind-image = 以图作画
+kind-variation = 变体
 kind-upscale = 放大
 some-missing = 有 { $missing } 张没能画成。
 guidance-doubles = 引导已开启（{ $guidance }）：每一步要画两遍，时间加倍。
@@ -231,6 +235,7 @@ admin-resumed-owner = 所有服务器已恢复作画。
 admin-status = 状态
 admin-no-painter = 没有画师连接。
 admin-painter = { $model }，{ $device }（{ $dtype }），{ $state }
+admin-painter-policy = 权重：{ $policy }
 admin-painter-speed = 每张约 { $seconds } 秒
 admin-engines = 引擎
 admin-engines-more = 另有 { $count } 个
@@ -245,7 +250,9 @@ help-body =
     - **`/画图`** 加上提示词：用中文或英文说说画什么就行，其余都可以不填。
     - **重画**换个种子再画一次；**变化 1** 保留画面、换掉细节；**放大 1** 把尺寸加倍；**编辑**修改文字后重画。
     - **`/队列`** 看排队情况，**`/取消`** 撤回自己的请求。
-    - `原图` 从你自己的图片画起，`重绘幅度` 决定改动多少。种子和提示词相同，画也相同。
+    - `风格` 决定画法；`扩写` 把你的话写成完整的提示词；`精修` 再补画一遍细节。
+    - `原图` 从你自己的图片画起，`重绘幅度` 决定改动多少，`遮罩` 或 `区域` 决定改哪里，透明的地方会补画。种子和提示词相同，画也相同。
+    - **更多 1** 里还有别的：比如拉远、往画面外接着画。
 help-steps-title = 步数
 help-steps-half = 时间减半，比较粗糙
 help-steps-default = 模型最擅长的步数
@@ -254,3 +261,184 @@ help-guidance-title = 引导
 help-guidance-off = 关闭：快，反向提示词不起作用
 help-guidance-on = 更贴合提示词，时间加倍
 help-guidance-high = 色彩生硬，时间同样加倍
+
+## 风格、扩写、精修
+
+refusal-unknown-style = 没有“{ $style }”这种风格；输入时会列出可选的风格。
+refusal-bad-style = 这样还不能作为风格。
+refusal-style-name-unfit = 风格名称要有 1 到 { $limit } 个字符，并且只占一行。
+refusal-style-too-long = 模板有 { $length } 个字符，最多 { $limit } 个。
+refusal-style-without-prompt = 模板里要有且只有一处 { "{" }prompt{ "}" }，用来放用户写的内容；现在有 { $found } 处。
+refusal-style-taken = 已经有“{ $style }”这种风格了。
+refusal-too-many-styles = 本服务器自定义的风格已有 { $limit } 种，这是上限，请先移除一种。
+refusal-nothing-to-change = 这样什么都不会变，请给出新的名称或模板。
+
+feature-style = 风格
+feature-enhance = 扩写提示词
+feature-quality = 精修细节
+
+option-style = 风格
+option-style-text = 照片、动漫、水墨、文字海报……
+option-enhance = 扩写
+option-enhance-text = 让模型把你的话扩写成完整的提示词，原话会一并保留
+option-quality = 精修
+option-quality-text = 先扩写提示词，再补画一遍细节，需要更久
+option-style_name = 名称
+option-style_name-text = 大家选择时看到的名称
+option-template = 模板
+option-template-text = 围绕 { "{" }prompt{ "}" } 的文字，例如：一幅油画，{ "{" }prompt{ "}" }
+option-chinese_name = 中文名称
+option-chinese_name-text = 中文用户看到的名称
+option-chinese_template = 中文模板
+option-chinese_template-text = 用于中文提示词的模板
+
+command-admin-styles = 风格
+command-admin-styles-text = 本服务器的风格
+command-admin-styles-list = 列表
+command-admin-styles-list-text = 查看这里可以选的风格
+command-admin-styles-add = 添加
+command-admin-styles-add-text = 添加一种风格
+command-admin-styles-change = 修改
+command-admin-styles-change-text = 修改这里的一种风格，没填的保持不变
+command-admin-styles-remove = 移除
+command-admin-styles-remove-text = 在这里移除一种风格
+command-admin-styles-restore = 还原
+command-admin-styles-restore-text = 把改过或移除的风格还原成机器人自带的样子
+
+styles-title = 风格
+styles-none = 这里没有风格。
+styles-more = 另有 { $count } 种
+styles-line = - **{ $name }**：{ $template }
+styles-added = 已添加风格“{ $name }”。
+styles-changed = 已为本服务器修改风格“{ $name }”，之前的请求仍用原来的。
+styles-removed = 已从本服务器移除风格“{ $name }”。
+styles-restored = 风格“{ $name }”已还原成机器人自带的样子。
+
+parameter-style = 风格：{ $style }
+parameter-enhanced = 扩写：{ $text }
+parameter-quality = 精修（时间 +{ $percent }%）
+writing = 正在扩写提示词
+quality-costs = 精修：多画 { $steps } 步补细节，时间约增加 { $percent }%。
+quality-writes = 精修：先扩写提示词，再多画 { $steps } 步补细节，时间约增加 { $percent }%。
+
+## 局部重绘，以及“更多”面板
+
+refusal-mask-without-image = 遮罩或区域是指重画原图的哪一部分，所以需要先附上一张原图。
+refusal-mask-or-region = 遮罩和区域只能给一个。
+refusal-mask-paints-nothing = 这张遮罩里没有白色，而只有白色的部分才会重画。
+refusal-mask-paints-everything = 这张遮罩全是白色，原图就什么都不剩了。想整张重画，请不要附遮罩。
+refusal-mask-of-another-shape = 遮罩（{ $width } × { $height }）的长宽比要和原图（{ $image_width } × { $image_height }）一样。
+refusal-nothing-more = 当前加载的模型对这张图没有更多可做的了。
+
+failure-nothing-to-paint = 遮罩的白色部分都落在按画幅裁掉的地方，没有可重画的了。
+
+kind-inpaint = 局部重绘
+kind-outpaint = 扩展画面
+region-left = 左半边
+region-right = 右半边
+region-top = 上半边
+region-bottom = 下半边
+region-centre = 中间
+
+button-more = 更多 { $k }
+button-zoom15 = 拉远 1.5 倍
+button-zoom2 = 拉远 2 倍
+button-pan-left = 向左延伸
+button-pan-right = 向右延伸
+button-pan-top = 向上延伸
+button-pan-bottom = 向下延伸
+more-title = 图 { $k } 的更多操作
+more-zoom = 拉远：把周围的景物画出来
+more-pan = 延伸：原图不动，往一边接着画
+
+option-mask = 遮罩
+option-mask-text = 与原图一起用：一张图，白色的地方会重画
+option-region = 区域
+option-region-text = 与原图一起用：要重画的部分，其余部分原样保留
+
+feature-inpaint = 局部重绘
+feature-outpaint = 画到画面之外
+
+## 多样性，以及放大的方式
+
+option-variety = 多样性
+option-variety-text = 让同一提示词的几张画差别更大，0 到 1；太高会偏离提示词
+setting-variety = 多样性
+feature-variety = 多样性
+feature-creative = 创意放大
+feature-sharp = 清晰放大
+
+parameter-variety = 多样性 { $variety }
+parameter-near = 噪声 { $percent }% 取自种子 { $seed }
+kind-upscale-creative = 创意放大
+kind-upscale-sharp = 清晰放大
+
+more-vary = 变化：轻微变化贴近这张图，明显变化走得更远
+button-vary-subtle = 轻微变化
+button-vary-strong = 明显变化
+more-upscale = 放大一倍的其他方式
+button-upscale-creative = 创意放大
+button-upscale-sharp = 清晰放大
+
+## LoRA 与控制图
+
+refusal-unknown-lora = 没有名为“{ $lora }”的 LoRA。请输入名称的一部分，再从列表里选。
+refusal-same-lora-twice = “{ $lora }”给了两次。每个 LoRA 只写一次，用权重调强弱。
+refusal-lora-weight-without-lora = 权重是指 LoRA 的强弱，所以需要先选一个 LoRA。
+refusal-unknown-control = 这里不能按“{ $control }”来控制，可选：{ $controls }。
+refusal-control-without-picture = 要控制画面，请用“控制图”附上一张参考图。
+refusal-control-picture-without-kind = 请用“控制”选项说明这张控制图是什么，比如草图或姿势。
+
+failure-lora-gone = LoRA“{ $lora }”已经不在了，请去掉它再试。
+failure-lora-unusable = LoRA 文件 { $file } 不适用于当前模型，所以没有画。
+failure-bad-control = 画师读不了这张控制图。
+
+parameter-lora = LoRA { $lora } × { $weight }
+parameter-control = 参照{ $kind } × { $strength }
+control-canny = 边缘
+control-depth = 深度
+control-pose = 姿势
+control-scribble = 草图
+control-tile = 细节
+
+option-lora = lora
+option-lora-text = 为这个模型训练的画风或主题，输入名称可搜索
+option-lora_weight = lora权重
+option-lora_weight-text = LoRA 的强弱，-4 到 4，不填为 1，低一些往往更好
+option-lora2 = lora2
+option-lora2-text = 第二个 LoRA；两个一起用可能互相削弱
+option-lora2_weight = lora2权重
+option-lora2_weight-text = 第二个 LoRA 的强弱，-4 到 4
+option-control = 控制
+option-control-text = 画面要保留控制图的什么：边缘、深度、姿势、草图或细节
+option-control_image = 控制图
+option-control_image-text = 要参照的图；边缘可从任意图片提取，其余几种需要现成的图
+option-control_strength = 控制强度
+option-control_strength-text = 参照的紧密程度，0.05 到 2，不填为 0.75
+
+feature-lora = LoRA
+feature-control = 参照控制图
+
+## 模型与更换
+
+refusal-model-stays = 模型保持不变。
+refusal-no-engine-here = 这个机器人没有自己的引擎。接在消息服务器上的引擎，模型由各自的启动参数（--model）决定。
+refusal-unknown-model = 没有“{ $model }”这个模型，可选：{ $models }。
+refusal-same-model = 现在用的就是“{ $model }”。
+refusal-model-changing = 正在更换模型，等换好再试。
+failure-model-changed = 模型换了，现在的模型画不了这个。按“重画”就会按它的尺寸来画。
+waiting-model = 画师正在更换模型，这幅画先等一等
+
+command-admin-model = 模型
+command-admin-model-text = 查看或更换作画的模型（仅限机器人主人）
+option-model = 模型
+option-model-text = 要换成哪个模型；不填则列出可选的模型
+
+model-title = 模型
+model-current = 引擎启动时用的模型是 **{ $model }**。
+model-offered = 可选：{ $models }
+model-finishing = 正在换成 **{ $model }**：先画完手上的，排队的会保留。
+model-loading = 正在换成 **{ $model }**：正在加载。
+model-returning = **{ $model }** 无法加载：{ $problem } 正在换回原来的模型。
+model-ready = 已换成 **{ $model }**，重启后仍然有效。
+model-failed = **{ $model }** 无法加载：{ $problem } 已换回原来的模型。

@@ -9,13 +9,13 @@ import io
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import discord
 
 from bot.translations import say
-from bot.ui import modals, text
+from bot.ui import modals, notes
 
 if TYPE_CHECKING:
     from bot.client import ImageBot
@@ -54,6 +54,23 @@ class Clicks:
         return True
 
 
+async def press(
+    click: Click, job: str, custom_id: str, act: Callable[[Click], Coroutine[Any, Any, None]], *, again: bool = False
+) -> None:
+    """Do what a button of this job is for; of a double click only once, unless it may be done `again` at once.
+
+    What Discord hands back was drawn by us, but need not have been: the job must be one of this channel.
+    """
+    bot = click.client
+    async with bot.border(click, job=job):
+        message = click.message.id if click.message else 0
+        if not again and not bot.clicks.first(click.user.id, message, custom_id):
+            await click.response.defer()
+            return
+        await bot.service.check_is_here(job, by=bot.requester(click))
+        await act(click)
+
+
 class JobButton(
     discord.ui.DynamicItem[discord.ui.Button[Any]],
     template=r"z1:(?P<verb>reroll|vary|upscale|edit|delete|cancel|prompt):(?P<job>[0-9a-z]{8,32}):(?P<k>[0-3])",
@@ -77,14 +94,9 @@ class JobButton(
         return cls(match["verb"], match["job"], int(match["k"]))
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        bot: ImageBot = interaction.client
-        async with bot.border(interaction, job=self.job):
-            message = interaction.message.id if interaction.message else 0
-            # A form that is closed may be opened again at once; a second one of it makes nothing.
-            if self.verb != "edit" and not bot.clicks.first(interaction.user.id, message, self.custom_id):
-                await interaction.response.defer()
-                return
-            await getattr(self, f"_{self.verb}")(interaction)
+        # A form that is closed may be opened again at once; a second one of it makes nothing.
+        again = self.verb == "edit"
+        await press(interaction, self.job, self.custom_id, getattr(self, f"_{self.verb}"), again=again)
 
     async def _reroll(self, click: Click) -> None:
         bot = click.client
@@ -128,7 +140,6 @@ class JobButton(
     async def _prompt(self, click: Click) -> None:
         bot = click.client
         job = await bot.service.job(self.job)
-        whole = text.plain(job.request.prompt)
-        file = discord.File(io.BytesIO(whole.encode()), filename="prompt.txt")
+        file = discord.File(io.BytesIO(notes.whole(job.request).encode()), filename="prompt.txt")
         title = say(click.locale.value, "full-prompt")
         await click.response.send_message(title, file=file, ephemeral=True)

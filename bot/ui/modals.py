@@ -13,7 +13,8 @@ from bot.jobs.job import Job
 from bot.jobs.service import Wish
 from bot.translations import say
 from bot.ui import text
-from engine.protocol import MAX_PROMPT, SEED_RANGE, ModelCard
+from engine.card import ModelCard
+from engine.request import MAX_PROMPT, SEED_RANGE, Kind
 
 # The last part is random for Discord, which remembers what was typed into a form of the same id.
 EDIT = re.compile(r"z1:edit:(?P<job>[0-9a-z]{8,32}):(?P<nonce>[0-9]{1,20})")
@@ -30,9 +31,10 @@ def edit_form(job: Job, card: ModelCard | None, locale: str, *, most_steps: int,
         form.add_item(
             _field(locale, "negative", request.negative, most=MAX_PROMPT, lines=True, required=False, note=note)
         )
-    known = card.shapes if card else (request.shape,)
-    note = text.clip(say(locale, "form-shape-note", shapes=text.shapes(locale, known)), 100)
-    form.add_item(_field(locale, "shape", text.shape_name(locale, request.shape), most=40, note=note))
+    if request.kind is not Kind.INPAINT:  # it keeps its size, or the old would not fit the new
+        known = card.shapes if card else (request.shape,)
+        note = text.clip(say(locale, "form-shape-note", shapes=text.shapes(locale, known)), 100)
+        form.add_item(_field(locale, "shape", text.shape_name(locale, request.shape), most=40, note=note))
     note = say(locale, "form-seed-note")
     form.add_item(_field(locale, "seed", str(request.seed), most=10, required=False, note=note))
     least, most = _step_range(card, most_steps)

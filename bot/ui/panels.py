@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import discord
 
 from bot.jobs.defaults import Shown
 from bot.jobs.job import Job, JobState
+from bot.jobs.models import Stage
 from bot.jobs.news import Standing
 from bot.jobs.painter import EngineView
 from bot.jobs.service import PauseStatus, QueueView
+from bot.jobs.styles import MOST_NAME, Sheet
 from bot.translations import say
-from bot.ui import text
+from bot.ui import notes, text
 from bot.ui.views import ACCENT
-from engine.protocol import ModelCard
+from engine.card import ModelCard
 
 _MINE_SHOWN = 10
+_TEMPLATE_SHOWN = 120  # characters
+_STYLES_SHOWN = 3600  # characters of all lines, of the 4000 of a message
 _ENGINES_SHOWN = 6  # with their lines they stay within the 4000 characters of a message
 _USUAL_STEPS = 8  # before any model is known
 
@@ -43,12 +47,30 @@ def settings(locale: str, shown: Mapping[str, Shown]) -> Panel:
     return _panel("\n".join(lines))
 
 
+def styles(locale: str, sheets: Iterable[Sheet]) -> Panel:
+    """Every style by its name, with the template for prompts in the reader's language."""
+    chinese, lines = text.reads_chinese(locale), [f"### {say(locale, 'styles-title')}"]
+    shown, length = list(sheets), 0
+    for index, sheet in enumerate(shown):
+        name = text.inline(sheet.name.of(chinese=chinese), MOST_NAME)
+        template = text.inline(sheet.template.of(chinese=chinese), _TEMPLATE_SHOWN)
+        line = say(locale, "styles-line", name=name, template=template)
+        length += len(line) + 1
+        if length > _STYLES_SHOWN:
+            lines.append(say(locale, "styles-more", count=len(shown) - index))
+            break
+        lines.append(line)
+    return _panel("\n".join(lines if shown else [*lines, say(locale, "styles-none")]))
+
+
 def status(locale: str, view: QueueView, paused: PauseStatus, card: ModelCard | None) -> Panel:
     """Who paints and how fast, what keeps a painter away, how much waits, what is paused."""
     lines = [f"### {say(locale, 'admin-status')}", *_painters(locale, view.engines)]
     for engine in view.engines:
         if engine.speed and card is not None:
             lines.append(f"-# {say(locale, 'admin-painter-speed', seconds=_usual_seconds(engine.speed, card))}")
+        if engine.policy:
+            lines.append(f"-# {say(locale, 'admin-painter-policy', policy=text.inline(engine.policy, 60))}")
         if engine.problem:
             lines.append(f"-# {text.inline(engine.problem, 300)}")
     lines.append(_count(locale, view))
@@ -77,12 +99,36 @@ def engines(locale: str, views: Sequence[EngineView], card: ModelCard | None) ->
         if facts:
             lines.append(f"-# {' · '.join(facts)}")
         if engine.abilities:
-            lines.append(f"-# {text.inline(', '.join(engine.abilities), 120)}")
+            lines.append(f"-# {text.inline(text.abilities(locale, engine.abilities), 400)}")
+        if engine.controls:
+            lines.append(f"-# ControlNet: {', '.join(text.control_name(locale, kind) for kind in engine.controls)}")
+        if engine.loras:
+            lines.append(f"-# LoRA: {text.inline(', '.join(engine.loras), 200)}")
         if engine.problem:
             lines.append(f"-# {text.inline(engine.problem, 200)}")
     if len(views) > _ENGINES_SHOWN:
         lines.append(say(locale, "admin-engines-more", count=len(views) - _ENGINES_SHOWN))
     return _panel("\n".join(lines))
+
+
+def models(locale: str, current: str | None, offered: Iterable[str], stage: Stage | None) -> Panel:
+    """The model of the engine on this machine, those it could have instead, and how the last change went."""
+    lines = [f"### {say(locale, 'model-title')}"]
+    if current is None:
+        lines.append(say(locale, "refusal-no-engine-here"))
+    else:
+        lines.append(say(locale, "model-current", model=text.inline(current, 200)))
+        names = ", ".join(f"`{text.inline(name, 100)}`" for name in offered)
+        lines.append(say(locale, "model-offered", models=text.clip(names, 3000)))
+    if stage is not None:
+        lines.append(f"-# {model_stage(locale, stage)}")
+    return _panel("\n".join(lines))
+
+
+def model_stage(locale: str, stage: Stage) -> str:
+    """How far a change of models is, in a sentence."""
+    model, problem = text.inline(stage.model, 100), text.inline(stage.problem, 500)
+    return say(locale, f"model-{stage.phase}", model=model, problem=problem)
 
 
 def help_screen(locale: str, card: ModelCard | None, *, most_steps: int, guidance: float) -> Panel:
@@ -127,7 +173,7 @@ def _mine(locale: str, job: Job, standing: Standing | None) -> str:
         where = say(locale, "queue-mine-painting")
     else:
         where = say(locale, "queue-mine-place", place=max(standing.place, 1) if standing else 1)
-    words = [text.inline(job.request.prompt, 60), where]
+    words = [word for word in (text.inline(job.request.prompt, 60), notes.kind(locale, job), where) if word]
     if standing is not None and standing.eta is not None:
         words.append(say(locale, "due-at", when=text.moment(standing.eta)))
     return f"- {' · '.join(words)}"

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import discord
+from discord import app_commands
 
 from bot.errors import Argument, Refusal
 from bot.jobs.job import Failure
+from bot.jobs.styles import Sheet
 from bot.translations import has, nearest, say
+from engine.request import ControlKind
 
 SHOWN_PROMPT = 1000  # characters of a prompt on its message; the rest is offered by a button
 ALT_TEXT = 1024  # Discord's limit of a description
@@ -85,7 +88,16 @@ def setting(locale: str, value: str | float | None) -> str:
 
 def shapes(locale: str, known: Iterable[str]) -> str:
     """All shapes of a model in one line."""
-    return (", " if nearest(locale) != "zh-CN" else "、").join(shape_name(locale, shape) for shape in known)
+    return _comma(locale).join(shape_name(locale, shape) for shape in known)
+
+
+def _comma(locale: str) -> str:
+    return ", " if nearest(locale) != "zh-CN" else "、"
+
+
+def abilities(locale: str, features: Iterable[str]) -> str:
+    """What a model can do, in one line."""
+    return ("、" if reads_chinese(locale) else ", ").join(_term(locale, name, ("feature",)) for name in features)
 
 
 def shape_of(typed: str, known: Iterable[str]) -> str:
@@ -103,6 +115,47 @@ def shape_of(typed: str, known: Iterable[str]) -> str:
         if wanted == shape or wanted in names:
             return shape
     return wanted if ratio else typed.strip()
+
+
+def reads_chinese(locale: str) -> bool:
+    """Whether a reader of this locale is spoken to in Chinese."""
+    return nearest(locale).startswith("zh")
+
+
+def style_choices(locale: str, sheets: Mapping[str, Sheet], typed: str) -> list[app_commands.Choice[str]]:
+    """The styles whose names in either language contain what was typed, by their name in the reader's."""
+    wanted, chinese = typed.strip().casefold(), reads_chinese(locale)
+    return [
+        app_commands.Choice(name=sheet.name.of(chinese=chinese), value=key)
+        for key, sheet in sheets.items()
+        if any(wanted in name.casefold() for name in (key, *sheet.name.given()))
+    ][:25]
+
+
+def control_name(locale: str, kind: str) -> str:
+    """The kind of a control picture, as a word inside a sentence."""
+    return say(locale, f"control-{kind}").lower() if has(f"control-{kind}") else kind
+
+
+def control_of(typed: str) -> str:
+    """The kind of control picture that somebody means by "Sketch", "草图" or "scribble"; else what they typed."""
+    wanted = typed.strip().casefold()
+    for kind in ControlKind:
+        names = {say(locale, f"control-{kind.value}").casefold() for locale in ("en-US", "zh-CN")}
+        if wanted in names:
+            return kind.value
+    return wanted
+
+
+def control_choices(locale: str, kinds: Iterable[ControlKind], typed: str) -> list[app_commands.Choice[str]]:
+    """The kinds of control picture that can be followed here, by their names in the reader's language."""
+    wanted = typed.strip().casefold()
+    names = {kind: say(locale, f"control-{kind.value}") for kind in kinds}
+    return [
+        app_commands.Choice(name=name, value=kind.value)
+        for kind, name in names.items()
+        if wanted in name.casefold() or wanted in kind.value
+    ]
 
 
 def refusal(locale: str, refused: Refusal) -> str:
@@ -128,6 +181,10 @@ def _arguments(locale: str, arguments: Iterable[tuple[str, Argument]]) -> dict[s
             said[name] = _term(locale, str(value), ("feature",) if name == "feature" else ("setting", "option"))
         elif name in ("shapes", "allowed") and (known := re.findall(r"\d+:\d+", str(value))):
             said[name] = shapes(locale, known)
+        elif name == "controls":
+            said[name] = _comma(locale).join(control_name(locale, kind) for kind in str(value).split(", "))
+        elif name == "control" and has(f"control-{value}"):
+            said[name] = control_name(locale, str(value))
         elif isinstance(value, str):
             said[name] = inline(value, 100)
         else:

@@ -11,9 +11,11 @@ import discord
 from bot.jobs.job import Job, JobState
 from bot.jobs.news import Standing
 from bot.translations import say
-from bot.ui import text
+from bot.ui import notes, text
 from bot.ui.buttons import JobButton
-from engine.protocol import UPSCALE_FACTOR, Kind, ModelCard
+from bot.ui.more import MoreButton, has_more
+from engine.card import ModelCard
+from engine.request import UPSCALE_FACTOR, Kind
 
 ACCENT = discord.Colour(0xE8A33D)
 _AGAIN = ("reroll", "edit", "delete")  # what can be done to any job that has ended
@@ -32,7 +34,9 @@ class Glimpse:
     preview: bool = False
     again: bool = False  # its painter died; it waits once more
     starting: bool = False  # no painter is ready yet
+    changing: bool = False  # nor will be before it has another model
     cancelling: bool = False
+    writing: str = ""  # what the model has written out of the prompt so far
 
 
 def file_name(job: Job, k: int, kind: str = "png") -> str:
@@ -50,6 +54,8 @@ def live(job: Job, glimpse: Glimpse) -> discord.ui.LayoutView:
     if job.request.guidance > 0:
         doubled = say(locale, "guidance-doubles", guidance=text.number(job.request.guidance))
         parts.append(discord.ui.TextDisplay(f"-# {doubled}"))
+    if said := notes.before(job, writing=glimpse.writing):
+        parts.append(discord.ui.TextDisplay("\n".join(said)))
     parts.append(discord.ui.TextDisplay(_state_line(job, glimpse)))
     verbs = [] if glimpse.cancelling else ["cancel"]
     return _layout([*parts, *_buttons(job, verbs)])
@@ -70,7 +76,7 @@ def finished(
         else say(locale, "alt-picture", prompt=prompt)
         for picture in job.pictures
     ]
-    lines = [f"-# {line}" for line in (_parameters(job), _negative(job)) if line]
+    lines = [*notes.after(job), *(f"-# {line}" for line in (_parameters(job), _negative(job)) if line)]
     if len(job.pictures) < request.count:
         lines.append(say(locale, "some-missing", missing=request.count - len(job.pictures)))
     if converted:
@@ -124,7 +130,7 @@ def _state_line(job: Job, glimpse: Glimpse) -> str:
     if glimpse.cancelling:
         words = [f"**{say(locale, 'cancelling')}**"]
     elif job.state is JobState.RUNNING:
-        words = [f"**{say(locale, 'painting')}**"]
+        words = [f"**{say(locale, 'writing' if _writes(job, glimpse) else 'painting')}**"]
         if glimpse.steps and glimpse.step >= glimpse.steps:
             words = [f"**{say(locale, 'finishing')}**", text.bar(1, 1) * min(glimpse.steps, 8)]
         elif glimpse.steps:
@@ -132,6 +138,8 @@ def _state_line(job: Job, glimpse: Glimpse) -> str:
             words.append(f"{text.bar(glimpse.step, glimpse.steps)} {step}")
     elif standing is not None and standing.held:
         words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-paused")]
+    elif glimpse.changing:
+        words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-model")]
     elif glimpse.again:
         words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-again")]
     elif glimpse.starting:
@@ -143,6 +151,10 @@ def _state_line(job: Job, glimpse: Glimpse) -> str:
     return " · ".join([*words, ready] if ready else words)
 
 
+def _writes(job: Job, glimpse: Glimpse) -> bool:
+    return job.request.to_be_written and not glimpse.step
+
+
 def _by(job: Job) -> str:
     """Who asked; shown as a name, and nobody is pinged (AllowedMentions.none)."""
     kind, _, person = job.requester.principal.partition(":")
@@ -152,19 +164,24 @@ def _by(job: Job) -> str:
 def _parameters(job: Job) -> str:
     locale, request = job.requester.locale, job.request
     words = [_by(job)]
-    if request.kind is not Kind.TEXT:
-        words.append(say(locale, f"kind-{request.kind.value}"))
+    if kind := notes.kind(locale, job):
+        words.append(kind)
     if request.count > 1:
         last = request.seed_of(request.count - 1)
         words.append(say(locale, "parameter-seeds", first=str(request.seed), last=str(last)))
     else:
         words.append(say(locale, "parameter-seed", seed=str(request.seed)))
-    words.append(f"{request.shape} ({request.width} × {request.height})")
-    words.append(say(locale, "parameter-steps", steps=request.steps))
+    size = f"{request.width} × {request.height}"
+    words.append(size if request.kind is Kind.INPAINT else f"{request.shape} ({size})")
+    if not request.is_sharp:
+        words.append(say(locale, "parameter-steps", steps=request.steps))
     if request.guidance > 0:
         words.append(say(locale, "parameter-guidance", guidance=text.number(request.guidance)))
-    if request.kind is Kind.IMAGE:
+    if request.kind is Kind.IMAGE or (
+        request.kind is Kind.INPAINT and request.margins is None and request.strength < 1
+    ):
         words.append(say(locale, "parameter-strength", strength=text.number(request.strength)))
+    words += notes.parameters(locale, request)
     if job.pictures:
         spent = max(picture.seconds for picture in job.pictures)
         words.append(say(locale, "parameter-seconds", seconds=text.seconds(spent)))
@@ -182,12 +199,12 @@ def _rows(job: Job, card: ModelCard | None) -> list[Row]:
     locale = job.requester.locale
     vary = [JobButton("vary", job.id, p.k, locale=locale) for p in job.pictures if _may_vary(job, card)]
     upscale = [JobButton("upscale", job.id, p.k, locale=locale) for p in job.pictures if _may_upscale(job, card)]
+    more = [MoreButton("more", job.id, p.k, locale=locale) for p in job.pictures if has_more(job, p, card)]
     reroll, edit, delete = (JobButton(verb, job.id, locale=locale) for verb in _AGAIN)
     if len(job.pictures) == 1:
-        rows = [[reroll, *vary, *upscale, edit, delete]]
+        rows = [[reroll, *vary, *upscale, edit, delete], [*more, *_rest(job)]]
     else:
-        rows = [vary, upscale, [reroll, edit, delete]]
-    rows.append(_rest(job))
+        rows = [vary, upscale, more, [reroll, edit, delete], _rest(job)]
     return [_row(row) for row in rows if row]
 
 
@@ -199,11 +216,10 @@ def _buttons(job: Job, verbs: Sequence[str]) -> list[Row]:
 
 def _rest(job: Job) -> list[JobButton]:
     """The way to the words that the message leaves out."""
-    clipped = len(text.plain(job.request.prompt)) > text.SHOWN_PROMPT
-    return [JobButton("prompt", job.id, locale=job.requester.locale)] if clipped else []
+    return [JobButton("prompt", job.id, locale=job.requester.locale)] if notes.clipped(job.request) else []
 
 
-def _row(buttons: Sequence[JobButton]) -> Row:
+def _row(buttons: Sequence[JobButton | MoreButton]) -> Row:
     # The library's DynamicItem is typed as an item of either kind of view, a row as one of a single kind.
     return discord.ui.ActionRow[Any](*buttons)  # pyright: ignore[reportArgumentType]
 

@@ -13,21 +13,26 @@ import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from config.logs import start_log
 from engine import BUILD, options
 from engine.links.dial import Link, dial
 from engine.options import Options
 from engine.protocol import PROTOCOL, Beat, Command, EngineHello, Event, Loading, Stop
 from engine.worker.pulse import Pulse
 
+LOOK = 2.0  # seconds between two looks into the folder of LoRAs
 BEAT = 0.5  # seconds between two beats
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds between two attempts to load a model that cannot be loaded
 CAPACITY = 4  # jobs to hold at once: some share forwards, and a short one can pass a long one
 DONE, BROKEN, ALONE = 0, 1, 3  # exit codes; the supervisor ends with DONE and ALONE and restarts after any other
 
 if TYPE_CHECKING:
-    pass
+    from engine.worker.painter import Painter
 
 log = logging.getLogger("engine.worker")
 
@@ -36,14 +41,14 @@ def main() -> int:
     """Work until told to stop, until no bot is there, or until the torch thread breaks; the exit code says which."""
     chosen = options.read(sys.argv[1:], program="python -m engine.worker")
     beats = _beat_writer(chosen)
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s", datefmt="%H:%M:%S"
-    )
+    start_log(logging.StreamHandler(), form="%(asctime)s %(name)s %(message)s", level=logging.INFO)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # weights come from disk; nothing asks the network
     for name in ("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_PROGRESS_BARS"):
         os.environ.setdefault(name, "1")
     for name in ("TRANSFORMERS_VERBOSITY", "DIFFUSERS_VERBOSITY"):
         os.environ.setdefault(name, "error")  # their warnings are about classes that are not used here
+    for name in ("torchao", "torch.utils._pytree"):  # and theirs about kernels for other machines, and each other
+        logging.getLogger(name).setLevel(logging.ERROR)
     return asyncio.run(_work(chosen, beats))
 
 
@@ -84,9 +89,11 @@ async def _work(chosen: Options, beats: Callable[[str], None]) -> int:
         linked = tasks.create_task(link.run())
         linked.add_done_callback(lambda _: end(ALONE))
         beating = tasks.create_task(_beat(link, studio.pulse, beats, end))
+        watching = tasks.create_task(studio.look_around())
         code = await ending
         linked.cancel()
         beating.cancel()
+        watching.cancel()
     studio.leave()
     return code
 
@@ -110,6 +117,8 @@ class Studio:
         self._end = end
         self._engine = f"{socket.gethostname()}-{os.getpid()}"
         self._leaving = threading.Event()
+        self._painter: Painter | None = None
+        self._hello: EngineHello | None = None
         self.pulse = Pulse()
         introduce(self._loading())
 
@@ -128,6 +137,15 @@ class Studio:
         self._leaving.set()
         self._inbox.put(Stop())
 
+    async def look_around(self) -> None:
+        """Say it when there are other LoRAs to be asked for than there were."""
+        while True:
+            await asyncio.sleep(LOOK)
+            painter, hello = self._painter, self._hello
+            if painter is not None and hello is not None and await asyncio.to_thread(painter.look_around):
+                self._hello = msgspec.structs.replace(hello, card=painter.card)
+                self._introduce(self._hello)
+
     def _paint(self) -> None:
         import torch
 
@@ -142,22 +160,22 @@ class Studio:
         painter, notice = loaded
         place = painter.place
         pace = painter.measure()
-        self._introduce(
-            EngineHello(
-                protocol=PROTOCOL,
-                build=BUILD,
-                engine=self._engine,
-                card=painter.card,
-                device=place.name,
-                dtype=str(place.dtype).removeprefix("torch."),
-                threads=self._chosen.threads,
-                memory=place.total,
-                policy=painter.policy.value,
-                capacity=CAPACITY,
-                notice=notice,
-            )
+        self._painter = painter
+        self._hello = EngineHello(
+            protocol=PROTOCOL,
+            build=BUILD,
+            engine=self._engine,
+            card=painter.card,
+            device=place.name,
+            dtype=str(place.dtype).removeprefix("torch."),
+            threads=self._chosen.threads,
+            memory=place.total,
+            policy=painter.keeping,
+            capacity=CAPACITY,
+            notice=notice,
         )
-        log.info("%s is ready on %s (%s, %s)", painter.card.name, place.name, place.dtype, painter.policy)
+        self._introduce(self._hello)
+        log.info("%s is ready on %s (%s, %s)", painter.card.name, place.name, place.dtype, painter.keeping)
         measured = ", ".join(f"{1000 * seconds:.0f} ms at {load} tokens" for load, seconds in pace.points if load)
         log.info("a forward takes %s", measured)
         press = Press(self._say, log_prompts=self._chosen.log_prompts)
@@ -165,19 +183,29 @@ class Studio:
 
     def _load(self):
         """A painter and what to tell the owner, however long it takes; None when told to stop meanwhile."""
+        from engine.worker.control import weight_of
         from engine.worker.haste import Unusable
-        from engine.worker.loading import LoadingProblem, advice, find, load
-        from engine.worker.memory import NoDevice, find_place
+        from engine.worker.loading import Beside, LoadingProblem, advice, find, load
+        from engine.worker.memory import NoDevice, Storage, find_place
         from engine.worker.painter import Painter
 
         wait = FIRST_WAIT
+        chosen = self._chosen
+        beside = Beside(text_encoder=chosen.text_encoder, vae=chosen.vae, base=chosen.base)
         while not self._leaving.is_set():
             try:
                 place = find_place(self._chosen.device, self._chosen.memory)
-                folder = find(self._chosen.model, place)
-                parts = load(folder, place)
-                painter = Painter(parts, place, attention=self._chosen.attention, compiled=self._chosen.compile)
-                return painter, advice(self._chosen.model, folder, place)
+                source = find(chosen.model, place, beside)
+                spare = replace(place, free=place.free - weight_of(chosen.controlnet, place))
+                parts = load(source, spare, Storage(chosen.weights))
+                painter = Painter(parts, place, attention=chosen.attention, compiled=chosen.compile, loras=chosen.loras)
+                said = (
+                    advice(chosen.model, source, place),
+                    painter.follow(chosen.controlnet),
+                    painter.sharpen_with(chosen.upscaler),
+                    painter.loras.problem,
+                )
+                return painter, " ".join(filter(None, said))
             except (LoadingProblem, NoDevice, Unusable) as problem:
                 sentence = str(problem)
             log.error("%s Trying again in %.0f s.", sentence, wait)

@@ -6,12 +6,15 @@ Mean waiting is never worse than first come, first served. Two rules, each reduc
   only those pass that came within PATIENCE times its own duration.
 - A job joins another's forward when that costs the jobs ahead of it less time, summed up, than it saves for itself
   and everybody behind it. On a device that one picture keeps busy nothing is saved, so each job rides alone.
+
+Riders of different outfits never share a forward. Whose turn it is has nothing to do with outfits, so no group of them
+keeps another waiting.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -45,6 +48,11 @@ class Rider(Protocol):
         """Steps it has yet to do."""
         ...
 
+    @property
+    def outfit(self) -> Hashable:
+        """What the transformer must wear for it: the same for all riders of a forward."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Expected:
@@ -54,6 +62,7 @@ class Expected:
     rows: int
     left: int
     position: int = 0
+    outfit: Hashable = ()
 
 
 Order = TypeVar("Order")
@@ -170,8 +179,12 @@ class Batch(Generic[Order, Riding]):
         return full * self._pace.seconds(group * row) + (self._pace.seconds(rest * row) if rest else 0.0)
 
     def _own_forward(self, riders: Sequence[Rider]) -> list[int]:
-        """The seats of a job's next forward when it rides alone: least advanced first, as many as the budget holds."""
+        """The seats of a job's next forward when it rides alone: least advanced first, as many as the budget holds.
+
+        All of one outfit: even one job's may differ, where a file changed between two of its pictures.
+        """
         seats = sorted(range(len(riders)), key=lambda seat: riders[seat].position)
+        seats = [seat for seat in seats if riders[seat].outfit == riders[seats[0]].outfit]
         fits = [n for n in range(2, len(seats) + 1) if load(riders[seat] for seat in seats[:n]) <= self._budget]
         return seats[: max(fits, default=1)]
 
@@ -179,6 +192,8 @@ class Batch(Generic[Order, Riding]):
         """Whether a job rides along, with `ahead` jobs before it in the line and `behind` jobs after it."""
         if not company:
             return True
+        if group[0].outfit != company[0].outfit:
+            return False
         together = load([*company, *group])
         if not self._shared or together > self._budget:
             return False

@@ -35,9 +35,9 @@ class Embeddings:
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self.encoder = encoder
-        self._tokenizer = tokenizer
-        self._limit = limit
-        self._device = device
+        self.tokenizer = tokenizer
+        self.limit = limit
+        self.device = device
         self._cache_bytes = cache_bytes
         self._cache: OrderedDict[str, torch.Tensor] = OrderedDict()
         reserved = sorted(tokenizer.get_added_vocab(), key=len, reverse=True)
@@ -53,21 +53,28 @@ class Embeddings:
         return known
 
     def _encode(self, prompt: str) -> torch.Tensor:
-        text: Any = self._tokenizer.apply_chat_template(
-            [{"role": "user", "content": self._harmless(prompt)}],
+        tokens = self._tokens(prompt)
+        if tokens.shape[1] > self.limit:
+            raise TooManyTokens(tokens=tokens.shape[1], limit=self.limit)
+        with torch.inference_mode(), self.encoder() as encoder:
+            states = encoder(input_ids=tokens.to(self.device), output_hidden_states=True, use_cache=False)
+            # as the pipeline: the output of the last layer but one
+            return states.hidden_states[-2][0].to(self.device)
+
+    def count(self, prompt: str) -> int:
+        """Tokens that the encoder reads for this prompt, the template's own included."""
+        return self._tokens(prompt).shape[1]
+
+    def _tokens(self, prompt: str) -> torch.Tensor:
+        text: Any = self.tokenizer.apply_chat_template(
+            [{"role": "user", "content": self.harmless(prompt)}],
             tokenize=False,
             add_generation_prompt=True,
             enable_thinking=True,
         )
-        tokens = self._tokenizer([text], return_tensors="pt").input_ids
-        if tokens.shape[1] > self._limit:
-            raise TooManyTokens(tokens=tokens.shape[1], limit=self._limit)
-        with torch.inference_mode(), self.encoder() as encoder:
-            states = encoder(input_ids=tokens.to(self._device), output_hidden_states=True, use_cache=False)
-            # as the pipeline: the output of the last layer but one
-            return states.hidden_states[-2][0].to(self._device)
+        return self.tokenizer([text], return_tensors="pt").input_ids
 
-    def _harmless(self, prompt: str) -> str:
+    def harmless(self, prompt: str) -> str:
         """Text that looks like one of the tokenizer's own tokens must not become one: `<|im_end|>` ends a turn."""
         return self._reserved.sub(lambda found: f"{found[0][0]} {found[0][1:]}", prompt)
 

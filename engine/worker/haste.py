@@ -36,9 +36,12 @@ class Attention:
         except (RuntimeError, ValueError, ImportError) as error:
             raise Unusable(f"The attention backend {name} cannot be used here: {str(error).splitlines()[0]}") from error
 
-    def before(self, rows: Iterable[tuple[int, int]]) -> None:
-        """Choose for the next forward. `rows` are the padded lengths of picture and caption of each of its rows."""
-        masked = len(set(rows)) > 1
+    def before(self, rows: Iterable[tuple[int, int]], *, controlled: bool = False) -> None:
+        """Choose for the next forward. `rows` are the padded lengths of picture and caption of each of its rows.
+
+        A ControlNet, which runs the transformer's refiners too, masks always.
+        """
+        masked = controlled or len(set(rows)) > 1
         wanted = NATIVE if masked and self._chosen not in WITH_MASK else self._chosen
         if wanted != self._current:
             self._use(wanted)

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import logging
 import queue
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import torch
 
-from engine import metadata
-from engine.metadata import Facts
-from engine.protocol import Cancel, Cancelled, Command, Failed, Generate, Kind, Started, Stop
+from engine.protocol import Cancel, Cancelled, Command, Failed, Generate, Started, Stop
 from engine.worker import memory
 from engine.worker.batch import Batch
-from engine.worker.embeddings import TooManyTokens
-from engine.worker.guard import FlatPicture
-from engine.worker.images import BadSource, Pixels
-from engine.worker.painter import Painter, TooLarge
+from engine.worker.drafts import Drafts
+from engine.worker.endings import OURS, ending
+from engine.worker.images import Pixels
+from engine.worker.painter import Painter
 from engine.worker.press import Press
 from engine.worker.pulse import Pulse
 from engine.worker.sample import Developing, Sample
@@ -46,6 +43,7 @@ class Loop:
         self._pulse = pulse
         self._batch: Batch[Generate, Sample] = batch or Batch()
         self._developing: deque[Developing] = deque()
+        self._drafts = Drafts(painter.writer)
 
     def run(self) -> None:
         """Hear, step, tell, for ever."""
@@ -53,11 +51,12 @@ class Loop:
             self._pulse.busy = True
             self._board()
             self._step()
+            self._write()
             self._collect()
 
     @property
     def _idle(self) -> bool:
-        return self._batch.idle and not self._developing
+        return self._batch.idle and not self._developing and self._drafts.idle
 
     def _hear(self) -> bool:
         """Take in all commands; with nothing to paint, wait for one. False when told to stop."""
@@ -69,7 +68,7 @@ class Loop:
                 return True
             match command:
                 case Generate():
-                    self._batch.wait(command.job, command, self._painter.expected(command))
+                    self._take(command)
                 case Cancel(job=job):
                     self._cancel(job)
                 case Stop():
@@ -77,8 +76,13 @@ class Loop:
                 case _:
                     pass
 
+    def _take(self, order: Generate) -> None:
+        if not self._drafts.takes(order):
+            self._batch.wait(order.job, order, self._painter.expected(order))
+
     def _cancel(self, job: str) -> None:
         orders, samples = self._batch.withdraw(job)
+        orders += self._drafts.withdraw(job)
         for order in orders:
             for k in order.wanted:
                 self._press.event(Cancelled(job=job, attempt=order.attempt, k=k))
@@ -88,23 +92,17 @@ class Loop:
             self._press.event(Cancelled(job=job, attempt=sample.order.attempt, k=k))
 
     def _board(self) -> None:
-        while (order := self._batch.next_order()) is not None:
+        while not self._drafts.wants_all and (order := self._batch.next_order()) is not None:
+            # Said before any work for it: should that kill this process, it is known that it had begun.
+            self._press.event(Started(job=order.job, attempt=order.attempt))
             samples = [sample for k in order.wanted if (sample := self._begin(order, k)) is not None]
             self._batch.board(order, samples)
-            if samples:
-                self._press.event(Started(job=order.job, attempt=order.attempt))
 
     def _begin(self, order: Generate, k: int) -> Sample | None:
         try:
             return self._roomy(lambda: self._painter.begin(order, k))
-        except TooManyTokens as error:
-            self._fail(order, k, "prompt-too-many-tokens", tokens=error.tokens, limit=error.limit)
-        except TooLarge as error:
-            self._fail(order, k, "too-large", width=error.width, height=error.height, most=error.most)
-        except BadSource:
-            self._fail(order, k, "bad-source")
         except Exception as error:  # noqa: BLE001  border of the engine loop: one order must not end the engine
-            self._bug(error, [(order, k)])
+            self._fail(error, [(order, k)])
         finally:
             self._pulse.beat()
         return None
@@ -119,6 +117,24 @@ class Loop:
         for sample in samples:
             if sample.done:
                 self._develop(sample)
+
+    def _write(self) -> None:
+        """Some more words of a prompt, between two steps."""
+        order = self._drafts.next(alone=not self._batch.riding)
+        if order is None:
+            return
+        try:
+            said, written = self._roomy(self._drafts.turn)
+        except Exception as error:  # noqa: BLE001  border of the engine loop
+            self._drafts.withdraw(order.job)
+            self._fail(error, [(order, k) for k in order.wanted])
+        else:
+            for event in said:
+                self._press.event(event)
+            if written is not None:
+                self._take(written)
+        finally:
+            self._pulse.beat()
 
     def _advance(self, samples: list[Sample]) -> list[Sample]:
         """Step them together; if that fails, apart, so that only those fail that cannot. Returns who has stepped."""
@@ -149,7 +165,7 @@ class Loop:
     def _drop(self, samples: list[Sample], error: Exception) -> None:
         for sample in samples:
             self._give_up(sample)
-        self._bug(error, [(sample.order, sample.k) for sample in samples])
+        self._fail(error, [(sample.order, sample.k) for sample in samples])
 
     def _make_room(self, error: Exception) -> None:
         error.__traceback__ = None  # its frames would keep the tensors that did not fit
@@ -159,12 +175,8 @@ class Loop:
         for job in dict.fromkeys(sample.job for sample in samples):
             company = [sample for sample in self._batch.riding if sample.job == job]
             slowest = min(company, key=lambda sample: sample.progress)
-            self._press.progress(
-                slowest.order,
-                step=slowest.progress,
-                steps=slowest.work,
-                previews=self._painter.preview(company),
-            )
+            previews = self._painter.preview(company)
+            self._press.progress(slowest.order, step=slowest.progress, steps=slowest.work, previews=previews)
 
     def _develop(self, sample: Sample) -> None:
         """Its pixels come by and by; its seat is free, or the next tile's."""
@@ -198,9 +210,6 @@ class Loop:
         sample = developing.sample
         try:
             pixels = self._roomy(lambda: self._painter.finish(developing))
-        except FlatPicture:
-            self._give_up(sample)
-            self._fail(sample.order, sample.k, "flat-picture")
         except Exception as error:  # noqa: BLE001  border of the engine loop
             self._drop([sample], error)
         else:
@@ -210,15 +219,9 @@ class Loop:
             self._pulse.beat()
 
     def _hand_over(self, sample: Sample, pixels: Pixels) -> None:
-        sample.seconds["total"] = time.perf_counter() - sample.began
-        self._press.finished(
-            sample.order,
-            sample.k,
-            pixels,
-            facts=self._facts(sample),
-            seconds=sample.seconds,
-            peak=memory.peak_memory(self._painter.place.device),
-        )
+        sample.spent("total", sample.began)
+        model, peak = self._painter.card.name, memory.peak_memory(self._painter.place.device)
+        self._press.finished(sample.order, sample.k, pixels, model=model, seconds=sample.seconds, peak=peak)
 
     def _give_up(self, sample: Sample) -> None:
         """A tile that fails takes the tiles of its picture along that ride or develop already."""
@@ -229,26 +232,16 @@ class Loop:
             one for one in self._developing if (one.sample.order, one.sample.k) != (sample.order, sample.k)
         )
 
-    def _facts(self, sample: Sample) -> Facts:
-        """A source with facts of its own is a picture of ours; one without is somebody's photo or drawing."""
-        source = sample.order.source
-        composite = False
-        if sample.request.kind is not Kind.TEXT and source is not None:
-            known = metadata.read(source)
-            composite = known is None or known.composite
-        return Facts.of(sample.request, sample.k, model=self._painter.card.name, composite=composite)
-
-    def _bug(self, error: Exception, pictures: Iterable[tuple[Generate, int]]) -> None:
+    def _fail(self, error: Exception, pictures: Iterable[tuple[Generate, int]]) -> None:
         """End these pictures. An accelerator that has failed cannot be used again by this process."""
         if isinstance(error, torch.AcceleratorError) and not memory.is_out_of_memory(error):
             raise error
-        code = "out-of-memory" if memory.is_out_of_memory(error) else "worker-error"
+        code, arguments = ending(error)
         pictures = list(pictures)
-        log.error("%s: %s", code, " ".join(f"job={o.job} k={k}" for o, k in pictures), exc_info=error)
+        if code in OURS:
+            log.error("%s: %s", code, " ".join(f"job={o.job} k={k}" for o, k in pictures), exc_info=error)
         for order, k in pictures:
-            self._fail(order, k, code)
+            self._press.event(Failed(job=order.job, attempt=order.attempt, k=k, code=code, arguments=arguments))
         error.__traceback__ = None  # its frames would keep the tensors that did not fit
-        memory.release(self._painter.place.device)
-
-    def _fail(self, order: Generate, k: int, code: str, **arguments: str | float) -> None:
-        self._press.event(Failed(job=order.job, attempt=order.attempt, k=k, code=code, arguments=dict(arguments)))
+        if code in OURS:
+            memory.release(self._painter.place.device)

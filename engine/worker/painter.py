@@ -9,54 +9,54 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from math import isqrt
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from engine.protocol import Generate, ImageRequest, Kind, ModelCard
-from engine.worker import denoise, guard, images, memory, pace
+from engine.protocol import Generate
+from engine.worker import beginning, control, detail, guard, memory
 from engine.worker.batch import Expected
-from engine.worker.codec import Codec
+from engine.worker.beginning import Beginning
+from engine.worker.codec import Codec, Exposure
+from engine.worker.control import ControlNet
 from engine.worker.embeddings import Embeddings
+from engine.worker.enhance import writer_of
+from engine.worker.forward import Forward
 from engine.worker.guard import FlatPicture
-from engine.worker.haste import NATIVE, Attention, compile_blocks
+from engine.worker.haste import NATIVE
 from engine.worker.images import Pixels
-from engine.worker.loading import Parts
-from engine.worker.memory import Place, Policy
+from engine.worker.loading import LoadingProblem, Parts
+from engine.worker.loras import Loras
+from engine.worker.memory import Place, Policy, Storage
 from engine.worker.pace import Pace
 from engine.worker.placing import lend_encoder
-from engine.worker.sample import MULTIPLE, PATCH, Developing, Sample, padded
-from engine.worker.upscale import Canvas, tiles
+from engine.worker.previews import Previews
+from engine.worker.sample import MULTIPLE, Developing, Sample
+from engine.worker.super_resolution import SuperResolution
 
 ROPE_RESERVE = MULTIPLE + 1  # positions of the first axis that padding and the picture itself may take
-USUAL_CAPTION = 64  # tokens assumed of a prompt that is not encoded yet
 
 log = logging.getLogger(__name__)
 
 
-class TooLarge(Exception):
-    """More pixels than the model's card allows."""
-
-    def __init__(self, *, width: int, height: int, most: int) -> None:
-        super().__init__(f"{width}x{height}, {most} a side allowed")
-        self.width = width
-        self.height = height
-        self.most = most
-
-
 class Painter:
-    """A loaded model that paints samples. `attention` is a name of `haste.BACKENDS`."""
+    """A loaded model that paints samples. `attention` is a name of `haste.BACKENDS`, `loras` a folder of files."""
 
-    def __init__(self, parts: Parts, place: Place, *, attention: str = NATIVE, compiled: bool = False) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        place: Place,
+        *,
+        attention: str = NATIVE,
+        compiled: bool = False,
+        loras: Path | None = None,
+    ) -> None:
         self.place = place
         self.policy = parts.policy
         self.transformer: Any = parts.transformer
-        self._attention = Attention(parts.transformer, attention)
-        self._compiled = compiled and parts.policy.whole and place.device.type == "cuda"
-        if self._compiled:
-            compile_blocks(parts.transformer)
+        compiled = compiled and parts.policy.whole and place.device.type == "cuda"
+        self._forward = Forward(parts.transformer, place.device, attention=attention, compiled=compiled)
         vae: Any = parts.vae
         self.codec = Codec(vae.to(place.device), aside=parts.policy is Policy.RESIDENT, tile=parts.tile)
         self.embeddings = Embeddings(
@@ -65,122 +65,126 @@ class Painter:
             limit=min(parts.card.prompt_tokens, self.transformer.config.axes_lens[0] - ROPE_RESERVE),
             device=place.device,
         )
-        self.card = parts.card
+        self._previews = Previews(parts.card, self.codec, place.device)
+        self._control: ControlNet | None = None
+        self._sharpener: SuperResolution | None = None
+        self.loras = Loras(self.transformer, loras, device=place.device, dtype=place.dtype)
+        self._beginning = Beginning(parts.card, self.codec, self.embeddings, self.loras, shift=parts.shift)
+        self.card = self.loras.on(parts.card)
         self._text_encoder = parts.text_encoder
-        self._shift = parts.shift
-        self._matrix, self._bias = self._preview_colours(parts.card)
+        self._storage = parts.storage
+        self.writer, self.card = writer_of(
+            self.card,
+            self.embeddings,
+            self.policy,
+            visits=lambda: self.policy is not Policy.RESIDENT and place.device.type == "cuda",
+        )
+
+    def follow(self, path: Path | None) -> str:
+        """Take a ControlNet along, if there is to be one; what is wrong with it in one sentence, or nothing."""
+        if path is None:
+            return ""
+        try:
+            self._control = control.load(path, self.transformer, self.codec, self.policy, self.place)
+        except LoadingProblem as problem:
+            log.error("%s", problem)
+            return str(problem)
+        self.card = self._control.on(self.card)
+        return ""
+
+    def sharpen_with(self, folder: Path | None) -> str:
+        """Take a super-resolution model along; what is wrong with it in one sentence, or nothing."""
+        if folder is None:
+            return ""
+        try:
+            self._sharpener = SuperResolution(folder, self.place.device)
+        except LoadingProblem as problem:
+            log.error("%s", problem)
+            return str(problem)
+        self.card = self._sharpener.on(self.card)
+        return ""
+
+    def look_around(self) -> bool:
+        """Whether there are other LoRAs than before; the card then names those. May be called beside a forward."""
+        changed = self.loras.look()
+        if changed:
+            self.card = self.loras.on(self.card)
+        return changed
 
     def expected(self, order: Generate) -> list[Expected]:
         """What the pictures of an order will take, as far as the request tells: captions are not encoded yet."""
-        request = order.request
-        width, height, parts = request.width, request.height, 1
-        if request.kind is Kind.UPSCALE:
-            laid = tiles(width, height, self.card.native_pixels)
-            width, height, parts = laid[0].width, laid[0].height, len(laid)
-        tokens = padded(width * height // self._pixels_per_token) + USUAL_CAPTION
-        left = (request.steps - request.first_step) * parts
-        return [Expected(tokens=tokens, rows=2 if request.guidance > 0 else 1, left=left) for _ in order.wanted]
+        return self._beginning.expected(order)
+
+    @property
+    def keeping(self) -> str:
+        """How the weights are kept, in the words of the settings: where they lie, and how they are stored."""
+        packed = () if self._storage is Storage.PLAIN else (self._storage.value,)
+        return ", ".join((self.policy.value, *packed))
 
     @torch.inference_mode()
     def measure(self) -> Pace:
-        """Time forwards of noise, to know what sharing one gains on this device."""
-        channels, width = self.transformer.config.in_channels, self.transformer.config.cap_feat_dim
-        dtype, device = self.transformer.dtype, self.place.device
-
-        def forward(rows: int, tokens: int, *, mixed: bool = False) -> float:
-            side = isqrt(tokens)
-            shape = (channels, 1, PATCH * side, PATCH * (tokens // side))
-            pictures = [torch.randn(shape, dtype=dtype, device=device)] * rows
-            captions = [torch.randn(pace.CAPTION, width, dtype=dtype, device=device)] * rows
-            if mixed:
-                captions[0] = captions[0].repeat(2, 1)
-            self._attention.before((tokens, len(caption)) for caption in captions)
-            memory.wait_for(device)
-            began = time.perf_counter()
-            self.transformer(pictures, torch.zeros(rows, device=device), captions, return_dict=False)
-            memory.wait_for(device)
-            return time.perf_counter() - began
-
-        if self._compiled:
-            forward(2, 4 * pace.CAPTION, mixed=True)  # the graphs with a mask; the others are made while measuring
-        try:
-            return pace.measured(forward, self.card.native_pixels // self._pixels_per_token)
-        except (torch.OutOfMemoryError, MemoryError):
-            memory.release(device)
-            return pace.UNMEASURED
-
-    @property
-    def _pixels_per_token(self) -> int:
-        return (self.codec.factor * PATCH) ** 2
+        """How long forwards take, by forwards of noise."""
+        return self._forward.measure(self.card.native_pixels // self._beginning.pixels_per_token)
 
     @torch.inference_mode()
     def begin(self, order: Generate, k: int) -> Sample:
-        """Picture k of an order before its first step. Raises TooManyTokens, TooLarge, BadSource."""
+        """Picture k of an order before its first step.
+
+        Raises TooManyTokens, TooLarge, BadSource, BadControl, NothingToPaint, LoraGone, LoraProblem.
+        """
         began = time.perf_counter()
         request = order.request
-        self._check_size(request)
-        sample = Sample(
-            order=order,
-            k=k,
-            caption=self.embeddings.of(request.prompt),
-            negative=self.embeddings.of(request.negative) if request.guidance > 0 else None,
-            latent=torch.empty(0),
-            sigmas=denoise.sigmas(request.steps, self._shift),
-            began=began,
-        )
-        generator = torch.Generator().manual_seed(sample.seed)
-        if request.kind is Kind.TEXT:
-            sample.latent = self._noise(generator, request)[0].unsqueeze(1)
-        else:
-            sample.sigmas = sample.sigmas[request.first_step :]
-            source = images.decode_source(order.source or b"")
-            if request.kind is Kind.IMAGE:
-                pixels = np.asarray(images.cover(source, request.width, request.height))
-                encoded = self.codec.encode(images.to_tensor(pixels), generator)
-                self._start_from(sample, encoded, self._noise(generator, request))
-            else:
-                sample.canvas = Canvas(
-                    source,
-                    request.width,
-                    request.height,
-                    native_pixels=self.card.native_pixels,
-                    noise=self._noise(generator, request),
-                )
-                self._start_tile(sample)
+        beginning.check_size(request, self.card)
+        if request.is_sharp:
+            assert self._sharpener is not None  # else the card does not offer it
+            return beginning.enlarging(order, k, self._sharpener, began=began)
+        sample = self._beginning.of(order, k, began=began)
+        if self._control is not None and request.control is not None and sample.canvas is None:
+            box = sample.part.canvas.box if sample.part is not None else None
+            sample.guide = self._control.guide(order, request.control, box)
         sample.spent("encode", began)
         return sample
 
     @torch.inference_mode()
     def step(self, samples: Sequence[Sample]) -> None:
-        """One step of each sample, all in one forward; sizes, captions and times may differ. Of all or of none."""
+        """One step of each sample, all in one forward; sizes, captions and times may differ. Of all or of none.
+
+        All wear the same outfit.
+        """
         began = time.perf_counter()
-        guided = [sample for sample in samples if sample.negative is not None]
-        everyone = [*samples, *guided]
-        captions = [sample.caption for sample in samples]
-        captions += [sample.negative for sample in guided if sample.negative is not None]
-        times = torch.stack([denoise.model_time(sample.sigmas[sample.position]) for sample in everyone])
-        latents = [sample.latent.to(self.transformer.dtype) for sample in everyone]
-        self._attention.before(row for sample in samples for row in sample.lengths)
-        outputs = self.transformer(latents, times.to(self.place.device), captions, return_dict=False)[0]
-        negative = {id(s): output.float() for s, output in zip(guided, outputs[len(samples) :], strict=True)}
-        moved: list[tuple[torch.Tensor, torch.Tensor]] = []
-        for sample, output in zip(samples, outputs, strict=False):
-            prediction = output.float()
-            if id(sample) in negative:
-                prediction = denoise.guided(prediction, negative[id(sample)], sample.request.guidance)
-            sigma, following = sample.sigmas[sample.position], sample.sigmas[sample.position + 1]
-            latent = denoise.euler(sample.latent, -prediction, sigma, following)
-            moved.append((latent, denoise.estimate(sample.latent, -prediction, sigma)))
+        if samples[0].enlargement is not None:
+            self._enlarge(samples[0], began)
+            return
+        self.loras.wear(samples[0].outfit)
+        predictions = self._forward.predictions(samples, self._control)
+        moved = [sample.stepped(prediction) for sample, prediction in zip(samples, predictions, strict=True)]
         for sample, (latent, estimate) in zip(samples, moved, strict=True):
             sample.latent, sample.estimate = latent, estimate
             sample.position += 1
+            if sample.position == sample.steps and sample.detail:
+                detail.begin(sample)
             sample.spent("denoise", began)
+
+    def _enlarge(self, sample: Sample, began: float) -> None:
+        """The next tile of a picture; it rides alone."""
+        assert sample.enlargement is not None
+        assert self._sharpener is not None
+        sample.enlargement.step(sample.position)
+        sample.position += 1
+        if self.policy is not Policy.RESIDENT:
+            self._sharpener.rest()
+        sample.spent("enlarge", began)
 
     @torch.inference_mode()
     def develop(self, sample: Sample) -> Developing:
         """Begin to turn a sample into pixels after its last step."""
         began = time.perf_counter()
-        return Developing(sample=sample, exposure=self.codec.decode(sample.latent.squeeze(1)[None]), began=began)
+        if sample.enlargement is None:
+            exposure = self.codec.decode(sample.latent.squeeze(1)[None])
+        else:
+            pixels = torch.from_numpy(sample.enlargement.pixels)
+            exposure = Exposure(pixels=pixels, finite=torch.tensor(True), done=None)
+        return Developing(sample=sample, exposure=exposure, began=began)
 
     @torch.inference_mode()
     def following(self, sample: Sample) -> Sample | None:
@@ -188,7 +192,7 @@ class Painter:
         if sample.canvas is None or sample.tile + 1 == len(sample.canvas.tiles):
             return None
         successor = replace(sample, tile=sample.tile + 1)
-        self._start_tile(successor)
+        self._beginning.start_tile(successor)
         return successor
 
     @torch.inference_mode()
@@ -197,11 +201,16 @@ class Painter:
         sample = developing.sample
         pixels, finite = developing.exposure.wait()
         sample.spent("decode", developing.began)
+        if sample.enlargement is not None:
+            return pixels  # black where its source is
         if guard.broken(pixels, finite):
             pixels = self._repaint(sample)
+        if sample.part is not None:
+            return sample.part.canvas.composed(pixels)
         if sample.canvas is None:
             return pixels
-        sample.canvas.paste(sample.canvas.tiles[sample.tile], pixels)
+        tile = sample.canvas.tiles[sample.tile]
+        sample.canvas.paste(tile, sample.canvas.settled(tile, pixels))
         return sample.canvas.pixels if sample.tile + 1 == len(sample.canvas.tiles) else None
 
     def make_room(self) -> None:
@@ -216,39 +225,11 @@ class Painter:
     @torch.inference_mode()
     def preview(self, samples: Sequence[Sample]) -> list[Pixels]:
         """How the samples look so far, one pixel per latent position."""
-        return [self._preview(sample) for sample in samples]
-
-    def _preview(self, sample: Sample) -> Pixels:
-        if sample.canvas is not None:
-            return images.thumbnail(sample.canvas.pixels, self.codec.factor)
-        seen = sample.latent if sample.estimate is None else sample.estimate
-        return images.preview_pixels(seen.squeeze(1), self._matrix, self._bias)
-
-    def _check_size(self, request: ImageRequest) -> None:
-        most = self.card.max_side
-        if max(request.width, request.height) > most or request.width * request.height > self.card.max_pixels:
-            raise TooLarge(width=request.width, height=request.height, most=most)
-
-    def _noise(self, generator: torch.Generator, request: ImageRequest) -> torch.Tensor:
-        """(1, 16, height / 8, width / 8), fp32, drawn on the processor: the same on every device."""
-        channels = self.transformer.config.in_channels
-        shape = (1, channels, request.height // self.codec.factor, request.width // self.codec.factor)
-        return torch.randn(shape, generator=generator, dtype=torch.float32).to(self.place.device)
-
-    def _start_from(self, sample: Sample, encoded: torch.Tensor, noise: torch.Tensor) -> None:
-        sample.latent = denoise.noised(encoded, noise, sample.sigmas[0])[0].unsqueeze(1)
-        sample.position = 0
-        sample.estimate = None
-
-    def _start_tile(self, sample: Sample) -> None:
-        assert sample.canvas is not None
-        tile = sample.canvas.tiles[sample.tile]
-        encoded = self.codec.encode(images.to_tensor(sample.canvas.source_of(tile)))
-        self._start_from(sample, encoded, sample.canvas.noise_of(tile))
+        return [self._previews.of(sample) for sample in samples]
 
     def _repaint(self, sample: Sample) -> Pixels:
         """Once more from the start in fp32. Raises FlatPicture when that is no better or not possible."""
-        if self.place.dtype is torch.float32 or not self.policy.whole:
+        if self.place.dtype is torch.float32 or not self.policy.whole or self._storage is not Storage.PLAIN:
             raise FlatPicture
         log.warning("job=%s k=%d came out black or not finite; painting it again in fp32", sample.job, sample.k)
         memory.wait_for(self.place.device)  # others may be in the VAE, whose weights are about to move
@@ -257,17 +238,10 @@ class Painter:
                 fresh = self.begin(sample.order, sample.k)
             else:
                 fresh = replace(sample)
-                self._start_tile(fresh)
+                self._beginning.start_tile(fresh)
             while not fresh.done:
                 self.step([fresh])
             pixels, finite = self.codec.decode(fresh.latent.squeeze(1)[None]).wait()
             if guard.broken(pixels, finite):
                 raise FlatPicture
         return pixels
-
-    def _preview_colours(self, card: ModelCard) -> tuple[torch.Tensor, torch.Tensor]:
-        if any(value for row in card.latent_rgb for value in row):
-            matrix, bias = torch.tensor(card.latent_rgb), torch.tensor(card.latent_rgb_bias)
-        else:
-            matrix, bias = self.codec.fit_preview()
-        return matrix.to(self.place.device), bias.to(self.place.device)

@@ -13,7 +13,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from engine import metadata
 from engine.metadata import Facts
-from engine.protocol import Cancelled, Event, Failed, Finished, Generate, Progress, Started
+from engine.protocol import Cancelled, Enhanced, Event, Failed, Finished, Generate, Progress, Started
+from engine.request import Kind
 from engine.worker import images
 from engine.worker.images import Pixels
 
@@ -30,7 +31,7 @@ class Press:
         self._log_prompts = log_prompts
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="press")
 
-    def event(self, event: Started | Failed | Cancelled) -> None:
+    def event(self, event: Started | Enhanced | Failed | Cancelled) -> None:
         """Say something that needs no encoding, after all that came before it."""
         self._submit(lambda: self._tell(event))
 
@@ -44,13 +45,13 @@ class Press:
         self._submit(publish)
 
     def finished(
-        self, order: Generate, k: int, pixels: Pixels, *, facts: Facts, seconds: dict[str, float], peak: int
+        self, order: Generate, k: int, pixels: Pixels, *, model: str, seconds: dict[str, float], peak: int
     ) -> None:
-        """Encode one picture, hand it over and write its line in the log."""
+        """Encode one picture with its recipe, hand it over and write its line in the log."""
 
         def publish() -> None:
             began = time.perf_counter()
-            png = images.encode_png(pixels, metadata.chunks(facts))
+            png = images.encode_png(pixels, metadata.chunks(_facts(order, k, model)))
             seconds["png"] = time.perf_counter() - began
             height, width, _ = pixels.shape
             self._tell(
@@ -64,6 +65,7 @@ class Press:
                     sha256=hashlib.sha256(png).hexdigest(),
                     png=png,
                     seconds=seconds["total"],
+                    enhanced=order.request.enhanced,
                 )
             )
             self._log(order, k, width, height, seconds, peak)
@@ -75,7 +77,7 @@ class Press:
         self._thread.shutdown()
 
     def _log(self, order: Generate, k: int, width: int, height: int, seconds: dict[str, float], peak: int) -> None:
-        prompt = order.request.prompt
+        prompt = order.request.painted_prompt
         shown = repr(prompt) if self._log_prompts else hashlib.sha256(prompt.encode()).hexdigest()[:12]
         stages = " ".join(f"{stage}={spent:.3f}s" for stage, spent in seconds.items())
         log.info(
@@ -104,3 +106,12 @@ class Press:
                 self._tell(Failed(job=order.job, attempt=order.attempt, k=k, code=code))
 
         self._thread.submit(work).add_done_callback(report)
+
+
+def _facts(order: Generate, k: int, model: str) -> Facts:
+    """A source with facts of its own is a picture of ours; one without is somebody's photo or drawing."""
+    composite = False
+    if order.request.kind is not Kind.TEXT and order.source is not None:
+        known = metadata.read(order.source)
+        composite = known is None or known.composite
+    return Facts.of(order.request, k, model=model, composite=composite)

@@ -7,12 +7,25 @@ from dataclasses import dataclass, field
 
 import torch
 
-from engine.protocol import Generate, ImageRequest
+from engine.protocol import Generate
+from engine.request import ImageRequest
+from engine.worker import denoise, super_resolution, variety
 from engine.worker.codec import Exposure
-from engine.worker.upscale import Canvas
+from engine.worker.inpaint import Part
+from engine.worker.loras import BARE, Outfit
+from engine.worker.super_resolution import Enlargement
+from engine.worker.upscale import Anchor, Canvas
 
 PATCH = 2  # latent pixels a token spans on each side
 MULTIPLE = 32  # the transformer pads picture and caption each to a multiple of this
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Guide:
+    """What a sample follows: a latent (channels of the ControlNet, 1, height / 8, width / 8), and how strongly."""
+
+    picture: torch.Tensor
+    strength: float
 
 
 @dataclass(kw_only=True, slots=True)
@@ -25,9 +38,17 @@ class Sample:
     negative: torch.Tensor | None  # under guidance
     latent: torch.Tensor  # (16, 1, height / 8, width / 8), fp32
     sigmas: tuple[float, ...]  # from this sample's first noise level down to 0
+    part: Part | None = None  # of a picture of which not everything is painted
     canvas: Canvas | None = None  # of an upscale, which is painted tile by tile
     tile: int = 0
+    anchor: Anchor | None = None  # of that tile
+    enlargement: Enlargement | None = None  # of an upscale by a model for that alone; its steps are tiles
+    detail: tuple[float, ...] = ()  # noise levels of the pass for fine detail, while it is to come
+    before: int = 0  # steps done before that pass
+    outfit: Outfit = BARE
+    guide: Guide | None = None
     position: int = 0
+    early: torch.Tensor | None = None  # what the first steps see instead of the caption, as many tokens
     estimate: torch.Tensor | None = None  # the finished latent as it looked after the last step
     began: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict[str, float])
@@ -47,21 +68,29 @@ class Sample:
     @property
     def steps(self) -> int:
         """Steps of this sample, those done included."""
-        return len(self.sigmas) - 1
+        return len(self.sigmas) - 1 if self.enlargement is None else len(self.enlargement.tiles)
 
     @property
     def progress(self) -> int:
         """Steps done of `work`."""
-        return self.tile * self.steps + self.position
+        return self.before + self.tile * self.steps + self.position
 
     @property
     def work(self) -> int:
-        """Steps of the whole picture: those of all its tiles under an upscale."""
-        return self.steps * (len(self.canvas.tiles) if self.canvas else 1)
+        """Steps of the whole picture: those of all its tiles under an upscale, and those for fine detail."""
+        painting = self.before + self.steps * (len(self.canvas.tiles) if self.canvas else 1)
+        return painting + max(0, len(self.detail) - 1)
+
+    @property
+    def words(self) -> torch.Tensor:
+        """The embedding that the next step sees."""
+        if self.early is None or self.position >= variety.early_steps(self.steps):
+            return self.caption
+        return self.early
 
     @property
     def done(self) -> bool:
-        return self.position == self.steps
+        return self.position == self.steps and not self.detail
 
     @property
     def left(self) -> int:
@@ -70,6 +99,8 @@ class Sample:
     @property
     def lengths(self) -> list[tuple[int, int]]:
         """Padded tokens of picture and caption, of each row that this sample takes in a forward."""
+        if self.enlargement is not None:
+            return [(super_resolution.TOKENS, 0)]
         _, _, height, width = self.latent.shape
         captions = [self.caption] if self.negative is None else [self.caption, self.negative]
         return [(padded(height * width // PATCH**2), padded(len(caption))) for caption in captions]
@@ -81,6 +112,16 @@ class Sample:
     @property
     def rows(self) -> int:
         return len(self.lengths)
+
+    def stepped(self, prediction: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Its latent and its estimate after the next step, given what the model says; it does not change yet."""
+        sigma, following = self.sigmas[self.position], self.sigmas[self.position + 1]
+        latent = denoise.euler(self.latent, -prediction, sigma, following)
+        if self.part is not None:
+            latent = self.part.blended(latent, following)
+        if self.anchor is not None:
+            latent = self.anchor.held(latent, following)
+        return latent, denoise.estimate(self.latent, -prediction, sigma)
 
     def spent(self, stage: str, since: float) -> None:
         """Add the seconds since `since` to a stage."""

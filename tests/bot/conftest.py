@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.jobs.job import Job, JobState, Picture, Requester
-from engine.protocol import ImageRequest
+from engine.request import ImageRequest
 
 MakeJob = Callable[..., Job]
 

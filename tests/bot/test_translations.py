@@ -10,14 +10,14 @@ import pytest
 from bot.errors import Refusal
 from bot.jobs.defaults import KEYS
 from bot.translations import DEFAULT, has, keys, locales, nearest, say
-from engine.protocol import Z_IMAGE_TURBO
+from engine.card import Z_IMAGE_TURBO
 from tests.support.fake_engine import CARD
 
 ROOT = Path(__file__).parents[2]
 OTHERS = [locale for locale in locales() if locale != DEFAULT]
 FAILURES = (
     "out-of-memory", "flat-picture", "bad-source", "worker-error", "prompt-too-many-tokens", "too-large", "poison",
-    "unknown", "not-shown",
+    "unknown", "not-shown", "model-changed", "nothing-to-paint",
 )  # fmt: skip
 SOURCES = [*(ROOT / "bot").rglob("*.py"), *(ROOT / "cogs").rglob("*.py")]
 

@@ -9,8 +9,9 @@ import pytest
 
 from bot.jobs.job import JobState
 from bot.jobs.news import Standing
+from bot.jobs.styles import Sheet, Words
 from bot.ui import modals, panels, views
-from engine.protocol import Kind
+from engine.request import Kind, Style
 from playground.component_rules import check_modal
 from playground.message_rules import COMPONENTS_V2, check_message
 from playground.refusals import Problems
@@ -19,6 +20,8 @@ from tests.story.studio import buttons, gallery, words
 from tests.support.fake_engine import CARD
 
 WORST = {"prompt": "*" * 2000, "negative": "_" * 2000, "guidance": 3.0, "count": 4, "seed": 2**32 - 1}
+FRAMED = {"style": Style(name="*" * 40, template="{prompt}" + "*" * 492), "enhance": True, "quality": True}
+WRITTEN = WORST | FRAMED | {"enhanced": "_" * 2000}
 
 
 def payload(view: Any) -> dict[str, Any]:
@@ -29,7 +32,7 @@ def payload(view: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
-@pytest.mark.parametrize("wish", [{}, WORST], ids=["usual", "worst"])
+@pytest.mark.parametrize("wish", [{}, WORST, WORST | FRAMED, WRITTEN], ids=["usual", "worst", "framed", "written"])
 def test_every_state_of_a_job_is_a_message_that_discord_takes(job: MakeJob, locale: str, wish: dict[str, Any]) -> None:
     standing = Standing(place=3, eta=1_800_000_000.0, ahead=2)
     for glimpse in (
@@ -38,6 +41,7 @@ def test_every_state_of_a_job_is_a_message_that_discord_takes(job: MakeJob, loca
         views.Glimpse(again=True),
         views.Glimpse(starting=True),
         views.Glimpse(cancelling=True),
+        views.Glimpse(writing="*" * 2000),
     ):
         for state in (JobState.QUEUED, JobState.RUNNING):
             payload(views.live(job(state=state, locale=locale, **wish), glimpse))
@@ -54,6 +58,21 @@ def test_the_form_and_the_help_are_within_the_limits(job: MakeJob, locale: str) 
     check_modal(form.to_dict(), problems)
     assert not problems.errors
     payload(panels.help_screen(locale, CARD, most_steps=20, guidance=3.0))
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+def test_the_list_of_styles_is_within_the_limits(locale: str) -> None:
+    longest = Sheet(name=Words(en="*" * 40, zh="_" * 40), template=Words(en="{prompt}" + "*" * 492, zh="_" * 500))
+
+    payload(panels.styles(locale, [longest] * 40))
+    payload(panels.styles(locale, []))
+
+
+def test_the_whole_words_are_offered_where_the_written_out_ones_are_cut_short(job: MakeJob) -> None:
+    short, long = (job(state=JobState.FAILED, enhance=True, enhanced="a fox " * n) for n in (10, 100))
+
+    assert "Full prompt" not in buttons(payload(views.failed(short)))
+    assert "Full prompt" in buttons(payload(views.failed(long)))
 
 
 def test_the_waiting_message_says_place_and_time(job: MakeJob) -> None:
@@ -111,7 +130,8 @@ def test_what_the_model_cannot_do_is_not_offered(job: MakeJob) -> None:
     large = job(state=JobState.RENDERED, kind=Kind.UPSCALE, width=512, height=512, source="0" * 64, strength=0.25)
 
     assert list(buttons(payload(views.finished(done, plain, files=["a.png"])))) == ["Reroll", "Edit", "Delete"]
-    assert list(buttons(payload(views.finished(large, CARD, files=["a.png"])))) == ["Reroll", "Edit", "Delete"]
+    left = list(buttons(payload(views.finished(large, CARD, files=["a.png"]))))
+    assert left == ["Reroll", "Edit", "Delete", "More 1"]  # it can still be seen from farther away
 
 
 def test_the_prompt_is_not_repeated_as_a_file_name(job: MakeJob) -> None:

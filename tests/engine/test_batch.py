@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.worker.batch import Batch, Expected, load
+from engine.worker.batch import PATIENCE, Batch, Expected, load
 from engine.worker.pace import Pace
 
 IDLE_TO_A_PICTURE = Pace(points=((0, 0.02), (2000, 0.02), (4000, 0.04)))  # up to 2000 tokens are as slow as one
@@ -21,6 +21,7 @@ class Rider:
     rows: int = 1
     position: int = 0
     steps: int = 8
+    outfit: str = ""
 
     @property
     def left(self) -> int:
@@ -42,7 +43,7 @@ def line(*parties: list[Rider], pace: Pace = IDLE_TO_A_PICTURE, budget: int = 46
 
 
 def wait(batch: Batch[str, Rider], party: list[Rider]) -> None:
-    expected = [Expected(tokens=one.tokens, rows=one.rows, left=one.left) for one in party]
+    expected = [Expected(tokens=one.tokens, rows=one.rows, left=one.left, outfit=one.outfit) for one in party]
     batch.wait(party[0].job, party[0].job, expected)
 
 
@@ -146,6 +147,46 @@ def test_without_sharing_the_first_order_rides_to_its_end() -> None:
     batch = line([Rider("a", tokens=4096), Rider("a", tokens=4096)], [Rider("b", tokens=64)], shared=False)
 
     assert names(batch.next_forward()) == "a"
+
+
+def test_riders_of_different_outfits_never_share_a_forward() -> None:
+    batch = line([Rider("a")], [Rider("b", outfit="ink")], [Rider("c")], [Rider("d", outfit="ink")])
+
+    companies = set[str]()
+    while not batch.idle:
+        company = batch.next_forward()
+        companies.add(names(company))
+        for rider in company:
+            rider.position += 1
+            if not rider.left:
+                batch.leave(rider)
+
+    assert companies == {"ac", "bd"}
+
+
+def test_a_stream_of_one_outfit_does_not_starve_another() -> None:
+    now = 0.0
+    pace = Pace(points=((0, 0.1), (100_000, 0.1)))  # whoever wears the same rides along for nothing
+    batch: Batch[str, Rider] = Batch(pace=pace, clock=lambda: now)
+    odd = Rider("odd", outfit="ink")
+    since = None
+
+    for step in range(200):
+        newcomers = [Rider(f"plain {step}"), *([odd] if step == 3 else [])]
+        for rider in newcomers:
+            wait(batch, [rider])
+            batch.board(rider.job, [rider])
+        since = now if step == 3 else since
+        for rider in batch.next_forward():
+            rider.position += 1
+            if not rider.left:
+                batch.leave(rider)
+        now += 0.1
+        if not odd.left:
+            break
+
+    assert since is not None
+    assert now - since <= (1 + PATIENCE) * 0.8 + 0.8  # its own time, those it lets pass, and whoever was at it
 
 
 @given(tokens=st.integers(1, 6000), count=st.integers(1, 6), steps=st.integers(1, 4))

@@ -41,7 +41,22 @@ def test_a_job_runs_until_each_of_its_pictures_has_an_ending() -> None:
     desk.put(Cancelled(job="job", attempt=1, k=2))
 
     assert (before, desk.running) == ((("job", 1),), ())
-    assert desk.held == (("job", 0), ("job", 1))
+    assert desk.held == (("job", 0), ("job", 1), ("job", 2))
+
+
+def test_a_cancelled_picture_that_is_wanted_after_all_is_painted_and_the_old_confirmation_harms_it_not() -> None:
+    desk = Desk()
+    desk.take(order())
+    desk.put(Cancelled(job="job", attempt=1, k=0))
+
+    again, ready = desk.take(order())
+    desk.put(finished("job", 0))
+    desk.confirm(Stored(job="job", k=0))  # of the cancellation
+    held = desk.held
+    desk.confirm(Stored(job="job", k=0))
+
+    assert (again, ready) == (order(), [])
+    assert (held, desk.held) == ((("job", 0),), ())
 
 
 def test_only_what_is_missing_of_a_repeated_order_is_painted() -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.card import Z_IMAGE_TURBO
 from engine.links.local import LocalLink
 from engine.protocol import (
     PROTOCOL,
-    Z_IMAGE_TURBO,
     Beat,
     BotHello,
     Cancelled,

@@ -7,6 +7,7 @@ import hashlib
 import io
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,19 +18,8 @@ import torch
 from PIL import Image
 
 from engine import metadata
-from engine.protocol import (
-    Cancel,
-    Cancelled,
-    Command,
-    Event,
-    Failed,
-    Finished,
-    Generate,
-    Kind,
-    Progress,
-    Started,
-    Stop,
-)
+from engine.protocol import Cancel, Cancelled, Command, Event, Failed, Finished, Generate, Progress, Started, Stop
+from engine.request import Kind
 from engine.worker.batch import Batch
 from engine.worker.codec import Exposure
 from engine.worker.loading import load
@@ -62,6 +52,7 @@ def perform(
         answer = react(event)
         if answer is not None:
             inbox.put(answer)
+            missing += len(answer.wanted) if isinstance(answer, Generate) else 0
         missing -= isinstance(event, Finished | Failed | Cancelled)
         if missing == 0:
             over.set()
@@ -272,7 +263,24 @@ def test_a_source_that_does_not_decode_fails_for_each_picture(painter: Painter, 
     events = perform(painter, order(kind=Kind.IMAGE, strength=0.5, source=source, count=2))
 
     assert [(event.k, event.code) for event in of(events, Failed)] == [(0, "bad-source"), (1, "bad-source")]
-    assert of(events, Started) == []
+
+
+def test_a_job_is_said_to_have_begun_before_any_work_for_it_could_end_the_process(
+    painter: Painter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[Event] = []
+    told_before: list[bool] = []
+    begin = painter.begin
+
+    def slow_begin(order: Generate, k: int) -> Sample:
+        time.sleep(0.2)  # such work takes its time; the word is out before it is done
+        told_before.append(any(isinstance(event, Started) for event in said))
+        return begin(order, k)
+
+    monkeypatch.setattr(painter, "begin", slow_begin)
+    perform(painter, order(), react=said.append)
+
+    assert told_before == [True]
 
 
 def test_a_picture_beyond_the_models_limits_fails_before_any_work(painter: Painter) -> None:

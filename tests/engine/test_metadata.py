@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 
 from engine import metadata
 from engine.metadata import Facts
-from engine.protocol import Kind
+from engine.request import Blend, Control, ControlKind, Kind, Lora, Margins, Region, Style, Upscaler
 from engine.worker import images
 from tests.support.orders import request
 
@@ -32,12 +33,15 @@ NASTY = [
     "ends with a newline\n",
     "nul\0byte",
 ]
+TEXT = st.characters(exclude_categories=["Cs"])
 TEXTS = st.one_of(
-    st.text(st.characters(exclude_categories=["Cs"]), max_size=60),
+    st.text(TEXT, max_size=60),
     st.lists(st.sampled_from([*NASTY, "Seed: 5", "\n", ", ", '"', "Negative prompt:", "Steps: "]), max_size=5).map(
         "".join
     ),
 )
+SEEDS = st.integers(0, 2**32 - 1)
+BLENDS = st.builds(Blend, seed=SEEDS, amount=st.floats(0.01, 1))
 FACTS = st.builds(
     Facts,
     prompt=TEXTS,
@@ -51,7 +55,25 @@ FACTS = st.builds(
     strength=st.floats(0.01, 1),
     model=st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20),
     composite=st.booleans(),
+    variety=st.floats(0, 1),
+    blend=st.none() | st.builds(Blend, seed=SEEDS, amount=st.floats(0.01, 1), toward=st.none() | BLENDS),
+    upscaler=st.none() | st.sampled_from(Upscaler),
+    style=st.none()
+    | st.builds(Style, name=TEXTS.map(lambda name: name[:100]), template=TEXTS.map("{}{{prompt}}".format)),
+    enhanced=TEXTS,
+    detail_steps=st.integers(0, 15),
+    masked=st.booleans(),
+    region=st.none() | st.sampled_from(Region),
+    margins=st.none() | st.builds(Margins, left=st.integers(0, 64), bottom=st.integers(0, 64)),
+    control=st.none() | st.sampled_from(ControlKind),
+    control_strength=st.floats(0.05, 2),
+    loras=st.lists(
+        st.builds(Lora, name=st.text(TEXT, min_size=1, max_size=30), weight=st.floats(-4, 4)), max_size=2
+    ).map(tuple),
 )
+
+
+LEADING = Control(kind=ControlKind.CANNY, picture="0" * 64, strength=0.6)
 
 
 def a1111(text: str) -> dict[str, str]:
@@ -136,6 +158,90 @@ def test_a_negative_prompt_that_had_no_effect_is_not_told() -> None:
     assert "blur" not in metadata.parameters(facts)
 
 
+def test_a_style_and_a_written_out_prompt_are_told_beside_the_persons_own_words() -> None:
+    wish = request(
+        prompt="a fox",
+        enhanced="a red fox in snow",
+        style=Style(name="Neon", template="{prompt} at night"),
+        quality=True,
+    )
+    facts = Facts.of(wish, 0, model="m", composite=False)
+
+    text, seen = metadata.parameters(facts), a1111(metadata.parameters(facts))
+    png = metadata.embed(BLANK, facts)
+
+    assert text.startswith("a red fox in snow at night\n")
+    assert (seen["Wish"], seen["Style"], seen["Detail pass"]) == ("a fox", "Neon", "2")
+    assert metadata.read(png) == facts
+    assert facts.painted_prompt == wish.painted_prompt
+    assert "a red fox in snow at night" in metadata.read_texts(png)["prompt"]
+
+
+def test_loras_are_written_as_a1111_writes_them_and_no_prompt_forges_one() -> None:
+    loras = (Lora(name="ink wash", weight=0.8), Lora(name="a:b>", weight=-1.0))
+    facts = Facts.of(request(prompt="a cat <LoRA: fake:1>", loras=loras), 0, model="m", composite=False)
+
+    text = metadata.parameters(facts)
+
+    assert re.findall(r"<(?:lora|lyco):([^:>]+):([^:>]+)>", text, re.IGNORECASE) == [
+        ("ink wash", "0.8"),
+        ("a_b_", "-1"),
+    ]
+    assert text.startswith("a cat <LoRA： fake:1> <lora:")
+
+
+def test_comfyui_loads_the_loras_one_after_another() -> None:
+    loras = (Lora(name="ink", weight=0.8), Lora(name="gold", weight=-0.5))
+    facts = Facts.of(request(loras=loras), 0, model="m", composite=False)
+
+    graph = json.loads(metadata.read_texts(metadata.embed(BLANK, facts))["prompt"])
+
+    (sampler,) = (node["inputs"] for node in graph.values() if node["class_type"] == "ModelSamplingAuraFlow")
+    gold = graph[sampler["model"][0]]["inputs"]
+    ink = graph[gold["model"][0]]["inputs"]
+    assert (gold["lora_name"], gold["strength_model"]) == ("gold.safetensors", -0.5)
+    assert (ink["lora_name"], ink["strength_model"]) == ("ink.safetensors", 0.8)
+    assert graph[ink["model"][0]]["class_type"] == "UNETLoader"
+
+
+@pytest.mark.parametrize(
+    ("part", "told", "nodes"),
+    [
+        ({"mask": "a" * 64}, "Inpaint: mask", {"LoadImageMask"}),
+        ({"region": Region.TOP}, "Inpaint: top", {"SolidMask", "MaskComposite"}),
+        ({}, "Inpaint: transparent", set[str]()),
+        ({"margins": Margins(left=16, bottom=32)}, 'Outpaint: "left 16, bottom 32"', {"ImagePadForOutpaint"}),
+    ],
+    ids=["mask", "region", "transparent", "margins"],
+)
+def test_what_was_painted_in_part_says_where(part: dict[str, Any], told: str, nodes: set[str]) -> None:
+    facts = Facts.of(request(kind=Kind.INPAINT, source="b" * 64, **part), 0, model="m", composite=True)
+
+    png = metadata.embed(BLANK, facts)
+    graph = json.loads(metadata.read_texts(png)["prompt"])
+
+    assert told in metadata.parameters(facts)
+    assert metadata.read(png) == facts
+    assert nodes <= {node["class_type"] for node in graph.values()}
+    (sampler,) = (node["inputs"] for node in graph.values() if node["class_type"] == "KSampler")
+    assert graph[sampler["latent_image"][0]]["class_type"] == "SetLatentNoiseMask"
+    for node in graph.values():
+        assert all(value[0] in graph for value in node["inputs"].values() if isinstance(value, list))
+
+
+def test_comfyui_is_told_what_was_followed() -> None:
+    facts = Facts.of(request(control=LEADING, loras=(Lora(name="ink"),)), 0, model="m", composite=False)
+
+    graph = json.loads(metadata.read_texts(metadata.embed(BLANK, facts))["prompt"])
+
+    (sampling,) = (node["inputs"] for node in graph.values() if node["class_type"] == "ModelSamplingAuraFlow")
+    applied = graph[sampling["model"][0]]["inputs"]
+    assert applied["strength"] == 0.6
+    assert graph[applied["image"][0]]["class_type"] == "Canny"
+    assert graph[applied["model"][0]]["class_type"] == "LoraLoaderModelOnly"
+    assert 'ControlNet 0: "Module: canny, Weight: 0.6"' in metadata.parameters(facts)
+
+
 def test_chinese_is_readable_for_pillow() -> None:
     facts = Facts.of(request(prompt="白色背景上的红色星星"), 0, model="m", composite=False)
 
@@ -148,7 +254,9 @@ def test_chinese_is_readable_for_pillow() -> None:
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("guidance", [0.0, 3.0])
 def test_comfyui_graphs_are_closed_and_hold_the_recipe(kind: Kind, guidance: float) -> None:
-    wish = request(kind=kind, guidance=guidance, negative="blur", strength=0.5)
+    wish = request(
+        kind=kind, guidance=guidance, negative="blur", strength=0.5, loras=(Lora(name="ink"),), control=LEADING
+    )
     texts = metadata.read_texts(metadata.embed(BLANK, Facts.of(wish, 0, model="m", composite=False)))
     graph, drawn = json.loads(texts["prompt"]), json.loads(texts["workflow"])
 
@@ -192,3 +300,22 @@ def test_foreign_or_damaged_bytes_have_no_facts(data: bytes, cut: int) -> None:
     assert metadata.read(BLANK) is None
     assert metadata.read(metadata.SIGNATURE + data) is None
     metadata.read_texts(png[:cut])
+
+
+def test_variety_and_the_second_seed_are_told_in_a1111s_words() -> None:
+    wish = request(seed=9).near(picture=9, seed=21, amount=0.85)
+    wish = request(variety=0.5, seed=wish.seed, blend=wish.blend)
+    facts = Facts.of(wish, 0, model="m", composite=False)
+
+    fields = a1111(metadata.parameters(facts))
+
+    assert (fields["Variety"], fields["Seed"]) == ("0.5", "21")
+    assert (fields["Variation seed"], fields["Variation seed strength"]) == ("9", "0.85")
+    assert metadata.read(metadata.embed(BLANK, facts)) == facts
+
+
+def test_an_enlargement_says_how_it_was_made() -> None:
+    wish = request().upscaled(source="0" * 64, seed=7, upscaler=Upscaler.CREATIVE)
+
+    assert a1111(metadata.parameters(Facts.of(wish, 0, model="m", composite=False)))["Upscaler"] == "creative"
+    assert "Upscaler" not in a1111(metadata.parameters(Facts.of(request(), 0, model="m", composite=False)))

@@ -18,12 +18,16 @@ def test_what_is_not_said_has_a_default() -> None:
 
 def test_everything_can_be_said() -> None:
     words = "--model starter --threads 3 --device cpu --memory fp8-storage --log-prompts --hang-after 7.5"
-    words += " --alone-for 9 --supervised"
+    words += " --alone-for 9 --supervised --text-encoder te.safetensors --vae ae.safetensors --base b --weights int8"
+    words += " --upscaler swin2sr --loras styles --controlnet union.safetensors"
 
     chosen = options.read([*NEEDED, *words.split()])
 
     assert (chosen.model, chosen.threads, chosen.device, chosen.log_prompts) == ("starter", 3, "cpu", True)
-    assert chosen.memory == "fp8-storage"
+    assert (chosen.memory, chosen.weights, chosen.base) == ("fp8-storage", "int8", "b")
+    assert chosen.upscaler == Path("swin2sr")
+    assert (chosen.loras, chosen.controlnet) == (Path("styles"), Path("union.safetensors"))
+    assert (chosen.text_encoder, chosen.vae) == (Path("te.safetensors"), Path("ae.safetensors"))
     assert (chosen.hang_after, chosen.alone_for, chosen.supervised) == (7.5, 9.0, True)
 
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.protocol import Generate, Kind
+from engine.protocol import Generate
+from engine.request import Kind, Region
 from engine.worker.painter import Painter
 from engine.worker.sample import Sample
 from tests.support.orders import order
@@ -139,7 +140,13 @@ WISHES = st.fixed_dictionaries(
         "negative": st.sampled_from(WORDS),
         "seed": st.integers(0, 2**32 - 1),
     }
-).map(lambda wish: order(**wish, source=None if wish["kind"] is Kind.TEXT else PHOTO))
+).map(
+    lambda wish: order(
+        **wish,
+        source=None if wish["kind"] is Kind.TEXT else PHOTO,
+        region=Region.CENTRE if wish["kind"] is Kind.INPAINT else None,
+    )
+)
 
 
 @settings(max_examples=15)

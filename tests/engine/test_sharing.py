@@ -33,6 +33,7 @@ class Picture:
     rows: int
     steps: int
     position: int = 0
+    outfit: tuple[()] = ()
 
     @property
     def left(self) -> int:

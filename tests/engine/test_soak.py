@@ -8,7 +8,8 @@ import threading
 
 import psutil
 
-from engine.protocol import Command, Event, Failed, Finished, Kind, Stop
+from engine.protocol import Command, Event, Failed, Finished, Stop
+from engine.request import Kind, Region
 from engine.worker.loop import Loop
 from engine.worker.painter import Painter
 from engine.worker.press import Press
@@ -24,13 +25,15 @@ SOURCE = png(64, 48)
 def wish(n: int) -> Command:
     """Prompts are new each time; sizes, kinds and counts come round."""
     prompt = f"picture number {n}"
-    match n % 4:
+    match n % 5:
         case 0:
             return order(str(n), prompt=prompt, steps=2, width=96)
         case 1:
             return order(str(n), prompt=prompt, steps=2, guidance=2.0, negative="grey")
         case 2:
             return order(str(n), prompt=prompt, steps=4, kind=Kind.IMAGE, strength=0.5, source=SOURCE)
+        case 3:
+            return order(str(n), prompt=prompt, steps=2, kind=Kind.INPAINT, region=Region.LEFT, source=SOURCE)
         case _:
             return order(str(n), prompt=prompt, steps=4, kind=Kind.UPSCALE, strength=0.25, width=96, source=SOURCE)
 

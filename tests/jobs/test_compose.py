@@ -20,7 +20,8 @@ from bot.errors import (
 )
 from bot.jobs.compose import Wish, complete
 from bot.jobs.defaults import Tastes
-from engine.protocol import ImageRequest, Kind, ModelCard, StepRange
+from engine.card import ModelCard, StepRange
+from engine.request import ImageRequest, Kind
 from tests.support.fake_engine import CARD
 
 TASTES = Tastes(shape="2:3", steps=None, guidance=3.0, count=2)

@@ -60,6 +60,13 @@ async def bao(empty_studio: Studio) -> AsyncIterator[Visitor]:
 
 
 @pytest.fixture
+async def noor(empty_studio: Studio) -> AsyncIterator[Visitor]:
+    """Admin of the server; neither a moderator nor the bot's owner."""
+    async with empty_studio.visitor(people.PEOPLE[4]) as visitor:
+        yield visitor
+
+
+@pytest.fixture
 async def robin(empty_studio: Studio) -> AsyncIterator[Visitor]:
     """Moderator, admin and the bot's owner."""
     async with empty_studio.visitor(people.PEOPLE[2]) as visitor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,9 +20,11 @@ from bot.client import ImageBot
 from bot.errors import Refusal
 from bot.jobs.defaults import OwnerSettings
 from bot.jobs.service import JobService, open_service
+from bot.links.command import CommandFor
+from bot.links.embedded import embedded_engine
 from bot.links.local import LocalLink
 from bot.pace import Pace
-from engine.protocol import ModelCard
+from engine.card import ModelCard
 from playground import Playground, people
 from tests.support.clocks import ManualClock
 from tests.support.fake_engine import CARD, FakeEngine, Script
@@ -61,17 +64,20 @@ class Studio:
         self._engine_parts: AsyncExitStack | None = None
         self._port = 0
 
-    async def open_bot(self) -> None:
-        """Service, link and bot, online."""
+    async def open_bot(self, command: CommandFor | None = None) -> None:
+        """Service, link and bot, online; with a `command`, over an engine of its own that it starts so."""
         stack = AsyncExitStack()
         timing = {} if self.clock is None else {"wall": self.clock}
         self.service = await stack.enter_async_context(
             open_service(self.data, owner=self.owner, grace=0.1, adoption=0.5, **timing)
         )
-        link = await stack.enter_async_context(
-            LocalLink(self.service.dispatcher, secret="secret", build="test", port=self._port)
-        )
-        self._port = link.port
+        if command is not None:
+            await self._start_engine(stack, command)
+        else:
+            link = await stack.enter_async_context(
+                LocalLink(self.service.dispatcher, secret="secret", build="test", port=self._port)
+            )
+            self._port = link.port
         self.bot = ImageBot(
             self.service,
             endpoint=self.playground.url,
@@ -89,6 +95,15 @@ class Studio:
                     await running
                 await asyncio.sleep(0.01)
 
+    async def _start_engine(self, stack: AsyncExitStack, command: CommandFor) -> None:
+        models = self.service.models
+        keeper = embedded_engine(
+            self.service.dispatcher, data=self.data, command=command, model=models.first("auto"), build="test"
+        )
+        engine = await stack.enter_async_context(keeper)
+        stack.push_async_callback(engine.stop)
+        models.attach(engine, configured="auto", folder=self.data / "models")
+
     async def close_bot(self) -> None:
         if self._bot_parts is not None:
             await self._bot_parts.aclose()
@@ -98,17 +113,31 @@ class Studio:
         await self.close_bot()
         await self.open_bot()
 
-    async def open_engine(self, script: Script = STEADY, card: ModelCard = CARD) -> None:
+    async def open_engine(
+        self, script: Script = STEADY, card: ModelCard = CARD, kind: type[FakeEngine] = FakeEngine
+    ) -> None:
         """An engine that paints as the script says, ready to."""
         secret = self.data / "engine.json"
         secret.write_text(json.dumps({"secret": "secret"}), "utf-8")
         url = f"ws://127.0.0.1:{self._port}/engine"
-        self.engine = FakeEngine(url=url, secret_file=secret, script=script, card=card)
+        self.engine = kind(url=url, secret_file=secret, script=script, card=card)
         stack = AsyncExitStack()
         await stack.enter_async_context(self.engine.running())
         self._engine_parts = stack
         if not script.load_seconds and not script.problem:
             await until(lambda: any(engine.state == "ready" for engine in self.service.dispatcher.engines()))
+
+    async def open_worker(self, model: Path, *more: str) -> None:
+        """The real worker in a process of its own, once it is ready; ends with the engine."""
+        secret = self.data / "engine.json"
+        secret.write_text(json.dumps({"secret": "secret"}), "utf-8")
+        words = ["--url", f"ws://127.0.0.1:{self._port}/engine", "--secret-file", str(secret), "--model", str(model)]
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "engine.worker", *words, *more)
+        stack = AsyncExitStack()
+        stack.push_async_callback(process.wait)
+        stack.callback(process.kill)
+        self._engine_parts = stack
+        await until(lambda: any(one.state == "ready" for one in self.service.dispatcher.engines()), within=50)
 
     async def all_is_told(self) -> None:
         """No message owes its reader anything."""
@@ -190,6 +219,12 @@ class Visitor:
         status, body = await self._post("submit", interaction_id=self.form["interaction_id"], fields=values)
         assert status == 200, body
         return body["interaction_id"]
+
+    async def cannot_submit(self, form: Any) -> str:
+        """Send a form that the page did not open for this person; what the page says to that."""
+        status, body = await self._post("submit", interaction_id=form["interaction_id"], fields={})
+        assert status == 400, body
+        return body["error"]
 
     async def delete(self, message: Message) -> None:
         status, body = await self._post("delete", message=message["id"])

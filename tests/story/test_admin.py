@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from bot.errors import NeedsAdmin, NeedsOwner, OverCeiling
+from bot.errors import NeedsAdmin, NeedsOwner, NotYours, OverCeiling
+from bot.ui import text
 from tests.story.studio import SKETCHBOOK, Studio, Visitor, words
+from tests.support.fake_engine import CARD
 
 
 async def test_members_are_not_offered_the_admin_commands(studio: Studio, mia: Visitor) -> None:
@@ -127,6 +129,23 @@ async def test_the_status_names_the_painter_and_its_pace(studio: Studio, mia: Vi
     await robin.is_told("s a picture")
 
 
+async def test_an_admin_who_is_not_the_owner_rules_the_server_and_nothing_beyond_it(
+    studio: Studio, mia: Visitor, noor: Visitor
+) -> None:
+    await noor.say("/admin defaults set setting:steps value:4")
+    await noor.is_told("Set for this server: steps = 4.")
+    for beyond in ("pause everywhere:true", "engines"):
+        await noor.say(f"/admin {beyond}")
+    await noor.is_told("Only the owner of this bot may do that.")
+    await mia.say("/imagine prompt:a red star")
+    message = await mia.sees_pictures()
+    await noor.click("Delete")
+    await noor.is_told("This is somebody else’s picture: only its author or a moderator may do that.")
+
+    assert "4 steps" in words(message)
+    assert [type(refusal) for refusal in studio.refusals] == [NeedsOwner, NeedsOwner, NotYours]
+
+
 async def test_authority_is_checked_when_a_command_arrives_not_when_it_was_shown(
     studio: Studio, robin: Visitor
 ) -> None:
@@ -154,4 +173,4 @@ async def test_the_owner_sees_every_engine_and_what_it_can_do(studio: Studio, mi
     await robin.is_told("Fake Painter on cpu (float32), ready")
     await robin.is_told("GiB")
     await robin.is_told("s a picture")
-    await robin.is_told("text, image, vary, upscale, guidance")
+    await robin.is_told(text.abilities("en-US", CARD.features))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from dataclasses import replace
 
 import discord
@@ -11,7 +12,7 @@ import pytest
 
 from bot.pace import Pace
 from playground import Playground, people
-from tests.story.studio import BRISK, Studio, Visitor, is_from_the_bot, words
+from tests.story.studio import BRISK, Message, Studio, Visitor, is_from_the_bot, words
 from tests.support.fake_engine import Script
 from tests.support.openapi import WireContract
 from tests.support.patience import until
@@ -79,6 +80,29 @@ async def test_a_busy_channel_drops_steps_and_never_an_ending(
     await mia.sees_pictures(more_than=2)
 
     assert wire_contract.seen[EDIT] <= 6
+
+
+async def test_a_countdown_that_runs_out_is_replaced_while_the_picture_is_late(
+    empty_studio: Studio, mia: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.delivery._LEAST_ESTIMATE", 0.2)
+    await empty_studio.open_bot()
+    await empty_studio.open_engine(Script(step_seconds=0.15))
+    await mia.say("/imagine prompt:a red star")
+    await mia.sees_pictures()
+    await empty_studio.close_engine()
+    await empty_studio.open_engine(Script(hang_at_step=2))
+
+    await mia.say("/imagine prompt:a blue ring")
+    first = due(await mia.sees(lambda m: "a blue ring" in words(m) and due(m)))
+
+    await mia.sees(lambda m: "a blue ring" in words(m) and due(m) > first)
+
+
+def due(message: Message) -> int:
+    """The moment that it counts down to, in Unix seconds; 0 for none."""
+    found = re.search(r"<t:(\d+):R>", words(message))
+    return int(found[1]) if found else 0
 
 
 def test_the_usual_pace_is_that_of_the_design() -> None:

@@ -30,6 +30,7 @@ async def test_vary_starts_from_the_picture_whose_number_was_pressed(studio: Stu
     await mia.click("Vary 2")
 
     new = await mia.sees_pictures(more_than=1)
+    assert "variation" in words(new)
     assert "strength 0.6" in words(new)
     assert len(gallery(new)) == 4
     job = await studio.service.job(job_of(new))
@@ -222,6 +223,26 @@ async def test_one_of_several_can_be_cancelled_by_its_words(empty_studio: Studio
     await mia.is_told("Cancelled one request.")
     await mia.sees(lambda m: "two" in words(m) and "Cancelled" in words(m))
     assert "one" in words(await mia.sees_pictures())
+
+
+async def test_words_that_are_typed_and_not_chosen_mean_the_one_request_that_they_fit(
+    empty_studio: Studio, mia: Visitor
+) -> None:
+    await empty_studio.open_bot()
+    await empty_studio.open_engine(SLOW)
+    for prompt in ("a red fox", "a red hen"):
+        await mia.say(f"/imagine prompt:{prompt}")
+        await mia.sees(prompt)
+
+    await mia.say("/cancel picture:dog")
+    await mia.is_told("Nothing that you have waiting or being painted says “dog”: choose one from the list.")
+    await mia.say("/cancel picture:red")
+    await mia.is_told("More than one of your requests says “red”: choose one from the list.")
+    await mia.say("/cancel picture:Hen")
+
+    await mia.is_told("Cancelled one request.")
+    await mia.sees(lambda m: "a red hen" in words(m) and "Cancelled" in words(m))
+    assert "a red fox" in words(await mia.sees_pictures())
 
 
 async def test_the_queue_shows_mine_and_only_the_number_of_others(

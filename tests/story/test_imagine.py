@@ -7,7 +7,7 @@ import io
 from PIL import Image
 
 from bot.jobs.defaults import OwnerSettings
-from engine.protocol import SEED_RANGE
+from engine.request import SEED_RANGE
 from tests.story.studio import Studio, Visitor, buttons, finished, gallery, words
 from tests.support.fake_engine import CARD, Script
 
@@ -21,7 +21,7 @@ async def test_a_prompt_becomes_a_picture_with_its_seed_and_buttons(studio: Stud
     assert "a red star" in words(message)
     for said in ("seed 7", "1:1 (256 × 256)", "8 steps"):
         assert said in words(message)
-    assert list(buttons(message)) == ["Reroll", "Vary 1", "Upscale 1", "Edit", "Delete"]
+    assert list(buttons(message)) == ["Reroll", "Vary 1", "Upscale 1", "Edit", "Delete", "More 1"]
     (picture,) = gallery(message)
     assert picture["description"] == "a red star"
     image = Image.open(io.BytesIO(await mia.download(picture["media"]["url"])))
@@ -35,9 +35,8 @@ async def test_four_pictures_come_in_one_message_with_buttons_for_each(studio: S
     assert [picture["description"] for picture in gallery(message)] == [
         f"Picture {n} of 4: a red star" for n in (1, 2, 3, 4)
     ]
-    assert list(buttons(message)) == [
-        *(f"Vary {n}" for n in (1, 2, 3, 4)), *(f"Upscale {n}" for n in (1, 2, 3, 4)), "Reroll", "Edit", "Delete"
-    ]  # fmt: skip
+    of_each = [f"{verb} {n}" for verb in ("Vary", "Upscale", "More") for n in (1, 2, 3, 4)]
+    assert list(buttons(message)) == [*of_each, "Reroll", "Edit", "Delete"]
     assert "seeds 7 to 10" in words(message)
 
 
@@ -129,7 +128,8 @@ async def test_a_chinese_reader_gets_a_chinese_message(studio: Studio, bao: Visi
 
     message = await bao.sees_pictures()
     assert "种子 7 至 8" in words(message)
-    assert list(buttons(message)) == ["变化 1", "变化 2", "放大 1", "放大 2", "重画", "编辑", "删除"]
+    of_each = ["变化 1", "变化 2", "放大 1", "放大 2", "更多 1", "更多 2"]
+    assert list(buttons(message)) == [*of_each, "重画", "编辑", "删除"]
 
 
 async def test_a_wish_that_cannot_be_painted_is_refused_in_one_sentence_for_the_asker_alone(

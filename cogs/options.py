@@ -1,0 +1,129 @@
+"""What /imagine can be asked. A new option is one line in `Asked` and one in `Asked.wish`.
+
+Its words are `option-<name>` and `option-<name>-text` in the translations, those of a choice `<name>-<value>`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import MISSING, dataclass, fields
+from enum import StrEnum
+from functools import wraps
+from typing import Any, get_type_hints
+
+import discord
+from discord import app_commands
+from discord.app_commands import Range
+
+from bot.jobs import loras
+from bot.jobs.compose import LEAST_STRENGTH
+from bot.jobs.control import LEAST_CONTROL, MOST_CONTROL, guide
+from bot.jobs.loras import LEAST_WEIGHT, MOST_WEIGHT
+from bot.jobs.service import Wish
+from bot.jobs.styles import MOST_NAME
+from bot.translations.commands import named
+from bot.ui import text
+from engine.card import ModelCard
+from engine.request import MAX_COUNT, MAX_PROMPT, MAX_STEPS, SEED_RANGE, Region
+
+CHOICES: Mapping[str, type[StrEnum]] = {"region": Region}  # options whose values are a list, as Discord shows it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """The options as Discord hands them over, in the order in which it shows them. None was left out."""
+
+    prompt: Range[str, 1, MAX_PROMPT]
+    shape: Range[str, 1, 40] | None = None
+    seed: Range[int, 0, SEED_RANGE - 1] | None = None
+    count: Range[int, 1, MAX_COUNT] | None = None
+    steps: Range[int, 1, MAX_STEPS] | None = None
+    guidance: Range[float, 0, 30] | None = None
+    negative: Range[str, 1, MAX_PROMPT] | None = None
+    image: discord.Attachment | None = None
+    strength: Range[float, LEAST_STRENGTH, 1.0] | None = None
+    mask: discord.Attachment | None = None
+    region: str | None = None
+    style: Range[str, 1, MOST_NAME] | None = None
+    enhance: bool | None = None
+    quality: bool | None = None
+    variety: Range[float, 0.0, 1.0] | None = None
+    lora: Range[str, 1, 100] | None = None
+    lora_weight: Range[float, LEAST_WEIGHT, MOST_WEIGHT] | None = None
+    lora2: Range[str, 1, 100] | None = None
+    lora2_weight: Range[float, LEAST_WEIGHT, MOST_WEIGHT] | None = None
+    control: Range[str, 1, 40] | None = None
+    control_image: discord.Attachment | None = None
+    control_strength: Range[float, LEAST_CONTROL, MOST_CONTROL] | None = None
+
+    @property
+    def attachments(self) -> dict[str, discord.Attachment]:
+        """The files that were given, by their option."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in given.items() if isinstance(value, discord.Attachment)}
+
+    def wish(self, card: ModelCard, pictures: Mapping[str, bytes]) -> Wish:
+        """What was asked, as a wish. `pictures` are the attachments by their option, cleaned."""
+        return Wish(
+            prompt=self.prompt,
+            shape=text.shape_of(self.shape, card.shapes) if self.shape else None,
+            seed=self.seed,
+            count=self.count,
+            steps=self.steps,
+            guidance=self.guidance,
+            negative=self.negative,
+            source=pictures.get("image"),
+            strength=self.strength,
+            mask=pictures.get("mask"),
+            region=Region(self.region) if self.region else None,
+            style=self.style,
+            enhance=self.enhance,
+            quality=self.quality,
+            variety=self.variety,
+            loras=loras.wanted([(self.lora, self.lora_weight), (self.lora2, self.lora2_weight)]),
+            control=guide(
+                text.control_of(self.control) if self.control else None,
+                pictures.get("control_image"),
+                self.control_strength,
+            ),
+        )
+
+
+def asks(options: type[Any]) -> Callable[[Callable[..., Coroutine[Any, Any, None]]], Any]:
+    """Lets a command's method take all its options as one value of this dataclass."""
+    names = [field.name for field in fields(options)]
+
+    def decorate(method: Callable[..., Coroutine[Any, Any, None]]) -> Any:
+        @wraps(method)
+        async def command(cog: Any, interaction: discord.Interaction[Any], **given: Any) -> None:
+            await method(cog, interaction, options(**given))
+
+        command.__signature__ = _signature(options)  # pyright: ignore[reportAttributeAccessIssue]  # discord.py reads it
+        described = app_commands.describe(**{name: named(f"option-{name}-text") for name in names})(command)
+        choices = {name: _choices(name, values) for name, values in CHOICES.items() if name in names}
+        return app_commands.rename(**{name: named(f"option-{name}") for name in names})(
+            app_commands.choices(**choices)(described)
+        )
+
+    return decorate
+
+
+def _signature(options: type[Any]) -> inspect.Signature:
+    """Of a method with the fields of a dataclass as its options."""
+    hints = get_type_hints(options)
+    own = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in ("self", "interaction")]
+    given = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.default is MISSING else field.default,
+            annotation=hints[field.name],
+        )
+        for field in fields(options)
+    ]
+    return inspect.Signature([*own, *given])
+
+
+def _choices(name: str, values: type[StrEnum]) -> list[app_commands.Choice[str]]:
+    return [app_commands.Choice(name=named(f"{name}-{value}"), value=value.value) for value in values]
