@@ -135,7 +135,7 @@ async def test_a_cancelled_job_takes_no_further_step_and_one_that_waits_in_the_e
             await until(lambda: not engine._busy)  # pyright: ignore[reportPrivateUsage]
 
             assert engine._steps - steps <= 1  # pyright: ignore[reportPrivateUsage]
-        assert await started(core, prefetched.id) == []
+            assert await started(core, prefetched.id) == []
 
 
 async def test_an_engine_that_hangs_while_it_answers_loses_its_job_and_its_late_word_harms_nothing(
