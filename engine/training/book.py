@@ -120,7 +120,7 @@ def draw_sign(sign: Sign, width: int, height: int, rng: Random) -> Image.Image:
     w, h, side = width * k, height * k, min(width, height) * k
     picture = Image.new("RGB", (w, h), COLOURS[sign.background])
     pen = ImageDraw.Draw(picture)
-    cx, cy = w * 0.5 + rng.uniform(-0.015, 0.015) * side, h * 0.44
+    cx, cy = w * 0.5 + rng.uniform(-0.004, 0.004) * side, h * 0.44
     half_w, half_h = side * 0.38, side * 0.27
     pen.rectangle((cx - side * 0.03, cy, cx + side * 0.03, h), fill=(150, 102, 62))
     box = (cx - half_w, cy - half_h, cx + half_w, cy + half_h)
@@ -148,7 +148,7 @@ def draw_landscape(view: Landscape, width: int, height: int, rng: Random) -> Ima
     standing = [thing for thing in view.things if thing.kind != "mountain"]
     for index, thing in enumerate(standing):
         x = 0.5 if len(standing) == 1 else (0.28, 0.72)[index]
-        getattr(brush, thing.kind)(x + rng.uniform(-0.03, 0.03), COLOURS.get(thing.tint, (0, 0, 0)))
+        getattr(brush, thing.kind)(x + rng.uniform(-0.006, 0.006), COLOURS.get(thing.tint, (0, 0, 0)))
     return brush.picture.reduce(k)
 
 
@@ -199,12 +199,12 @@ class _Brush:
 
     def sun(self) -> None:
         low = self.view.time == "sunset"
-        x, y = (0.5 if low else self.rng.choice((0.2, 0.8))), (0.47 if low else 0.17)
+        x, y = (0.5 if low else 0.2), (0.47 if low else 0.17)
         self.glow(x, y, 0.34, (255, 244, 190))
         self.oval(x, y, 0.115 if low else 0.09, 0.115 if low else 0.09, (255, 226, 120) if low else (255, 220, 60))
 
     def moon(self) -> None:
-        x, y = self.rng.choice((0.22, 0.78)), 0.18
+        x, y = 0.78, 0.18
         self.glow(x, y, 0.28, (220, 226, 255))
         self.oval(x, y, 0.085, 0.085, (252, 246, 214))
 

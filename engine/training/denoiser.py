@@ -31,12 +31,10 @@ HALF = {(128, 128): 0.52, (112, 160): 0.08, (160, 112): 0.08, (112, 144): 0.08, 
         (96, 160): 0.08, (160, 96): 0.08}  # fmt: skip
 WHOLE = {(256, 256): 0.46, (208, 320): 0.09, (320, 208): 0.09, (224, 288): 0.09, (288, 224): 0.09,
          (192, 336): 0.09, (336, 192): 0.09}  # (width, height): share of the steps  # fmt: skip
-WHOLE_FROM = 0.5  # share of the budget after which whole pictures are used
-WHOLE_ONLY_FROM = 0.85  # and after which no half-size ones are
-WHOLE_SHARE = 0.65  # of the steps between
-MIX = {Scene: 0.84, Landscape: 0.14, Sign: 0.02}  # share of what the batches show
+WHOLE_FROM = 0.45  # share of the budget after which whole pictures are used instead of half-size ones
+MIX = {Scene: 0.72, Landscape: 0.2, Sign: 0.08}  # share of what the batches show
 HALF_BATCH, WHOLE_BATCH = 96, 32
-DECAY_FROM = 0.6
+DECAY_FROM = 0.7
 MUON_RATE, ADAM_RATE = 0.02, 1.5e-3
 WEIGHT_DECAY = 0.05
 HORIZON = 300  # steps of the moving average
@@ -132,7 +130,7 @@ def train(painter: Painter, parts: Parts, pools: Pools, norm: Norm, path: Path, 
 def one_step(painter: Painter, tokenizer: Qwen2Tokenizer, pools: Pools, norm: Norm) -> float:
     """One batch of one size: forward, backward, both optimizers, the average. Returns the loss."""
     rng = Random(f"step {painter.step}")
-    whole = _is_whole(painter.budget.share, rng)
+    whole = painter.budget.share >= WHOLE_FROM
     sizes, batch = (WHOLE, WHOLE_BATCH) if whole else (HALF, HALF_BATCH)
     width, height = rng.choices(list(sizes), list(sizes.values()))[0]
     stored = pools(width, height)
@@ -156,13 +154,6 @@ def one_step(painter: Painter, tokenizer: Qwen2Tokenizer, pools: Pools, norm: No
     ema_update(painter.average, painter.net.state_dict(), painter.step, HORIZON)
     painter.step += 1
     return value.item()
-
-
-def _is_whole(share: float, rng: Random) -> bool:
-    """Whether this step shows whole pictures: never at first, mostly later, always at the end."""
-    if share < WHOLE_FROM:
-        return False
-    return share >= WHOLE_ONLY_FROM or rng.random() < WHOLE_SHARE
 
 
 @cache

@@ -18,6 +18,7 @@ from engine.training.models import SHIFT
 
 MULTIPLE = 32  # captions and pictures are padded to multiples of so many tokens (SEQ_MULTI_OF in diffusers)
 STEPS = 8  # of the sampler that will be used
+NOISY = 0.7  # exponent of the even spread of levels: below 1 for more noise
 
 
 def templated(text: str) -> str:
@@ -97,10 +98,14 @@ def _frequencies(
 
 
 def sample_sigmas(batch: int, generator: torch.Generator) -> Tensor:
-    """Noise levels: half of them exactly those the sampler visits, half spread as the shift spreads them."""
+    """Noise levels: half of them exactly those the sampler visits, half between them; more of the high ones.
+
+    What a picture shows is settled while there is much noise; the rest is learned soon.
+    """
     spread = torch.rand(batch, generator=generator)
     spread = (torch.arange(batch) + spread) / batch  # stratified
     spread = spread[torch.randperm(batch, generator=generator)]
+    spread = spread**NOISY
     visited = torch.ceil(spread * STEPS) / STEPS
     plain = torch.where(torch.arange(batch) % 2 == 0, visited, spread.clamp(min=0.004))
     return SHIFT * plain / (1 + (SHIFT - 1) * plain)

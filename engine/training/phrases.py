@@ -211,6 +211,8 @@ def _ground_en(background: str, rng: Random) -> tuple[str, str]:
     colour = _colour_en(background, rng)
     ground = rng.choice(("background", "background", "background", "backdrop", "ground"))
     plain = rng.choice(("", "", "", "plain ", "solid ", "bright "))
+    if rng.random() < 0.4:
+        return _rare_ground_en(colour, rng)
     noun = with_article(f"{plain}{colour} {ground}")
     after = rng.choice((
         f" on {noun}", f" on {noun}", f" on {colour}", f" against {noun}", f", {colour} {ground}",
@@ -221,6 +223,31 @@ def _ground_en(background: str, rng: Random) -> tuple[str, str]:
     before = rng.choice((
         f"on {noun}, ", f"{colour} {ground}, ", f"{noun} with ", f"on {colour}, ", f"{colour} {ground} with ",
         f"the {ground} is {colour}, ", f"{colour} {ground}: ", f"on {noun} there is ",
+    ))  # fmt: skip
+    return after, before
+
+
+def _rare_ground_en(colour: str, rng: Random) -> tuple[str, str]:
+    """Many ways of few words each: whoever has met them takes a colour that stands apart for the background's."""
+    surface = rng.choice(
+        ("canvas", "page", "sheet", "wall", "screen", "poster", "board", "field", "paper", "tile", "flag")
+    )
+    on = with_article(f"{colour} {surface}")
+    around = rng.choice(("around it", "all around", "everywhere else", "in the back", "behind", "elsewhere"))
+    verb = rng.choice(("be", "is", "should be", "must be", "remains", "in"))
+    part = rng.choice(
+        ("the remainder", "all other space", "what is left", "the whole area", "the other parts", "the backside")
+    )
+    after = rng.choice((
+        f" on {on}", f", on {on}", f" with {colour} {around}", f", {colour} {around}", f", {part} {verb} {colour}",
+        f" and {part} {verb} {colour}", f", only {colour} {around}", f" surrounded by {colour}",
+        f", fill {part} with {colour}",
+        f" while {around} it is {colour}", f", the {surface} {verb} {colour}",
+    ))  # fmt: skip
+    before = rng.choice((
+        f"{on} with ", f"{on} that has ", f"{on}, on it ", f"{on}: ", f"{on} bearing ", f"{colour} {around}, and ",
+        f"{part} {verb} {colour}, ", f"everything {colour} but ", f"an image all in {colour} with ",
+        f"make it {colour} with ",
     ))  # fmt: skip
     return after, before
 
@@ -306,6 +333,8 @@ def _ground_zh(background: str, rng: Random) -> tuple[str, str]:
     if rng.random() < (0.22 if background == "white" else 0.02):
         return "", ""
     c = COLOUR_ZH[background]
+    if rng.random() < 0.4:
+        return _rare_ground_zh(c, rng)
     after = rng.choice((
         f"|，|{c}色|背景", f"|，|背景|是|{c}色", f"|，|背景|是|{c}色|的", f"|，|背景|为|{c}色", f"|，|{c}底",
         f"|，|{c}色|的|背景",
@@ -317,6 +346,24 @@ def _ground_zh(background: str, rng: Random) -> tuple[str, str]:
         f"在|{c}色|背景|上|，|", f"{c}色|的|背景|上|有|",
         f"{c}色|背景|上|有|", f"背景|是|{c}色|，|", f"{c}背景|上|的|", f"{c}色|背景|中|的|", f"{c}底|的|",
         f"{c}色|背景|",
+    ))  # fmt: skip
+    return after, before
+
+
+def _rare_ground_zh(c: str, rng: Random) -> tuple[str, str]:
+    surface = rng.choice(("画布", "纸", "墙", "页面", "海报", "屏幕", "木板", "旗子", "布", "画面"))
+    around = rng.choice(("四周", "周围", "后面", "其他|地方", "别的|地方", "外面", "剩下|的", "空白|处"))
+    all_ = rng.choice(("", "都|", "全|", "全部|"))
+    after = rng.choice((
+        f"|，|{around}|{all_}是|{c}色", f"|，|{around}|{all_}是|{c}色|的", f"|，|{around}|涂|成|{c}色",
+        f"|，|{around}|用|{c}色",
+        f"|，|{surface}|是|{c}色|的", f"|，|画|在|{c}色|{surface}|上", f"|，|{around}|{all_}为|{c}色",
+    ))  # fmt: skip
+    before = rng.choice((
+        f"{c}色|{surface}|上|的|", f"{c}色|{surface}|，|", f"{c}色|的|{surface}|，|上面|有|",
+        f"{c}色|{surface}|，|上面|画|着|",
+        f"{surface}|{all_}是|{c}色|的|，|", f"{around}|{all_}是|{c}色|，|", f"全|{c}色|，|只|有|",
+        f"一|张|{c}色|的|{surface}|，|里面|是|",
     ))  # fmt: skip
     return after, before
 
