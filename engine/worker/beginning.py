@@ -91,7 +91,7 @@ class Beginning:
         sample = Sample(
             order=order,
             k=k,
-            caption=self._embeddings.of(request.painted_prompt),
+            caption=self._embeddings.of(_words(request)),
             negative=self._embeddings.of(request.negative) if request.guidance > 0 else None,
             latent=torch.empty(0),
             sigmas=sigmas if request.kind is Kind.TEXT else sigmas[request.first_step :],
@@ -168,6 +168,11 @@ class Beginning:
 
         own = torch.randn(shape, generator=generator, dtype=torch.float32)
         return variety.turned(own, request.blend, draw).to(self._device)
+
+
+def _words(request: ImageRequest) -> str:
+    """What the caption says. Tiles are painted without words: each would show the whole wish once more."""
+    return "" if request.kind is Kind.UPSCALE else request.painted_prompt
 
 
 def _start_from(sample: Sample, encoded: torch.Tensor, noise: torch.Tensor) -> None:

@@ -84,3 +84,14 @@ def test_an_upscale_keeps_the_picture_and_depends_on_its_seed_alone(painter: Pai
     assert first.shape == (128, 128, 3)
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def test_no_tile_is_told_to_show_the_whole_wish_again(painter: Painter) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (64, 64), (40, 90, 220)).save(out, "PNG")
+    wish = {"kind": Kind.UPSCALE, "strength": 0.5, "width": 128, "height": 128, "source": out.getvalue()}
+
+    boat, house = (painter.begin(order(prompt=prompt, **wish), 0) for prompt in ("a boat", "a house"))
+
+    assert torch.equal(boat.caption, house.caption)
+    assert not torch.equal(boat.caption, painter.begin(order(prompt="a boat"), 0).caption)
