@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from bot.jobs.course import Course
-from bot.jobs.job import JobState
+from bot.jobs.job import Failure, JobState
 from bot.jobs.painter import Painter
 from bot.jobs.workshop import Workshop
 
@@ -89,7 +89,15 @@ class Burials:
             if painter is not None:
                 self._shop.crew.forget(painter)
                 self._shop.crew.card = self._shop.crew.offered(self._shop.crew.card)
+                if painter.dismissed:  # it was ended for another model, perhaps while it still held something
+                    await self.give_up_unpaintable()
             self._shop.wake.set()
+
+    async def give_up_unpaintable(self) -> None:
+        """What waits for a model that was taken away fails, rather than wait for ever. Within a turn."""
+        for job in list(self._shop.board.jobs.values()):
+            if job.state is JobState.QUEUED and self._shop.crew.is_beyond_all(job):
+                await self._course.fail(job, Failure(code="model-changed", arguments={}))
 
     async def _listen_for(self, seconds: float) -> None:
         """So long in which whoever is to be adopted could be heard."""

@@ -127,8 +127,9 @@ class Crew:
         return None if any(other.done_in(job) < here for other in able if not other.dismissed) else best
 
     def is_beyond_all(self, job: Job) -> bool:
-        """Whether there are engines, and none of them can do it."""
-        return bool(self.painters) and not self._able(job)
+        """Whether there are engines that stay, and none of them can do it."""
+        staying = any(not painter.dismissed for painter in self.painters.values())
+        return staying and all(painter.dismissed for painter in self._able(job))
 
     def _able(self, job: Job) -> list[Painter]:
         """Those that can do it. A model that nobody has any more is replaced by one that can do the same."""

@@ -15,7 +15,7 @@ from bot.jobs.burials import ADOPTION, GRACE, Burials, Terms
 from bot.jobs.course import Course
 from bot.jobs.crew import EMBEDDED
 from bot.jobs.hearing import Hearing
-from bot.jobs.job import Failure, Job, JobState
+from bot.jobs.job import Job, JobState
 from bot.jobs.news import PainterState, Standing
 from bot.jobs.orders import Orders
 from bot.jobs.painter import EngineLink, EngineView
@@ -138,9 +138,7 @@ class Dispatcher:
     async def give_up_unpaintable(self) -> None:
         """After a change of models: what waits and nobody here can paint fails, rather than wait for ever."""
         async with self._shop.turn:
-            for job in list(self._shop.board.jobs.values()):
-                if job.state is JobState.QUEUED and self._shop.crew.is_beyond_all(job):
-                    await self._course.fail(job, Failure(code="model-changed", arguments={}))
+            await self._burials.give_up_unpaintable()
             self._shop.wake.set()
 
     # What links report

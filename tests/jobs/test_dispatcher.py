@@ -307,6 +307,30 @@ async def test_a_job_whose_engine_we_stopped_ourselves_is_no_suspect(core: Core)
     assert (waits.state, waits.attempt) == (JobState.QUEUED, 1)
 
 
+@pytest.mark.parametrize("held", [False, True], ids=["given back", "held by the engine that is ended"])
+async def test_what_another_model_cannot_paint_fails_though_the_old_engine_is_hardly_gone(
+    core: Core, held: bool
+) -> None:
+    old = core.line("old")
+    await old.join()
+    job = await core.ask()
+    [order] = await old.ordered(1)
+    core.service.dispatcher.retire({"old"})
+    if not held:
+        await core.service.dispatcher.hear(old, "old", Cancelled(job=order.job, attempt=order.attempt, k=0))
+    old.die()
+
+    tiny = core.line("new")
+    tiny.card = msgspec.structs.replace(
+        CARD, id="tiny", shapes={"1:1": (64, 64)}, max_side=64, max_pixels=64 * 64, native_pixels=64 * 64
+    )
+    await tiny.join()
+    await core.service.dispatcher.give_up_unpaintable()
+
+    await until(lambda: core.service.standing(job.id) is None)
+    assert (await core.service.job(job.id)).failure == Failure(code="model-changed", arguments={})
+
+
 async def test_a_full_disk_hangs_up_on_the_engine_and_loses_nothing(core: Core) -> None:
     job = await core.ask()
     line = core.line()
