@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from engine.protocol import Generate
 from engine.request import ImageRequest
 from engine.training.check import Question, questions
 from engine.training.measure import judge
+from engine.training.scenes import Scene, random_scene
 from engine.worker.images import Pixels
 from engine.worker.loading import STARTER, load
 from engine.worker.memory import find_place
@@ -56,13 +58,13 @@ def main() -> None:
     place = find_place(options.device)
     painter = Painter(load(options.model, place), place)
     seen: dict[bool, list[Seen]] = {False: [], True: []}
-    for number, question in enumerate(questions(options.count)):
+    for number, question in enumerate(questions(options.count, partial(random_scene, held_out=True), seed=2026)):
         for quality in (False, True) if number % 2 else (True, False):
             seen[quality].append(look(painter, question, quality=quality))
     Console().print(table(seen[False], seen[True]))
 
 
-def look(painter: Painter, question: Question, *, quality: bool) -> Seen:
+def look(painter: Painter, question: Question[Scene], *, quality: bool) -> Seen:
     """Paint it alone and measure it."""
     request = ImageRequest(
         prompt=question.prompt,
@@ -85,7 +87,7 @@ def look(painter: Painter, question: Question, *, quality: bool) -> Seen:
     return Seen(
         pixels=pixels,
         seconds=seconds,
-        right=judge(Image.fromarray(pixels), question.scene).right,
+        right=judge(Image.fromarray(pixels), question.shown).right,
         edges=float(np.percentile(np.abs(np.diff(grey, axis=1)), 99.5)),
         noise=float(frame.std(axis=0).mean()),
     )

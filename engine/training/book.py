@@ -32,7 +32,7 @@ TINTS = {
     "balloon": ("red", "yellow", "purple", "blue"),
     "flowers": ("red", "yellow", "pink", "white"),
 }
-WORDS = ("HI", "OK", "GO", "YES", "NO", "HELLO", "LOVE", "42", "100")
+WORDS = ("HI", "OK", "GO", "YES", "NO", "HELLO", "LOVE", "OPEN", "CAFE", "ART")
 HAN = ("猫", "你好", "福", "春", "爱", "家", "山", "水", "月", "日", "大", "小", "中", "人", "一", "天")
 LATIN_FONT = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf")
 HAN_FONT = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Bold.ttc")
@@ -100,7 +100,7 @@ def random_sign(rng: Random) -> Sign:
     kind = rng.random()
     if kind < 0.35 and HAN_FONT.exists():
         text = rng.choice(HAN)
-    elif kind < 0.65:
+    elif kind < 0.67:
         text = rng.choice(WORDS)
     elif kind < 0.85:
         text = rng.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -112,6 +112,12 @@ def random_sign(rng: Random) -> Sign:
     )  # fmt: skip
     background = rng.choice([colour for colour in COLOURS if colour != board])
     return Sign(text=text, ink=ink, board=board, background=background)
+
+
+def sign_texts() -> tuple[str, ...]:
+    """Every text that a sign may carry."""
+    numbers = tuple(str(number) for number in range(100))
+    return (*WORDS, *"ABCDEFGHIJKLMNOPQRSTUVWXYZ", *numbers, *(HAN if HAN_FONT.exists() else ()))
 
 
 def draw_sign(sign: Sign, width: int, height: int, rng: Random) -> Image.Image:

@@ -29,10 +29,10 @@ from engine.training.scenes import Scene
 
 HALF = {(128, 128): 0.52, (112, 160): 0.08, (160, 112): 0.08, (112, 144): 0.08, (144, 112): 0.08,
         (96, 160): 0.08, (160, 96): 0.08}  # fmt: skip
-WHOLE = {(256, 256): 0.46, (208, 320): 0.09, (320, 208): 0.09, (224, 288): 0.09, (288, 224): 0.09,
-         (192, 336): 0.09, (336, 192): 0.09}  # (width, height): share of the steps  # fmt: skip
+WHOLE = {(256, 256): 0.34, (208, 320): 0.11, (320, 208): 0.11, (224, 288): 0.11, (288, 224): 0.11,
+         (192, 336): 0.11, (336, 192): 0.11}  # (width, height): share of the steps  # fmt: skip
 WHOLE_FROM = 0.45  # share of the budget after which whole pictures are used instead of half-size ones
-MIX = {Scene: 0.72, Landscape: 0.2, Sign: 0.08}  # share of what the batches show
+MIX = {Scene: 0.52, Landscape: 0.12, Sign: 0.36}  # share of what the batches show
 HALF_BATCH, WHOLE_BATCH = 96, 32
 DECAY_FROM = 0.7
 MUON_RATE, ADAM_RATE = 0.02, 1.5e-3

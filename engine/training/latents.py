@@ -21,7 +21,7 @@ from engine.training.clock import save
 from engine.training.phrases import Subject
 from engine.training.scenes import Scene, draw, random_scene
 
-SHAPES_SHARE, LANDSCAPES_SHARE = 0.68, 0.2  # the rest are signs
+SHAPES_SHARE, LANDSCAPES_SHARE = 0.6, 0.16  # the rest are signs
 BATCH = 16  # pictures per encoder call
 
 

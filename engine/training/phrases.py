@@ -137,6 +137,8 @@ def spaced(subject: Subject, rng: Random, *, language: str, held_out: bool = Fal
         text = _scene_en(subject, rng) if english else _scene_zh(subject, rng)
     elif isinstance(subject, Landscape):
         text = _landscape_en(subject, rng) if english else _landscape_zh(subject, rng)
+    elif held_out:
+        return _unseen_sign_en(subject, rng) if english else _unseen_sign_zh(subject, rng)
     else:
         return _sign_en(subject, rng) if english else _sign_zh(subject, rng)
     return _dress_en(text, rng) if english else _dress_zh(text, rng)
@@ -534,4 +536,21 @@ def _sign_zh(sign: Sign, rng: Random) -> str:
         f"写|着|{ink}{text}|的|{hue}{board}{ground}", f"一块|{hue}{board}|，|上面|写|着|{ink}{text}{ground}",
         f"{hue}{board}|上|写|着|{ink}{text}{ground}", f"一个|写|着|{text}|的|{hue}{board}{ground}",
         f"{hue}{board}|：|{text}{ground}",
+    ))  # fmt: skip
+
+
+def _unseen_sign_en(sign: Sign, rng: Random) -> str:
+    return rng.choice((
+        f'on {with_article(sign.background)} background stands {with_article(sign.board)} sign: "{sign.text}"',
+        f'{with_article(sign.board)} board against {sign.background}, marked "{sign.text}" in {sign.ink}',
+        f'write "{sign.text}" in {sign.ink} on {with_article(sign.board)} sign, {sign.background} background',
+    ))  # fmt: skip
+
+
+def _unseen_sign_zh(sign: Sign, rng: Random) -> str:
+    ink, board, ground = (f"{COLOUR_ZH[colour]}色" for colour in (sign.ink, sign.board, sign.background))
+    return rng.choice((
+        f"{ground}|背景|前|立着|{board}|牌子|，|牌子|上|是|“|{sign.text}|”",
+        f"在|{board}|的|牌子|上|用|{ink}|写|“|{sign.text}|”|，|{ground}|背景",
+        f"{ground}|背景|，|一块|{board}|牌子|，|{ink}|字|“|{sign.text}|”",
     ))  # fmt: skip

@@ -24,7 +24,7 @@ from engine.training.models import build
 from engine.training.tokens import learn_tokenizer
 
 RUNS = Path(__file__).resolve().parent / "runs"
-POOL_HALF, POOL_WHOLE = 24_000, 12_000  # pictures over all sizes
+POOL_HALF, POOL_WHOLE = 24_000, 16_000  # pictures over all sizes
 
 
 def main() -> None:

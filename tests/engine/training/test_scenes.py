@@ -1,6 +1,7 @@
 """Scenes draw what they say, the checker can tell, and captions exist in both languages."""
 
 import itertools
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from engine.training import book, phrases
 from engine.training.latents import picture
 from engine.training.measure import judge
+from engine.training.reading import read
 from engine.training.scenes import COLOURS, SHAPES, draw, is_held_out, random_scene
 
 SIZES = [(256, 256), (208, 320), (336, 192)]
@@ -31,6 +33,17 @@ def test_the_checker_refuses_pictures_of_other_scenes() -> None:
 
     assert sum(verdict.right for verdict in verdicts) <= 1
     assert sum(all(verdict.shapes) for verdict in verdicts) < 10
+
+
+def test_every_drawn_sign_is_read_and_an_empty_board_is_not() -> None:
+    rng = Random(8)
+
+    signs = [book.random_sign(rng) for _ in range(60)]
+    texts = [read(book.draw_sign(sign, *SIZES[i % 3], rng), sign) for i, sign in enumerate(signs)]
+    empty = [read(book.draw_sign(replace(sign, text=""), *SIZES[i % 3], rng), sign) for i, sign in enumerate(signs)]
+
+    assert texts == [sign.text for sign in signs]
+    assert empty == [""] * 60
 
 
 def test_training_never_draws_a_held_out_combination() -> None:
