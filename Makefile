@@ -1,9 +1,11 @@
 # make setup | demo | lint | test | check | chaos KILLS=40
+# TESTERS: how many tests at once; they wait more than they work.
 # TORCH_INDEX: where to take torch from, e.g. https://download.pytorch.org/whl/cpu or .../cu130; empty: PyPI.
 
 PYTHON ?= python3
 TORCH_INDEX ?=
 KILLS ?= 40
+TESTERS ?= 4
 BIN := .venv/bin
 
 .PHONY: setup demo lint test check chaos clean
@@ -26,7 +28,7 @@ lint: setup
 	$(BIN)/basedpyright
 
 test: setup
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal --cov --cov-report=term
 
 check: lint test
 

@@ -20,8 +20,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from bot.delivery import Delivery
-from bot.errors import NeedsAdmin, Refusal
-from bot.jobs.ids import WallClock
+from bot.errors import Refusal
 from bot.jobs.job import Requester
 from bot.jobs.service import JobService
 from bot.pace import Pace
@@ -62,7 +61,6 @@ class ImageBot(commands.AutoShardedBot):
         *,
         endpoint: str | None = None,
         pace: Pace | None = None,
-        clock: WallClock | None = None,
         on_refusal: OnRefusal | None = None,
         guild_ready_timeout: float = 2.0,
     ) -> None:
@@ -85,8 +83,7 @@ class ImageBot(commands.AutoShardedBot):
         self._endpoint = endpoint
         self.pictures = PictureReader(endpoint=endpoint)
         self.clicks = Clicks()
-        timing: dict[str, Any] = {} if clock is None else {"clock": clock}
-        self.delivery = Delivery(self, service, service.ledger, pace=pace, **timing)
+        self.delivery = Delivery(self, service, pace=pace or Pace())
         self._on_refusal = on_refusal
         self._owners: frozenset[int] = frozenset()
         self._delivering: asyncio.Task[None] | None = None
@@ -167,8 +164,6 @@ class ImageBot(commands.AutoShardedBot):
         if isinstance(error, app_commands.CommandInvokeError):
             error = error.original
         locale = interaction.locale.value
-        if isinstance(error, app_commands.MissingPermissions):
-            error = NeedsAdmin()
         if isinstance(error, Refusal):
             sentence = text.refusal(locale, error)
             if self._on_refusal is not None:

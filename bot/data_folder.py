@@ -25,6 +25,8 @@ def data_folder(path: Path) -> Generator[Path]:
         raise Unusable(
             f"Another bot is using the data folder {path}; stop it or choose another with --data."
         ) from error
+    except FileExistsError as error:
+        raise Unusable(f"The data folder {path} is a file; choose another with --data.") from error
     except OSError as error:
         raise Unusable(f"The data folder {path} cannot be written: {error.strerror or error}.") from error
     try:

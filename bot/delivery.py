@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Coroutine
 from dataclasses import replace
 from typing import Any
 
@@ -13,11 +12,10 @@ import aiohttp
 import discord
 
 from bot.jobs import news
-from bot.jobs.ids import WallClock
 from bot.jobs.job import Job
-from bot.jobs.ledger import Ledger
 from bot.jobs.rows import InteractionToken
 from bot.jobs.service import JobService
+from bot.jobs.workshop import STORAGE_ERRORS
 from bot.pace import Gate, Pace
 from bot.posting import Posting
 from bot.routes import TOKEN_LIFE, Place, Routes
@@ -27,32 +25,21 @@ from bot.ui import views
 _ALREADY_ANSWERED = 40060  # Discord's code where an earlier try of the answer had arrived
 _LEAST_ESTIMATE = 3.0  # seconds ahead that are worth a countdown
 _TOKENS_PURGED_EVERY = 60.0  # seconds
+_LONGEST_RETRY = 60.0  # seconds until a full disk is worth another try
 
 _log = logging.getLogger(__name__)
 
 
 class Delivery:
-    """Owns the messages of all jobs that have not told their ending.
+    """Owns the messages of all jobs that have not told their ending."""
 
-    `clock` is wall time (the age of tokens), `monotonic` paces edits.
-    """
-
-    def __init__(
-        self,
-        client: discord.Client,
-        service: JobService,
-        ledger: Ledger,
-        *,
-        pace: Pace | None = None,
-        clock: WallClock = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, client: discord.Client, service: JobService, *, pace: Pace) -> None:
         self._service = service
-        self._ledger = ledger
-        pace = pace or Pace()
-        self._wall = clock
-        self._gate = Gate(pace, monotonic=monotonic)
-        self._posting = Posting(client, service, routes=Routes(client, wall=clock), gate=self._gate, pace=pace)
+        self._ledger = service.ledger
+        self._wall = service.wall
+        self._retry = pace.retry
+        self._gate = Gate(pace, monotonic=service.monotonic)
+        self._posting = Posting(client, service, routes=Routes(client, wall=service.wall), gate=self._gate, pace=pace)
         self._sheets: dict[str, Sheet] = {}
         self._idle = asyncio.Event()
         self._idle.set()
@@ -87,16 +74,22 @@ class Delivery:
         token = InteractionToken(token=interaction.token, application=interaction.application_id, at=at)
         sheet.place.token = token
         # Before the answer: a crash between the two must not leave a message that nobody can edit.
-        await self._ledger.keep_token(job.id, token.token, token.application, token.at)
+        await self._noted(job, self._ledger.keep_token(job.id, token.token, token.application, token.at))
         try:
-            sheet.place.message = await self._answer(interaction, sheet)
-        except discord.HTTPException:
-            self._start(self._look_after(sheet), job.id)  # the ending will find another way
-            raise
-        if sheet.place.message is not None:
-            await self._ledger.bind_message(job.id, sheet.place.channel, sheet.place.message, upload_limit=sheet.limit)
-        self._gate.answered(sheet)
-        self._start(self._look_after(sheet), job.id)
+            sheet.place.message = message = await self._answer(interaction, sheet)
+            if message is not None:
+                bound = self._ledger.bind_message(job.id, sheet.place.channel, message, upload_limit=sheet.limit)
+                await self._noted(job, bound)
+            self._gate.answered(sheet)
+        finally:
+            self._start(self._look_after(sheet), job.id)  # whatever went wrong, the ending will find a way
+
+    async def _noted(self, job: Job, writing: Awaitable[object]) -> None:
+        """Without room on the disk the ending still finds its message, as long as this process lives."""
+        try:
+            await writing
+        except STORAGE_ERRORS as error:
+            _log.error("job %s: its message cannot be noted: %s", job.id, error)
 
     async def _answer(self, interaction: discord.Interaction, sheet: Sheet) -> int | None:
         """The id of the waiting message; None where it is unclear, and the token will tell later."""
@@ -140,9 +133,8 @@ class Delivery:
         current = await self._service.job(job.id)
         sheet.glimpse = views.Glimpse(
             standing=self._service.standing(job.id),
-            starting=self._starting(),
+            starting=not self._service.painter_ready,
             changing=self._changing(),
-            cancelling=current.cancel_requested and current.live,
         )
         if sheet.job is job:
             sheet.turn(current)
@@ -165,7 +157,7 @@ class Delivery:
             case news.PainterState():
                 for sheet in self._sheets.values():
                     if sheet.job.waiting:
-                        sheet.note(starting=self._starting(), changing=self._changing())
+                        sheet.note(starting=not self._service.painter_ready, changing=self._changing())
             case news.Moved(job_id=job_id) | news.Stepped(job_id=job_id):
                 if (sheet := self._sheets.get(job_id)) is not None:
                     sheet.hear(event)
@@ -173,12 +165,19 @@ class Delivery:
                 if (sheet := self._sheets.get(event.job.id)) is not None:
                     sheet.hear(event)
 
-    def cancelling(self, job: Job) -> None:
-        """Somebody asked for it: say so before the painter has stopped."""
-        if (sheet := self._sheets.get(job.id)) is not None and sheet.job.live:
-            sheet.note(cancelling=True)
-
     async def _look_after(self, sheet: Sheet) -> None:
+        pause = self._retry
+        try:
+            while not await self._followed(sheet):
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_RETRY)
+        finally:
+            self._sheets.pop(sheet.job.id, None)
+            if not self._sheets:
+                self._idle.set()
+
+    async def _followed(self, sheet: Sheet) -> bool:
+        """Through to its ending; False where ledger or blob store failed on the way, and it is to be tried again."""
         try:
             while sheet.job.live:
                 await self._news(sheet)
@@ -189,10 +188,10 @@ class Delivery:
                     await self._gate.count(sheet)
                     await self._posting.show(sheet, self._glimpse(sheet))
             await self._posting.end(sheet)
-        finally:
-            self._sheets.pop(sheet.job.id, None)
-            if not self._sheets:
-                self._idle.set()
+        except STORAGE_ERRORS as error:
+            _log.error("job %s: what its message says cannot be written down: %s", sheet.job.id, error)
+            return False
+        return True
 
     async def _news(self, sheet: Sheet) -> None:
         """Until there is something to show; a countdown that has run out is something, for it would count up."""
@@ -212,13 +211,13 @@ class Delivery:
         sheet.counts_to = None if glimpse.standing is None else glimpse.standing.eta
         return glimpse
 
-    def _starting(self) -> bool:
-        return not any(engine.state == "ready" for engine in self._service.dispatcher.engines())
-
     def _changing(self) -> bool:
-        return self._service.models.changing and self._starting()
+        return self._service.models.changing and not self._service.painter_ready
 
     async def _purge_tokens(self) -> None:
         while True:
-            await self._ledger.drop_tokens(self._wall() - TOKEN_LIFE - 30)
+            try:
+                await self._ledger.drop_tokens(self._wall() - TOKEN_LIFE - 30)
+            except STORAGE_ERRORS as error:
+                _log.error("interaction tokens that are too old cannot be deleted: %s", error)
             await asyncio.sleep(_TOKENS_PURGED_EVERY)

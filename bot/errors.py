@@ -1,6 +1,6 @@
 """The refusals a person may meet: a code and arguments; the sentences are in `translations/`.
 
-A refusal changes nothing. The one handler in `client.py` says it; nobody else catches it.
+A refusal changes nothing. Commands and buttons let it rise to the one handler in `client.py`, which says it.
 """
 
 from __future__ import annotations
@@ -76,6 +76,12 @@ class NotOffered(Invalid):
     """The loaded model cannot do it. Arguments: feature."""
 
     code = "not-offered"
+
+
+class BeyondEngines(Invalid):
+    """Engines of one model can do it together, but none of them all of it."""
+
+    code = "beyond-engines"
 
 
 class TooLarge(Invalid):
@@ -178,22 +184,12 @@ class NotYours(NotAllowed):
     code = "not-yours"
 
 
-class NeedsModerator(NotAllowed):
-    code = "needs-moderator"
-
-
 class NeedsAdmin(NotAllowed):
     code = "needs-admin"
 
 
 class NeedsOwner(NotAllowed):
     code = "needs-owner"
-
-
-class ChannelForbidden(NotAllowed):
-    """The bot cannot write here."""
-
-    code = "channel-forbidden"
 
 
 class NotThere(Refusal):

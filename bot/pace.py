@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiolimiter import AsyncLimiter
 
+from bot.jobs.ids import MonotonicClock
 from bot.sheets import Sheet
 
 
@@ -26,7 +25,7 @@ class Pace:
 class Gate:
     """Lets edits through at this pace. `monotonic` never jumps."""
 
-    def __init__(self, pace: Pace, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, pace: Pace, *, monotonic: MonotonicClock) -> None:
         self._pace = pace
         self._monotonic = monotonic
         self._channels: dict[int, AsyncLimiter] = {}

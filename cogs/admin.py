@@ -11,8 +11,9 @@ from discord.ext import commands
 
 from bot.client import ImageBot
 from bot.errors import NeedsAdmin, NeedsOwner
-from bot.jobs.defaults import KEYS, Scope
+from bot.jobs.defaults import KEYS
 from bot.jobs.job import Requester
+from bot.jobs.settings import Scope
 from bot.translations import say
 from bot.translations.commands import named
 from bot.ui import panels, text
@@ -71,11 +72,10 @@ class Admin(commands.Cog):
 
     @change.autocomplete("value")
     async def values(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:
-        if interaction.namespace.setting != "shape" or self._bot.service.card is None:
+        card = self._bot.service.card
+        if interaction.namespace.setting != "shape" or card is None:
             return []
-        names = [(text.shape_name(interaction.locale.value, shape), shape) for shape in self._bot.service.card.shapes]
-        wanted = typed.strip().casefold()
-        return [app_commands.Choice(name=name, value=shape) for name, shape in names if wanted in name.casefold()]
+        return text.shape_choices(interaction.locale.value, card.shapes, typed)
 
     @defaults.command(name=named("command-admin-reset"), description=named("command-admin-reset-text"))
     @app_commands.rename(setting=named("option-setting"), channel=named("option-channel"))

@@ -10,7 +10,7 @@ from discord.ext import commands
 
 from bot.client import ImageBot
 from bot.errors import PainterLoading
-from bot.jobs import compose
+from bot.jobs import canvas, compose
 from bot.pictures import HOLES, mask_of
 from bot.translations.commands import named
 from bot.ui import text
@@ -56,14 +56,8 @@ class Imagine(commands.Cog):
     @imagine.autocomplete("shape")
     async def shapes(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:
         """From memory: a list that comes late does not come at all."""
-        card, locale = self._bot.service.card, interaction.locale.value
-        names = {shape: text.shape_name(locale, shape) for shape in (card.shapes if card else ())}
-        wanted = typed.strip().casefold()
-        return [
-            app_commands.Choice(name=name, value=shape)
-            for shape, name in names.items()
-            if wanted in name.casefold() or wanted == shape
-        ][:25]
+        card = self._bot.service.card
+        return text.shape_choices(interaction.locale.value, card.shapes if card else (), typed)
 
     @imagine.autocomplete("style")
     async def styles(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:
@@ -75,9 +69,9 @@ class Imagine(commands.Cog):
     @imagine.autocomplete("lora")
     @imagine.autocomplete("lora2")
     async def loras(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:
-        card, wanted = self._bot.service.card, typed.strip().casefold()
+        card = self._bot.service.card
         names = card.loras if card is not None and card.offers("lora") else ()
-        return [app_commands.Choice(name=name, value=name) for name in names if wanted in name.casefold()][:25]
+        return text.choices({name: name for name in names}, typed)
 
     @imagine.autocomplete("control")
     async def controls(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:
@@ -89,7 +83,7 @@ class Imagine(commands.Cog):
 def _purpose(name: str, asked: Asked, card: ModelCard, pictures: Mapping[str, bytes]) -> tuple[str, ...]:
     """What an attachment is for, in the words of `bot.pictures`."""
     if name == "mask":
-        return mask_of(compose.png_size(pictures["image"]))
+        return mask_of(canvas.png_size(pictures["image"]))
     told_where = asked.mask is not None or asked.region is not None
     return (HOLES,) if name == "image" and not told_where and card.offers("inpaint") else ()
 

@@ -11,9 +11,8 @@ from discord import app_commands
 from bot.client import ImageBot
 from bot.errors import NeedsOwner
 from bot.translations.commands import named
-from bot.ui import panels
+from bot.ui import panels, text
 
-_CHOICES = 25  # Discord's most
 _LONGEST = 100  # characters of a choice, Discord's most
 
 
@@ -43,9 +42,8 @@ async def change(interaction: discord.Interaction[ImageBot], model: str | None =
 async def _names(interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:
     if not interaction.client.requester(interaction).owner:
         return []
-    wanted = typed.strip().casefold()
-    names = [name for name in await interaction.client.service.models.offered() if wanted in name.casefold()]
-    return [app_commands.Choice(name=name, value=name) for name in names if len(name) <= _LONGEST][:_CHOICES]
+    names = await interaction.client.service.models.offered()
+    return text.choices({name: name for name in names if len(name) <= _LONGEST}, typed)
 
 
 async def setup(bot: ImageBot) -> None:

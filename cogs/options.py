@@ -17,15 +17,14 @@ from discord import app_commands
 from discord.app_commands import Range
 
 from bot.jobs import loras
-from bot.jobs.compose import LEAST_STRENGTH
+from bot.jobs.compose import LEAST_STRENGTH, Wish
 from bot.jobs.control import LEAST_CONTROL, MOST_CONTROL, guide
 from bot.jobs.loras import LEAST_WEIGHT, MOST_WEIGHT
-from bot.jobs.service import Wish
 from bot.jobs.styles import MOST_NAME
 from bot.translations.commands import named
 from bot.ui import text
 from engine.card import ModelCard
-from engine.request import MAX_COUNT, MAX_PROMPT, MAX_STEPS, SEED_RANGE, Region
+from engine.request import MAX_COUNT, MAX_GUIDANCE, MAX_PROMPT, MAX_STEPS, SEED_RANGE, Region
 
 CHOICES: Mapping[str, type[StrEnum]] = {"region": Region}  # options whose values are a list, as Discord shows it
 
@@ -39,7 +38,7 @@ class Asked:
     seed: Range[int, 0, SEED_RANGE - 1] | None = None
     count: Range[int, 1, MAX_COUNT] | None = None
     steps: Range[int, 1, MAX_STEPS] | None = None
-    guidance: Range[float, 0, 30] | None = None
+    guidance: Range[float, 0.0, MAX_GUIDANCE] | None = None
     negative: Range[str, 1, MAX_PROMPT] | None = None
     image: discord.Attachment | None = None
     strength: Range[float, LEAST_STRENGTH, 1.0] | None = None

@@ -35,17 +35,14 @@ class Queue(commands.Cog):
     async def cancel(
         self, interaction: discord.Interaction[ImageBot], picture: app_commands.Range[str, 1, 100] | None = None
     ) -> None:
-        bot, by = self._bot, self._bot.requester(interaction)
-        mine = await bot.service.live_jobs(by.principal)
+        service, by = self._bot.service, self._bot.requester(interaction)
         if picture is None:
-            count = await bot.service.cancel_all(by=by)
+            count = await service.cancel_all(by=by)
         else:
             count, job_id = 1, picture.strip()
-            if await bot.service.ledger.job(job_id) is None:  # it was typed, not chosen from the list
-                job_id = _meant(job_id, mine)
-            mine = [await bot.service.cancel(job_id, by=by)]
-        for job in mine:
-            bot.delivery.cancelling(job)
+            if await service.ledger.job(job_id) is None:  # it was typed, not chosen from the list
+                job_id = _meant(job_id, await service.live_jobs(by.principal))
+            await service.cancel(job_id, by=by)
         await interaction.response.send_message(
             say(interaction.locale.value, "cancel-done", count=count), ephemeral=True
         )

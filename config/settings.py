@@ -44,7 +44,7 @@ class DiscordSettings(Section):
 class ClusterSettings(Section):
     """The NATS broker at which engines on other machines meet the bot."""
 
-    url: Annotated[str, Field(pattern=r"^(nats|tls)://")] | None = None
+    url: Annotated[str, Field(pattern=r"^(nats|tls)://", examples=["nats://host:4222"])] | None = None
     """Address of the broker, `nats://host:4222`; with one, the bot starts no engine of its own."""
 
     credentials: Path | None = None
@@ -112,7 +112,7 @@ class EngineSettings(Section):
 class DefaultSettings(Section):
     """What a picture is like when nobody says otherwise; admins change these per server and channel."""
 
-    shape: str = "1:1"
+    shape: Annotated[str, Field(pattern=r"^[1-9]\d?:[1-9]\d?$", examples=["3:2"])] = "1:1"
     """Aspect ratio, one of those the model has."""
 
     steps: Steps | None = None

@@ -10,6 +10,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
+from pathlib import Path as File
 from typing import Any, cast
 
 from dotenv import dotenv_values
@@ -17,6 +18,8 @@ from pydantic import ValidationError
 from pydantic_settings import CliSettingsSource, SettingsError
 
 from config.settings import PREFIX, TOML_FILE, Settings
+
+ENV_FILE = ".env"
 
 Schema = Mapping[str, Any]
 Path = tuple[str, ...]
@@ -33,6 +36,7 @@ def read_settings(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> 
     )
     flags = parser.parse_args(arguments)
     try:
+        _refuse_unreadable_files()
         _refuse_unknown_names()
         return Settings(_cli_settings_source=source(parsed_args=flags)), flags  # pyright: ignore[reportCallIssue]
     except tomllib.TOMLDecodeError as error:
@@ -43,10 +47,21 @@ def read_settings(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> 
         raise BrokenSetting(" ".join(_sentences(error, vars(flags)))) from error
 
 
+def _refuse_unreadable_files() -> None:
+    for file in (File(ENV_FILE), TOML_FILE):
+        try:
+            if file.is_file():
+                file.read_text("utf-8")
+        except UnicodeDecodeError as error:  # PowerShell's `>` writes UTF-16
+            raise BrokenSetting(f"{file} is not UTF-8 text; save it again as UTF-8.") from error
+        except OSError as error:
+            raise BrokenSetting(f"{file} cannot be read: {error.strerror or error}.") from error
+
+
 def _refuse_unknown_names() -> None:
     """A misspelt name would otherwise be passed over in silence."""
     sections = set(Settings.model_fields)
-    for names, origin in ((os.environ, "the environment"), (dotenv_values(".env"), ".env")):
+    for names, origin in ((os.environ, "the environment"), (dotenv_values(ENV_FILE), ENV_FILE)):
         for name in sorted(names):
             if name.upper().startswith(PREFIX):
                 section = name.upper().removeprefix(PREFIX).split("__")[0].lower()
@@ -114,11 +129,11 @@ def _origin(path: Path, flags: Mapping[str, Any]) -> str:
     """Where the value at this path came from, in words."""
     if ".".join(path) in flags:
         return f"the flag --{'.'.join(path).replace('_', '-')}"
-    name = variable(path)
-    if any(key.upper() == name for key in os.environ):
+    names = {variable(path[:1]), variable(path)}  # the first holds a whole section as JSON
+    if any(key.upper() in names for key in os.environ):
         return "the environment"
-    if any(key.upper() == name for key in dotenv_values(".env")):
-        return ".env"
+    if any(key.upper() in names for key in dotenv_values(ENV_FILE)):
+        return ENV_FILE
     return str(TOML_FILE)
 
 
@@ -129,8 +144,10 @@ def allowed(schema: Schema) -> str:
     if "enum" in schema:
         return "one of " + ", ".join(str(choice) for choice in schema["enum"])
     kind = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}.get(schema.get("type", ""))
+    if kind is None and "examples" in schema:
+        return f"a text such as {schema['examples'][0]}"
     if kind is None:
-        return {"uri": "an address such as http://127.0.0.1:9000", "path": "a folder"}.get(
+        return {"uri": "an address such as http://127.0.0.1:9000", "path": "a path"}.get(
             schema.get("format", ""), "a text"
         )
     least, most = schema.get("minimum"), schema.get("maximum")

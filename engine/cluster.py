@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import re
 import secrets
 import ssl
 from collections.abc import AsyncGenerator, Callable
@@ -40,9 +41,18 @@ NUMBER = "Zimagine-Number"  # header of orders and commands: where they stand in
 MOST_ORDER = 31 * 1024 * 1024  # bytes; JetStream takes longer messages and cannot read them back (rlBadThresh)
 PIECE = 2 * 1024 * 1024  # bytes of a picture in one message: a slow line must get word in between, or it is cut off
 HEADERS = 1024  # bytes that they take at most; a broker counts them with the frame
+SEAT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 NO_WORD = b""  # to an engine: say who you are; from an engine: I leave
 
 log = logging.getLogger(__name__)
+
+
+REFUSAL = "permissions violation"  # so the server says it
+OUTDATED = (
+    "the broker %s refuses these credentials a right that they need (%s). Where its configuration is of an older "
+    "version, write it again into the same folder, which keeps its keys: python run_bot.py cluster-config --out DIR "
+    "--engines N; then nats-server --signal reload"
+)
 
 
 class BrokenCredentials(Exception):
@@ -111,6 +121,11 @@ def result(seat: str, job: str, k: int | str, piece: Piece | str) -> str:
     return f"zimagine.result.{seat}.{job}.{k}.{piece}"
 
 
+def is_seat(name: str) -> bool:
+    """Whether this can be a seat: consumers are named after them, and JetStream does not take every name."""
+    return SEAT.fullmatch(name) is not None
+
+
 def inbox(seat: str) -> str:
     """Prefix of the answers that this seat waits for; nobody else may listen there."""
     return f"_INBOX.{seat}"
@@ -148,7 +163,11 @@ async def connected(access: Access, *, seat: str, back: Callable[[], None]) -> A
 
     async def complain(error: Exception) -> None:
         words = f"{type(error).__name__} {error}".strip()
-        if words not in said:  # the client says the same at every dial
+        if REFUSAL in words.lower():
+            if REFUSAL not in said:  # one is enough: a right that is missing is missed with every word
+                said.add(REFUSAL)
+                log.warning(OUTDATED, _shown(access.url), error)
+        elif words not in said:  # the client says the same at every dial
             said.add(words)
             log.info("broker %s: %s", _shown(access.url), words)
 

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 SEED_RANGE = 2**32
 MAX_COUNT = 4
 MAX_STEPS = 60
+MAX_GUIDANCE = 30.0
 MAX_PROMPT = 2000  # characters
 MAX_LORAS = 2
 VARY_STRENGTH = 0.6
@@ -138,7 +139,7 @@ class ImageRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     width: Annotated[int, Meta(ge=16, le=8192, multiple_of=16)]
     height: Annotated[int, Meta(ge=16, le=8192, multiple_of=16)]
     steps: Annotated[int, Meta(ge=1, le=MAX_STEPS)]
-    guidance: Annotated[float, Meta(ge=0, le=30)] = 0.0
+    guidance: Annotated[float, Meta(ge=0, le=MAX_GUIDANCE)] = 0.0
     seed: Annotated[int, Meta(ge=0, lt=SEED_RANGE)]
     count: Annotated[int, Meta(ge=1, le=MAX_COUNT)] = 1
     kind: Kind = Kind.TEXT
@@ -200,11 +201,6 @@ class ImageRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def to_be_written(self) -> bool:
         """Whether the prompt has yet to be written out."""
         return self.enhance and not self.enhanced
-
-    @property
-    def cost(self) -> float:
-        """Work in megapixel-forwards, for fairness and for estimates of time."""
-        return self.width * self.height * self.forwards * self.count / 1e6
 
     @property
     def features(self) -> tuple[str, ...]:

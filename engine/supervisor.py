@@ -36,11 +36,12 @@ class Hung(Exception):
 
 
 class Supervisor:
-    """Runs `command` for ever. `run` returns the exit code for the whole engine."""
+    """Runs `command` for ever. `run` returns the exit code for the whole engine; `clock` counts seconds."""
 
-    def __init__(self, command: Sequence[str], limits: Limits) -> None:
+    def __init__(self, command: Sequence[str], limits: Limits, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._command = command
         self._limits = limits
+        self._clock = clock
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -52,11 +53,11 @@ class Supervisor:
         _on_signals(self.stop)
         wait = self._limits.first_wait
         while True:
-            began = time.monotonic()
+            began = self._clock()
             code = await self._one_life()
             if self._stopping.is_set() or code in (DONE, ALONE):
                 return DONE
-            if time.monotonic() - began >= self._limits.healthy_after:
+            if self._clock() - began >= self._limits.healthy_after:
                 wait = self._limits.first_wait
             log.warning("the worker ended (%s); starting another in %.1f s", _said(code), wait)
             with suppress(TimeoutError):
@@ -89,7 +90,7 @@ class Supervisor:
     async def _watch(self, process: Process) -> None:
         """Follow the beats until the worker closes its end. Raises Hung."""
         assert process.stdout is not None
-        last_step, steps = time.monotonic(), -1
+        last_step, steps = self._clock(), -1
         busy = False
         while True:
             patience = self._limits.silent_after
@@ -102,7 +103,7 @@ class Supervisor:
             beat = _beat(line)
             if beat is None:
                 continue
-            now = time.monotonic()
+            now = self._clock()
             if beat != (steps, busy) or not beat[1]:
                 last_step = now
             steps, busy = beat

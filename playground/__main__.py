@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import errno
 import json
 import logging
 import signal
@@ -20,6 +21,9 @@ def main() -> int:
     try:
         return asyncio.run(_serve(asked.data, asked.port, with_parent=asked.with_parent))
     except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            print(f"The playground cannot start: port {asked.port} is in use; choose another.", file=sys.stderr)
+            return 2
         where = f"on port {asked.port}" if error.filename is None else f"with the data folder {asked.data}"
         print(f"The playground cannot start {where}: {error.strerror or error}.", file=sys.stderr)
         return 2

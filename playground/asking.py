@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from playground import component_rules as kinds
-from playground import grammar, messages, people, resolving
+from playground import grammar, kinds, messages, people, resolving
 from playground.grammar import GrammarError, Invocation
 from playground.interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL_SUBMIT, Interaction
 from playground.jsons import Json, inner, listed

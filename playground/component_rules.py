@@ -1,102 +1,42 @@
 """What Discord refuses in components of messages and modals, field by field and across fields. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from playground.fields import Field, array, check, flag, one_of, record, text, whole
+from playground.fields import array, check, text, whole
 from playground.jsons import Json, is_list, is_object, listed
+from playground.kinds import (
+    BUTTON,
+    CHECKBOX_GROUP,
+    CONTAINER,
+    FIELDS,
+    FILE,
+    GALLERY,
+    GALLERY_ITEM,
+    IN_CONTAINER,
+    IN_LABEL,
+    IN_LEGACY_MESSAGE,
+    IN_MODAL,
+    IN_V2_MESSAGE,
+    LABEL,
+    LINK,
+    MEDIA,
+    OPTION,
+    PREMIUM,
+    RADIO_GROUP,
+    ROW,
+    SECTION,
+    SELECTS,
+    TEXT,
+    TEXT_INPUT,
+    THUMBNAIL,
+    V2_TYPES,
+    walk,
+)
 from playground.refusals import FieldPath, Problems
 
-(ROW, BUTTON, STRING_SELECT, TEXT_INPUT, USER_SELECT, ROLE_SELECT, MENTIONABLE_SELECT, CHANNEL_SELECT) = range(1, 9)
-(SECTION, TEXT, THUMBNAIL, GALLERY, FILE, SEPARATOR) = range(9, 15)
-CONTAINER, LABEL, FILE_UPLOAD, RADIO_GROUP, CHECKBOX_GROUP, CHECKBOX = 17, 18, 19, 21, 22, 23
-
-SELECTS = (STRING_SELECT, USER_SELECT, ROLE_SELECT, MENTIONABLE_SELECT, CHANNEL_SELECT)
-V2_TYPES = (SECTION, TEXT, THUMBNAIL, GALLERY, FILE, SEPARATOR, CONTAINER)
-IN_LEGACY_MESSAGE = (ROW,)
-IN_V2_MESSAGE = (ROW, SECTION, TEXT, GALLERY, FILE, SEPARATOR, CONTAINER)
-IN_CONTAINER = (ROW, SECTION, TEXT, GALLERY, FILE, SEPARATOR)
-IN_MODAL = (ROW, LABEL, TEXT)
-IN_LABEL = (TEXT_INPUT, *SELECTS, FILE_UPLOAD, RADIO_GROUP, CHECKBOX_GROUP, CHECKBOX)
-
-MAX_ROWS, MAX_BUTTONS, MAX_NESTED, MAX_TEXT, MAX_MODAL = 5, 5, 40, 4000, 5
-LINK, PREMIUM = 5, 6  # button styles
-
+MAX_ROWS, MAX_NESTED, MAX_TEXT, MAX_MODAL = 5, 40, 4000, 5
 _ID = {"id": whole(0, 2**31 - 1)}
-_CUSTOM_ID = {"custom_id": text(1, 100, required=True)}
-_SELECT = _CUSTOM_ID | {
-    "placeholder": text(0, 150),
-    "min_values": whole(0, 25),
-    "max_values": whole(1, 25),
-    "disabled": flag(),
-    "required": flag(),
-}
-_CHOICE_GROUP = _CUSTOM_ID | {"required": flag(), "min_values": whole(0, 10), "max_values": whole(1, 10)}
-_FIELDS: dict[int, dict[str, Field]] = {
-    ROW: {"components": array(1, 5, required=True)},
-    BUTTON: {
-        "style": one_of(1, 2, 3, 4, LINK, PREMIUM, required=True),
-        "label": text(0, 80),
-        "custom_id": text(1, 100),
-        "url": text(1, 512),
-        "disabled": flag(),
-        "emoji": record(),
-    },
-    STRING_SELECT: _SELECT | {"options": array(1, 25, required=True)},
-    USER_SELECT: _SELECT,
-    ROLE_SELECT: _SELECT,
-    MENTIONABLE_SELECT: _SELECT,
-    CHANNEL_SELECT: _SELECT,
-    TEXT_INPUT: _CUSTOM_ID
-    | {
-        "style": one_of(1, 2, required=True),
-        "label": text(1, 45),
-        "value": text(0, 4000),
-        "placeholder": text(0, 100),
-        "required": flag(),
-        "min_length": whole(0, 4000),
-        "max_length": whole(1, 4000),
-    },
-    SECTION: {"components": array(1, 3, required=True), "accessory": record(required=True)},
-    TEXT: {"content": text(1, 4000, required=True)},
-    THUMBNAIL: {"media": record(required=True), "description": text(1, 1024), "spoiler": flag()},
-    GALLERY: {"items": array(1, 10, required=True)},
-    FILE: {"file": record(required=True), "spoiler": flag()},
-    SEPARATOR: {"spacing": one_of(1, 2), "divider": flag()},
-    CONTAINER: {
-        "components": array(1, 40, required=True),
-        "accent_color": whole(0, 0xFFFFFF),
-        "spoiler": flag(),
-    },
-    LABEL: {"label": text(1, 45, required=True), "description": text(1, 100), "component": record(required=True)},
-    FILE_UPLOAD: _CHOICE_GROUP,
-    RADIO_GROUP: _CUSTOM_ID | {"required": flag(), "options": array(2, 10, required=True)},
-    CHECKBOX_GROUP: _CHOICE_GROUP | {"options": array(1, 10, required=True)},
-    CHECKBOX: _CUSTOM_ID | {"default": flag()},
-}
-_OPTION = {
-    "label": text(1, 100, required=True),
-    "value": text(1, 100, required=True),
-    "description": text(0, 100),
-    "default": flag(),
-}
-_GALLERY_ITEM = {"media": record(required=True), "description": text(1, 1024), "spoiler": flag()}
-_MEDIA = {"url": text(1, 2048, required=True)}
-
-
-def walk(components: Any, path: FieldPath = ("components",)) -> Iterator[tuple[Json, FieldPath]]:
-    """Every component with its place, parents first, in the order in which Discord shows them."""
-    for index, component in enumerate(components if is_list(components) else []):
-        if is_object(component):
-            yield from _walk_one(component, (*path, index))
-
-
-def _walk_one(component: Json, path: FieldPath) -> Iterator[tuple[Json, FieldPath]]:
-    yield component, path
-    yield from walk(component.get("components"), (*path, "components"))
-    for name in ("accessory", "component"):
-        if is_object(component.get(name)):
-            yield from _walk_one(component[name], (*path, name))
 
 
 def check_message_components(components: list[Any], *, v2: bool, problems: Problems) -> None:
@@ -158,7 +98,7 @@ def _check_one(
     if kind not in allowed:
         problems.add((*path, "type"), "UNION_TYPE_CHOICES", f'Value of field "type" must be one of {allowed}.')
         return
-    if check(component, _ID | _FIELDS[kind], path, problems):
+    if check(component, _ID | FIELDS[kind], path, problems):
         special = _SPECIAL.get(kind)
         if special:
             special(component, path, problems, in_modal)
@@ -192,7 +132,7 @@ def _check_button(button: Json, path: FieldPath, problems: Problems, _: bool) ->
 def _check_options(group: Json, path: FieldPath, problems: Problems, in_modal: bool) -> None:
     values: set[Any] = set()
     for index, option in enumerate(listed(group, "options")):
-        if check(option, _OPTION, (*path, "options", index), problems):
+        if check(option, OPTION, (*path, "options", index), problems):
             if option["value"] in values:
                 message = "The specified option value is already used"
                 problems.add((*path, "options", index, "value"), "SELECT_COMPONENT_OPTION_VALUE_DUPLICATED", message)
@@ -226,7 +166,7 @@ def _check_section(section: Json, path: FieldPath, problems: Problems, in_modal:
 def _check_gallery(gallery: Json, path: FieldPath, problems: Problems, _: bool) -> None:
     for index, item in enumerate(gallery["items"]):
         place = (*path, "items", index)
-        if check(item, _GALLERY_ITEM, place, problems):
+        if check(item, GALLERY_ITEM, place, problems):
             _check_media(item["media"], (*place, "media"), problems)
 
 
@@ -244,7 +184,7 @@ def _check_media(
     problems: Problems,
     schemes: tuple[str, ...] = ("attachment://", "http://", "https://"),
 ) -> None:
-    if check(media, _MEDIA, path, problems) and not media["url"].startswith(schemes):
+    if check(media, MEDIA, path, problems) and not media["url"].startswith(schemes):
         names = tuple(scheme.removesuffix("://") for scheme in schemes)
         problems.add((*path, "url"), "URL_TYPE_INVALID_SCHEME", f"Scheme must be one of {names}.")
 

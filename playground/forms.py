@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from playground import component_rules as kinds
-from playground import resolving
+from playground import kinds, resolving
 from playground.grammar import GrammarError
 from playground.jsons import Json, listed, number
 from playground.media import Upload

@@ -3,71 +3,27 @@
 import asyncio
 import json
 import secrets
-import zlib
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from aiohttp import WSMsgType, web
 
 from playground import people
 from playground.jsons import Json, is_object
+from playground.sessions import GUILDS, Connection, Session, compressor
 
 HEARTBEAT_INTERVAL_MS = 41_250
 # Seconds, as over the Internet: discord.py notes the time of its heartbeat in a thread after sending it, and an
 # answer that overtakes this note reads as one that is 41 s late.
 ACK_AFTER = 0.05
-REPLAY_LIMIT = 1000  # events kept for a session that is away
 SENDS_PER_MINUTE = 120
-SEND_SECONDS = 5.0  # a bot that reads nothing for so long is gone
 KNOWN_SESSIONS = 16
 
-GUILDS = 1 << 0
-GUILD_MESSAGES = 1 << 9
 PRIVILEGED_INTENTS = (1 << 1) | (1 << 8) | (1 << 15)  # members, presences, message content: not granted here
 
-DISPATCH, HEARTBEAT, IDENTIFY, RESUME, RECONNECT, REQUEST_MEMBERS = 0, 1, 2, 6, 7, 8
+HEARTBEAT, IDENTIFY, RESUME, RECONNECT, REQUEST_MEMBERS = 1, 2, 6, 7, 8
 INVALID_SESSION, HELLO, HEARTBEAT_ACK = 9, 10, 11
-
-
-class _Compressor(Protocol):
-    def __call__(self, text: str, /) -> bytes | str: ...
-
-
-@dataclass(slots=True)
-class _Connection:
-    socket: web.WebSocketResponse
-    pack: _Compressor
-
-    async def send(self, text: str) -> None:
-        packed = self.pack(text)
-        if isinstance(packed, bytes):
-            await self.socket.send_bytes(packed)
-        else:
-            await self.socket.send_str(packed)
-
-
-@dataclass(slots=True)
-class Session:
-    """A bot that identified; it may be away and come back with RESUME."""
-
-    id: str
-    intents: int
-    shard: tuple[int, int]
-    seq: int = 0
-    missed: deque[tuple[int, str]] = field(default_factory=lambda: deque[tuple[int, str]](maxlen=REPLAY_LIMIT))
-    connection: _Connection | None = None
-
-    def wants(self, event: str) -> bool:
-        if event.startswith("MESSAGE_"):
-            return bool(self.intents & GUILD_MESSAGES)
-        if event.startswith("GUILD_"):
-            return bool(self.intents & GUILDS)
-        return True
-
-    def holds(self, guild_id: str) -> bool:
-        return (int(guild_id) >> 22) % self.shard[1] == self.shard[0]
 
 
 class Gateway:
@@ -88,7 +44,7 @@ class Gateway:
         """To every session of this guild that asked for such events, or into what they will be replayed."""
         for session in list(self._sessions.values()):
             if session.wants(event) and session.holds(people.GUILD_ID):
-                await self._emit(session, event, data)
+                await session.emit(event, data)
 
     async def drop(self, *, code: int = 4000) -> None:
         """Closes every connection; sessions stay resumable."""
@@ -98,7 +54,7 @@ class Gateway:
     async def ask_to_reconnect(self) -> None:
         """Op 7, as Discord sends before it restarts a gateway."""
         for connection in self._connections():
-            await connection.send(_frame(RECONNECT, None))
+            await connection.say(RECONNECT, None)
 
     async def invalidate(self, *, resumable: bool = False) -> None:
         """Op 9; without `resumable` the sessions are forgotten."""
@@ -106,14 +62,14 @@ class Gateway:
         if not resumable:
             self._sessions.clear()
         for connection in connections:
-            await connection.send(_frame(INVALID_SESSION, resumable))
+            await connection.say(INVALID_SESSION, resumable)
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
         """One connection, from HELLO to its close."""
         socket = web.WebSocketResponse(max_msg_size=16 * 1024)
         await socket.prepare(request)
-        connection = _Connection(socket, _compressor(request.query.get("compress")))
-        await connection.send(_frame(HELLO, {"heartbeat_interval": HEARTBEAT_INTERVAL_MS}))
+        connection = Connection(socket, compressor(request.query.get("compress")))
+        await connection.say(HELLO, {"heartbeat_interval": HEARTBEAT_INTERVAL_MS})
         session: Session | None = None
         recent: deque[float] = deque(maxlen=SENDS_PER_MINUTE)
         loop = asyncio.get_running_loop()
@@ -137,7 +93,7 @@ class Gateway:
                 self._tell_online()
         return socket
 
-    async def _hear(self, connection: _Connection, session: Session | None, text: str) -> Session | None:
+    async def _hear(self, connection: Connection, session: Session | None, text: str) -> Session | None:
         try:
             frame: Any = json.loads(text)
             op, data = frame["op"], frame.get("d")
@@ -146,7 +102,7 @@ class Gateway:
             return session
         if op == HEARTBEAT:
             await asyncio.sleep(ACK_AFTER)
-            await connection.send(_frame(HEARTBEAT_ACK, None))
+            await connection.say(HEARTBEAT_ACK, None)
         elif op == IDENTIFY:
             if session is not None:
                 await connection.socket.close(code=4005, message=b"Already authenticated.")
@@ -157,10 +113,10 @@ class Gateway:
         elif session is None:
             await connection.socket.close(code=4003, message=b"Not authenticated.")
         elif op == REQUEST_MEMBERS:
-            await self._emit(session, "GUILD_MEMBERS_CHUNK", _members_chunk(data))
+            await session.emit("GUILD_MEMBERS_CHUNK", _members_chunk(data))
         return session
 
-    async def _identify(self, connection: _Connection, data: Json) -> Session | None:
+    async def _identify(self, connection: Connection, data: Json) -> Session | None:
         refused = self._why_not(data)
         if refused:
             await connection.socket.close(code=refused[0], message=refused[1])
@@ -173,9 +129,9 @@ class Gateway:
         self._sessions[session.id] = session
         while len(self._sessions) > KNOWN_SESSIONS:
             self._sessions.pop(next(iter(self._sessions)))
-        await self._emit(session, "READY", self._ready(session))
+        await session.emit("READY", self._ready(session))
         if session.holds(people.GUILD_ID) and session.intents & GUILDS:
-            await self._emit(session, "GUILD_CREATE", people.guild_create_payload())
+            await session.emit("GUILD_CREATE", people.guild_create_payload())
         self._tell_online()
         return session
 
@@ -206,7 +162,7 @@ class Gateway:
             "_trace": ["playground"],
         }
 
-    async def _resume(self, connection: _Connection, data: Json) -> Session | None:
+    async def _resume(self, connection: Connection, data: Json) -> Session | None:
         if str(data.get("token", "")).removeprefix("Bot ") != self._token:
             await connection.socket.close(code=4004, message=b"Authentication failed.")
             return None
@@ -214,29 +170,18 @@ class Gateway:
         seq = data.get("seq")
         oldest = session.missed[0][0] if session and session.missed else (session.seq + 1 if session else 0)
         if session is None or not isinstance(seq, int) or seq > session.seq or seq + 1 < oldest:
-            await connection.send(_frame(INVALID_SESSION, False))
+            await connection.say(INVALID_SESSION, False)
             return None
         while missed := [entry for entry in session.missed if entry[0] > seq]:  # more may come while we send
             for _, text in missed:
                 await connection.send(text)
             seq = missed[-1][0]
         session.connection = connection
-        await self._emit(session, "RESUMED", {"_trace": ["playground"]})
+        await session.emit("RESUMED", {"_trace": ["playground"]})
         self._tell_online()
         return session
 
-    async def _emit(self, session: Session, event: str, data: Json) -> None:
-        session.seq += 1
-        text = json.dumps({"op": DISPATCH, "t": event, "s": session.seq, "d": data})
-        session.missed.append((session.seq, text))
-        if session.connection is not None and not session.connection.socket.closed:
-            try:
-                async with asyncio.timeout(SEND_SECONDS):
-                    await session.connection.send(text)
-            except (ConnectionError, TimeoutError):
-                session.connection = None  # it went or froze while we wrote; RESUME will replay this
-
-    def _connections(self) -> list[_Connection]:
+    def _connections(self) -> list[Connection]:
         return [session.connection for session in self._sessions.values() if session.connection is not None]
 
     def _tell_online(self) -> None:
@@ -244,17 +189,6 @@ class Gateway:
         if online != self._online:
             self._online = online
             self._on_online(online)
-
-
-def _frame(op: int, data: Any) -> str:
-    return json.dumps({"op": op, "d": data, "s": None, "t": None})
-
-
-def _compressor(wanted: str | None) -> _Compressor:
-    if wanted == "zlib-stream":
-        stream = zlib.compressobj()  # one stream per connection, each message ends with a sync flush
-        return lambda text: stream.compress(text.encode()) + stream.flush(zlib.Z_SYNC_FLUSH)
-    return lambda text: text  # clients accept text frames whatever they asked for
 
 
 def _members_chunk(data: Json) -> Json:

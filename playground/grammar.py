@@ -115,7 +115,7 @@ def find_command(text: str, commands: Sequence[Json], locale: str = "") -> Found
     shown = tuple(localized(part, "name", locale) for part in parts)
     if has_subcommands(options):
         choices = enumerated((localized(option, "name", locale) for option in options), locale)
-        raise GrammarError(f"/{' '.join(shown)} needs one of {choices}.")
+        raise GrammarError(f"/{' '.join(shown)} needs one of: {choices}.")
     path = tuple(part["name"] for part in parts)
     return Found(command=command, path=path, shown=shown, options=options, rest=rest)
 
@@ -258,7 +258,10 @@ def fill(text: str, fields: Mapping[str, str]) -> dict[str, str]:
     spellings = {match for name in fields for match in _spellings(text, name)}
     segments, before = split(text, spellings)
     if before:
-        offered = ", ".join(dict.fromkeys(fields))
+        labels: dict[str, str] = {}
+        for name, custom_id in fields.items():
+            labels.setdefault(custom_id, name)  # the label comes before the custom_id
+        offered = ", ".join(labels.values())
         raise GrammarError(f'The form does not understand "{_short(before)}"; its fields are {offered}.')
     filled: dict[str, str] = {}
     for segment in segments:

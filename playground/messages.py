@@ -3,8 +3,7 @@
 import re
 from datetime import UTC, datetime
 
-from playground import component_rules as kinds
-from playground import media, message_rules, people, refusals
+from playground import kinds, media, message_rules, people, refusals
 from playground.jsons import Json, inner, listed, number
 from playground.media import Upload
 from playground.message_rules import COMPONENTS_V2, EPHEMERAL, LOADING, SILENT, SUPPRESS_EMBEDS

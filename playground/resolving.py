@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from playground import component_rules as kinds
-from playground import grammar, media, people
+from playground import grammar, kinds, media, people
 from playground.grammar import Given, GrammarError
 from playground.jsons import Json
 from playground.media import Upload

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 
-from playground import component_rules as kinds
-from playground import media
+from playground import kinds, media
 from playground.jsons import Json, is_list, is_object
 from playground.refusals import FieldPath, Problems
 

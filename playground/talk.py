@@ -9,8 +9,7 @@ from urllib.parse import unquote
 
 from aiohttp import WSMsgType, web
 
-from playground import asking, completion, forms, grammar, people
-from playground import component_rules as kinds
+from playground import asking, completion, forms, grammar, kinds, people
 from playground.grammar import GrammarError
 from playground.interactions import Interaction
 from playground.jsons import Json, inner, listed
@@ -155,7 +154,7 @@ class PageSide:
             if found:
                 return message, buttons[found[0]]["custom_id"], found[1]
             offered += [label for label in buttons if label and label not in offered]
-        wanted, known = line.removeprefix("click:").strip()[:60], grammar.enumerated(offered[:12], here.locale)
+        wanted, known = line.removeprefix("click:").strip()[:60], grammar.enumerated(offered[:20], here.locale)
         raise GrammarError(
             f'No message here has a button "{wanted}"; there are {known}.'
             if known

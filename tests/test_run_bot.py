@@ -33,7 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *arguments: str, timeout: float = 50) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *arguments: str, timeout: float = 100) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(ROOT / "run_bot.py"), *arguments],
         cwd=folder,
@@ -72,6 +72,7 @@ def test_a_data_folder_that_cannot_be_written_is_one_sentence(folder: Path) -> N
     (folder / "file").write_text("not a folder")
 
     assert_one_sentence(run(folder, "--playground", "--data", "file/data"), "file/data", "cannot be written")
+    assert_one_sentence(run(folder, "--playground", "--data", "file"), "The data folder file is a file")
 
 
 def test_a_folder_for_pictures_that_cannot_be_made_is_one_sentence(folder: Path) -> None:
@@ -94,7 +95,11 @@ def test_a_port_in_use_is_one_sentence(folder: Path) -> None:
         port = taken.getsockname()[1]
         ended = run(folder, "--playground", "--playground-port", str(port))
 
-    assert_one_sentence(ended, f"port {port}", "in use")
+    assert_one_sentence(ended, f"The playground cannot start: port {port} is in use; choose another.")
+
+
+def test_a_flag_that_does_not_exist_is_one_sentence(folder: Path) -> None:
+    assert_one_sentence(run(folder, "--playgroud"), "--playgroud", "--help lists")
 
 
 def test_a_ledger_that_is_none_is_one_sentence(folder: Path) -> None:
@@ -129,6 +134,9 @@ def test_one_line_paints_a_part_of_a_file_and_goes_on_beyond_its_edge(folder: Pa
     )  # fmt: skip
 
     assert ended.returncode == 0, ended.stderr
+    log = (folder / "data" / "engine.log").read_text("utf-8").splitlines()
+    strange = [line for line in log if not re.match(r"\d\d:\d\d:\d\d engine\.", line)]
+    assert strange == []  # what libraries say while they are imported is about other machines
     paths = [Path(folder, name) for name in re.findall(r"^saved (.+)$", ended.stdout, flags=re.MULTILINE)]
     (painted, wider) = (Image.open(path).convert("RGB") for path in paths)
     assert painted.crop((100, 0, 256, 256)).tobytes() == photo.crop((100, 0, 256, 256)).tobytes()
@@ -193,6 +201,7 @@ def processes_of(folder: Path) -> list[int]:
 def test_a_backup_is_one_command_and_its_mistakes_are_one_sentence(folder: Path) -> None:
     assert_one_sentence(run(folder, "backup", "copy.db"), "There is no ledger")
     assert_one_sentence(run(folder, "restore"), "restore is no command")
+    assert_one_sentence(run(folder, "backup"), "backup needs")
     with closing(sqlite3.connect(folder / "ledger.db")) as db:
         db.execute("CREATE TABLE job (id TEXT)")
     (folder / "data").mkdir()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from bot.errors import DiskFull, Paused
+from bot.errors import BeyondEngines, DiskFull, Paused
 from bot.jobs import compose
 from bot.jobs.composer import Composer
 from bot.jobs.database import LedgerFull
@@ -14,6 +14,7 @@ from bot.jobs.ids import IdSource
 from bot.jobs.job import Job, Requester
 from bot.jobs.rows import Draft
 from bot.jobs.workshop import Workshop
+from engine import window
 from engine.request import ImageRequest
 
 QUEUE_RETRY = 60.0  # seconds until a full queue is worth another try when no estimate is known
@@ -44,6 +45,8 @@ class Acceptance:
             return known
         card = self._composer.card()
         compose.fits(request, card=card, most_steps=self._defaults.owner.most_steps)
+        if self._dispatcher.is_beyond_all(request):
+            raise BeyondEngines
         draft = Draft(
             id=self._ids(),
             origin=origin,
@@ -51,6 +54,7 @@ class Acceptance:
             model_id=card.id,
             requester=by,
             parent=parent,
+            cost=window.cost(request, card.native_pixels),
             created=self._shop.wall(),
         )
         # A caller that is cancelled must not leave a row that memory does not know.

@@ -7,7 +7,8 @@ from itertools import count
 
 from bot.jobs.fair_queue import Ticket, Turn, turns
 from bot.jobs.job import Job, JobState
-from bot.jobs.ledger import Charge, VirtualTimes
+from bot.jobs.ledger import VirtualTimes
+from bot.jobs.transitions import Charge
 
 Closed = Callable[[Job], bool]
 

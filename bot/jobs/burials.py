@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from bot.jobs.course import Course
 from bot.jobs.job import Failure, JobState
 from bot.jobs.painter import Painter
-from bot.jobs.workshop import Workshop
+from bot.jobs.workshop import STORAGE_ERRORS, STORAGE_RETRY, Workshop
 
 GRACE = 1.0  # seconds that a lost engine has to come back before its jobs go elsewhere; it dials twice a second
 ADOPTION = 3.0  # the same after the bot itself was away
 LISTENING = 0.25  # seconds; the grain in which the time of adoption is counted
+DEAF_FOR = 60.0  # seconds that each grain waits for ears; a broker that is gone for good must not keep a job
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,39 +74,53 @@ class Burials:
             task.add_done_callback(self._burials.discard)
 
     async def _bury(self, jobs: set[str], term: float, painter: Painter | None) -> None:
-        """After the term, jobs that are still orphans wait again.
-
-        An attempt counts where the job was running and its engine died by itself: not where it was stopped, nor
-        where the bot was away and cannot know.
-        """
+        """After the term, jobs that are still orphans wait again."""
         if painter is None:
             await self._listen_for(term)
         else:
             await asyncio.sleep(term)
-        async with self._shop.turn:
-            died = painter is not None and not painter.dismissed
-            next_one = self._next_to_begin(painter) if painter is not None and died else None
-            for job_id in jobs & self._shop.crew.orphans:
-                job = self._shop.board.jobs[job_id]
-                begun = died and job.state is JobState.RUNNING
-                await self._course.requeue(job, count_attempt=begun, on_the_doorstep=job_id == next_one)
-            if painter is not None:
-                self._shop.crew.forget(painter)
-                self._shop.crew.card = self._shop.crew.offered(self._shop.crew.card)
-                if painter.dismissed:  # it was ended for another model, perhaps while it still held something
-                    await self.give_up_unpaintable()
-            self._shop.wake.set()
+        while True:
+            try:
+                async with self._shop.turn:
+                    await self._give_back(jobs, painter)
+                return
+            except STORAGE_ERRORS as error:
+                log.error("what an engine that is gone held cannot be given back: %s", error)
+                await asyncio.sleep(STORAGE_RETRY)
+
+    async def _give_back(self, jobs: set[str], painter: Painter | None) -> None:
+        """Within a turn.
+
+        An attempt counts where the job was running and its engine died by itself: not where it was stopped, nor
+        where the bot was away and cannot know.
+        """
+        died = painter is not None and not painter.dismissed
+        next_one = self._next_to_begin(painter) if painter is not None and died else None
+        for job_id in jobs:
+            if job_id not in self._shop.crew.orphans:  # perhaps since a moment ago: its engine may speak meanwhile
+                continue
+            job = self._shop.board.jobs[job_id]
+            begun = died and job.state is JobState.RUNNING
+            await self._course.requeue(job, count_attempt=begun, on_the_doorstep=job_id == next_one)
+        if painter is not None:
+            self._shop.crew.forget(painter)
+            self._shop.crew.card = self._shop.crew.offered(self._shop.crew.card)
+            if painter.dismissed:  # it was ended for another model, perhaps while it still held something
+                await self.give_up_unpaintable()
+        self._shop.wake.set()
 
     async def give_up_unpaintable(self) -> None:
         """What waits for a model that was taken away fails, rather than wait for ever. Within a turn."""
         for job in list(self._shop.board.jobs.values()):
-            if job.state is JobState.QUEUED and self._shop.crew.is_beyond_all(job):
+            if job.state is JobState.QUEUED and self._shop.crew.is_beyond_all(job.request):
                 await self._course.fail(job, Failure(code="model-changed", arguments={}))
 
     async def _listen_for(self, seconds: float) -> None:
         """So long in which whoever is to be adopted could be heard."""
         while seconds > 0:
-            await self._hears.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(DEAF_FOR):
+                    await self._hears.wait()
             moment = min(seconds, LISTENING)
             await asyncio.sleep(moment)
             seconds -= moment

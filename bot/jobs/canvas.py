@@ -1,11 +1,13 @@
-"""How large a picture is painted that starts from another one, and what of it is painted. Pure."""
+"""How large a picture is painted that starts from another one, and what a cleaned PNG says of itself. Pure."""
 
 from __future__ import annotations
 
-from math import sqrt
+import math
+import struct
 
 from engine.card import ModelCard
 
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LATENT = 8  # pixels of a position of the latent on each side
 TOKEN = 16  # pixels of a token: sides of a canvas are multiples of it
 ROOM = 1.5  # times the area of its largest shape that a model still paints well in one piece
@@ -18,7 +20,7 @@ def in_one_piece(width: int, height: int, card: ModelCard) -> tuple[int, int]:
     area = width * height
     if LEAST * card.native_pixels <= area <= ROOM * largest and min(width, height) >= TOKEN:
         return width // TOKEN * TOKEN, height // TOKEN * TOKEN
-    scale = sqrt(card.native_pixels / area)
+    scale = math.sqrt(card.native_pixels / area)
     return _whole_tokens(scale * width), _whole_tokens(scale * height)
 
 
@@ -27,6 +29,24 @@ def around(length: int, factor: float) -> tuple[int, int]:
     new = length - round(length / factor / LATENT) * LATENT
     before = new // 2 // LATENT * LATENT
     return before, new - before
+
+
+def nearest_shape(card: ModelCard, width: int, height: int) -> str:
+    """The shape whose aspect is nearest to that of a picture, by ratio."""
+
+    def distance(shape: str) -> float:
+        w, h = card.shapes[shape]
+        return abs(math.log(w / h) - math.log(width / height))
+
+    return min(card.shapes, key=distance)
+
+
+def png_size(picture: bytes) -> tuple[int, int]:
+    """Width and height in pixels from the header of a PNG; square where it is none."""
+    if len(picture) < 24 or not picture.startswith(PNG_SIGNATURE):
+        return 1, 1
+    width, height = struct.unpack(">II", picture[16:24])
+    return max(width, 1), max(height, 1)
 
 
 def has_holes(picture: bytes) -> bool:

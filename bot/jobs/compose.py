@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import struct
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 
@@ -22,12 +21,13 @@ from bot.errors import (
     UnknownShape,
 )
 from bot.jobs import control, loras
-from bot.jobs.canvas import has_holes, in_one_piece
+from bot.jobs.canvas import has_holes, in_one_piece, nearest_shape, png_size
 from bot.jobs.control import Guide
 from bot.jobs.defaults import Tastes
 from engine.card import ModelCard
 from engine.request import (
     MAX_COUNT,
+    MAX_GUIDANCE,
     MAX_PROMPT,
     SEED_RANGE,
     VARY_STRENGTH,
@@ -39,10 +39,9 @@ from engine.request import (
     Style,
 )
 
-MOST_GUIDANCE = 30.0
 LEAST_STRENGTH = 0.05
-UNSTORED = "0" * 64  # stands for the SHA-256 of a picture until all else about its wish is well
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+Given = TypeVar("Given", bound=float | None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,7 +93,7 @@ def check(wish: Wish, card: ModelCard) -> None:
         if wanted and not card.offers(feature):
             raise NotOffered(feature=feature)
     loras.resolved(wish.loras or (), card)
-    control.resolved(wish.control, card, unstored=UNSTORED)
+    control.resolved(wish.control, card)
 
 
 def _refuse_without_image(wish: Wish) -> None:
@@ -150,7 +149,7 @@ def complete(
         quality=bool(wish.quality),
         variety=_variety(wish.variety, card, tastes),
         loras=loras.resolved(wish.loras or (), card),
-        control=control.resolved(wish.control, card, unstored=UNSTORED),
+        control=control.resolved(wish.control, card),
     )
     fits(request, card=card, most_steps=most_steps)
     return request
@@ -203,24 +202,6 @@ def _canvas(wish: Wish, card: ModelCard) -> tuple[int, int]:
     return in_one_piece(*png_size(wish.source), card)
 
 
-def nearest_shape(card: ModelCard, width: int, height: int) -> str:
-    """The shape whose aspect is nearest to that of a picture, by ratio."""
-
-    def distance(shape: str) -> float:
-        w, h = card.shapes[shape]
-        return abs(math.log(w / h) - math.log(width / height))
-
-    return min(card.shapes, key=distance)
-
-
-def png_size(picture: bytes) -> tuple[int, int]:
-    """Width and height in pixels from the header of a PNG; square where it is none."""
-    if len(picture) < 24 or not picture.startswith(PNG_SIGNATURE):
-        return 1, 1
-    width, height = struct.unpack(">II", picture[16:24])
-    return max(width, 1), max(height, 1)
-
-
 def _usual_steps(card: ModelCard, tastes: Tastes, most_steps: int) -> int:
     return max(card.steps.min, min(tastes.steps or card.steps.default, card.steps.max, most_steps))
 
@@ -229,11 +210,10 @@ def _guidance(wished: float | None, negative: str, turned_on: float) -> float:
     """A negative prompt does nothing at guidance 0, so giving one turns guidance on."""
     if wished is None:
         return turned_on if negative else 0.0
-    if not 0 <= wished <= MOST_GUIDANCE:
-        raise OutOfRange(name="guidance", value=wished, least=0, most=MOST_GUIDANCE)
-    if negative and wished == 0:
+    guidance = float(_within("guidance", wished, 0, MAX_GUIDANCE))
+    if negative and guidance == 0:
         raise NegativeWithoutGuidance
-    return float(wished)
+    return guidance
 
 
 def _enhance(wish: Wish, card: ModelCard) -> bool:
@@ -246,28 +226,21 @@ def _enhance(wish: Wish, card: ModelCard) -> bool:
 def _variety(wished: float | None, card: ModelCard, tastes: Tastes) -> float:
     if wished is None:
         return tastes.variety if card.offers("variety") else 0.0
-    if not 0 <= wished <= 1:
-        raise OutOfRange(name="variety", value=wished, least=0, most=1)
-    return wished
+    return _within("variety", wished, 0, 1)
 
 
 def _strength(wished: float | None, kind: Kind) -> float:
     if wished is None:
         return 1.0 if kind is Kind.INPAINT else VARY_STRENGTH
-    if not LEAST_STRENGTH <= wished <= 1:
-        raise OutOfRange(name="strength", value=wished, least=LEAST_STRENGTH, most=1)
-    return wished
+    return _within("strength", wished, LEAST_STRENGTH, 1)
 
 
 def _seed(wished: int | None, drawn: int) -> int:
-    if wished is None:
-        return drawn % SEED_RANGE
-    if not 0 <= wished < SEED_RANGE:
-        raise OutOfRange(name="seed", value=wished, least=0, most=SEED_RANGE - 1)
-    return wished
+    return drawn % SEED_RANGE if wished is None else _within("seed", wished, 0, SEED_RANGE - 1)
 
 
-def _within(name: str, value: int | None, least: int, most: int) -> int | None:
+def _within(name: str, value: Given, least: float, most: float) -> Given:
+    """What was given, where it lies within its bounds. Raises OutOfRange."""
     if value is not None and not least <= value <= most:
         raise OutOfRange(name=name, value=value, least=least, most=most)
     return value

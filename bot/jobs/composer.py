@@ -9,8 +9,8 @@ import msgspec
 
 from bot.errors import DiskFull, PainterLoading
 from bot.jobs import compose
-from bot.jobs.blobs import BlobStore
-from bot.jobs.compose import UNSTORED, Wish
+from bot.jobs.blobs import UNSTORED, BlobStore
+from bot.jobs.compose import Wish
 from bot.jobs.defaults import Defaults
 from bot.jobs.job import Requester
 from bot.jobs.styles import StyleBook
@@ -19,7 +19,7 @@ from engine.request import ImageRequest
 
 
 class Composer:
-    """`card` tells what the loaded model can do, `seed` draws one."""
+    """`known` is the card of the model that is loaded, if any is known; `seed` draws one."""
 
     def __init__(
         self,

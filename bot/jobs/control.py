@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.errors import ControlPictureWithoutKind, ControlWithoutPicture, NotOffered, OutOfRange, UnknownControl
+from bot.jobs.blobs import UNSTORED
 from engine.card import ModelCard
 from engine.request import Control, ControlKind
 
@@ -36,8 +37,8 @@ def guide(kind: str | None, picture: bytes | None, strength: float | None) -> Gu
     return Guide(kind=kind, picture=picture, strength=strength)
 
 
-def resolved(guide: Guide | None, card: ModelCard, *, unstored: str) -> Control | None:
-    """What a request says of it; a new picture is called `unstored`.
+def resolved(guide: Guide | None, card: ModelCard) -> Control | None:
+    """What a request says of it; a new picture is called UNSTORED.
 
     Raises NotOffered, ControlWithoutPicture, ControlPictureWithoutKind, UnknownControl, OutOfRange.
     """
@@ -52,7 +53,7 @@ def resolved(guide: Guide | None, card: ModelCard, *, unstored: str) -> Control 
     strength = USUAL_CONTROL if guide.strength is None else guide.strength
     if not LEAST_CONTROL <= strength <= MOST_CONTROL:
         raise OutOfRange(name="control_strength", value=strength, least=LEAST_CONTROL, most=MOST_CONTROL)
-    picture = unstored if guide.picture is not None else guide.stored or unstored
+    picture = UNSTORED if guide.picture is not None else guide.stored or UNSTORED
     control = Control(kind=_kind(guide.kind, card), picture=picture, strength=strength)
     known(control, card)
     return control

@@ -5,8 +5,6 @@ Its callers see to it that only one step is under way at a time.
 
 from __future__ import annotations
 
-from collections import Counter
-
 from bot.jobs.fair_queue import Turn
 from bot.jobs.job import Failure, Job, JobState, Picture
 from bot.jobs.news import Accepted, Began, Ended, Moved, Painted, PainterLost, Standing, Stepped, Wrote
@@ -30,7 +28,6 @@ class Course:
         self._wall = shop.wall
         self._monotonic = shop.monotonic
         self._told: dict[str, Standing] = {}
-        self._doorsteps = Counter[str]()  # in memory only: what a restart forgets is found out again
         self.paused: frozenset[int | None] = frozenset()
 
     def is_closed(self, job: Job) -> bool:
@@ -81,7 +78,6 @@ class Course:
         job = await self._ledger.painted(job_id, picture)
         if job is None:
             return
-        self._crew.orphans.discard(job.id)
         self._board.update(job)
         self._news.tell(Painted(job=job, k=picture.k))
         if not job.live:
@@ -113,13 +109,13 @@ class Course:
 
         `on_the_doorstep`: it was the next to begin. Once is chance; time and again it kills before that can be said.
         """
-        if on_the_doorstep:
-            self._doorsteps[job.id] += 1
-            count_attempt |= self._doorsteps[job.id] > PURE_CHANCE
+        chances = PURE_CHANCE if on_the_doorstep else None
+        after = await self._ledger.requeue(
+            job.id, count_attempt=count_attempt, most_attempts=MOST_ATTEMPTS, chances=chances
+        )
         if (holder := self._crew.let_go(job.id)) is not None:
             painter, order = holder
             painter.ended(order, self._monotonic(), done=False)
-        after = await self._ledger.requeue(job.id, count_attempt=count_attempt, most_attempts=MOST_ATTEMPTS)
         if after is None:
             return
         self._board.update(after)
@@ -133,7 +129,6 @@ class Course:
         holder = self._crew.let_go(job.id)
         self._board.update(job)
         self._told.pop(job.id, None)
-        self._doorsteps.pop(job.id, None)
         self._news.tell(Ended(job=job))
         if holder is None:
             return

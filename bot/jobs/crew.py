@@ -14,6 +14,7 @@ from bot.jobs.job import Job
 from bot.jobs.painter import EngineLink, EngineView, Order, Painter
 from engine.card import ModelCard
 from engine.protocol import EngineHello
+from engine.request import ImageRequest
 
 EMBEDDED = "local"  # the name of the bot's own engine until it says another
 
@@ -101,12 +102,15 @@ class Crew:
         return any(painter.has_room for painter in self.painters.values())
 
     def match(self, line: Iterable[Turn], jobs: Mapping[str, Job]) -> tuple[Turn, Painter] | None:
-        """Whose turn it is, and where. A suspect, and with it everything behind it, waits for an empty engine."""
+        """Whose turn it is, and where.
+
+        A suspect, and with it everything behind it, waits for an empty engine; not where none there can do it.
+        """
         for turn in line:
             job = jobs[turn.ticket.job]
             if (painter := self.idle(job)) is not None:
                 return turn, painter
-            if job.suspect or not self.has_room:
+            if not self.has_room or (job.suspect and not self.is_beyond_all(job.request)):
                 return None
         return None
 
@@ -126,10 +130,10 @@ class Crew:
         here = best.done_in(job)
         return None if any(other.done_in(job) < here for other in able if not other.dismissed) else best
 
-    def is_beyond_all(self, job: Job) -> bool:
+    def is_beyond_all(self, request: ImageRequest) -> bool:
         """Whether there are engines that stay, and none of them can do it."""
-        staying = any(not painter.dismissed for painter in self.painters.values())
-        return staying and all(painter.dismissed for painter in self._able(job))
+        staying = [painter for painter in self.painters.values() if not painter.dismissed]
+        return bool(staying) and not any(painter.hello.card.can_paint(request) for painter in staying)
 
     def _able(self, job: Job) -> list[Painter]:
         """Those that can do it. A model that nobody has any more is replaced by one that can do the same."""

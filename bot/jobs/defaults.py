@@ -13,22 +13,18 @@ from typing import Literal
 import msgspec
 
 from bot.errors import BadSetting, NeedsAdmin, NeedsOwner, NotAllowed, OverCeiling
-from bot.jobs.ids import WallClock
 from bot.jobs.job import Requester
 from bot.jobs.limits import Limits
-from bot.jobs.setting_rows import SettingRow, SettingRows
+from bot.jobs.settings import Scope, Settings
 from engine.card import ModelCard
-from engine.request import MAX_COUNT
+from engine.request import MAX_COUNT, MAX_GUIDANCE
 
-Scope = Literal["owner", "guild", "channel", "user"]
 Value = str | int | float | bool
 SHAPE = re.compile(r"[1-9]\d?:[1-9]\d?")
-MOST_GUIDANCE = 30.0
 
 TASTES = ("shape", "steps", "guidance", "count", "variety")
 LIMITS = ("per_minute", "per_day", "in_flight")
 KEYS = TASTES + LIMITS  # "paused" is set by pause and resume alone
-MODEL = "model"  # and this by a change that went well
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,29 +65,11 @@ class Tastes:
     variety: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChosenModel:
-    """What the owner chose, and what the settings said when that was."""
-
-    model: str
-    instead_of: str
-
-
 class Defaults:
-    """All settings, in memory; every change goes to the ledger first."""
+    """What holds where, and who may change it. `card` tells what the loaded model can do."""
 
-    def __init__(
-        self,
-        rows: list[SettingRow],
-        *,
-        ledger: SettingRows,
-        owner: OwnerSettings,
-        wall: WallClock,
-        card: Callable[[], ModelCard | None],
-    ) -> None:
-        self._rows = {(row.scope, row.scope_id, row.key): row for row in rows}
-        self._ledger = ledger
-        self._wall = wall
+    def __init__(self, settings: Settings, *, owner: OwnerSettings, card: Callable[[], ModelCard | None]) -> None:
+        self._settings = settings
         self._card = card
         self.owner = owner
 
@@ -124,7 +102,7 @@ class Defaults:
         """Set it and return the value as understood. Raises NotAllowed, BadSetting or OverCeiling."""
         _authorise(scope, scope_id, by)
         known = self._understood(scope, key, value)
-        await self._put(scope, scope_id, key, known, by)
+        await self._settings.put(scope, scope_id, key, known, by=by.principal)
         return known
 
     async def reset(self, scope: Scope, scope_id: int | str | None, key: str | None, *, by: Requester) -> int:
@@ -134,7 +112,7 @@ class Defaults:
             raise BadSetting(key=key, value="", allowed=", ".join(KEYS))
         dropped = 0
         for name in KEYS if key is None else (key,):
-            dropped += await self._drop(scope, scope_id, name, by)
+            dropped += await self._settings.drop(scope, scope_id, name, by=by.principal)
         return dropped
 
     async def set_paused(
@@ -144,38 +122,25 @@ class Defaults:
         scope_id = guild if scope == "guild" else None
         _authorise(scope, scope_id, by)
         if paused:
-            await self._put(scope, scope_id, "paused", True, by)
+            await self._settings.put(scope, scope_id, "paused", True, by=by.principal)
         else:
-            await self._drop(scope, scope_id, "paused", by)
-
-    def chosen_model(self) -> ChosenModel | None:
-        """What the owner chose for the engine of this machine, if anything."""
-        row = self._rows.get(("owner", "", MODEL))
-        return None if row is None else msgspec.json.decode(row.value, type=ChosenModel)
-
-    async def choose_model(self, model: str, *, instead_of: str, by: Requester) -> None:
-        """Keep the choice of a model; that of the settings needs no keeping. Raises NeedsOwner."""
-        _authorise("owner", None, by)
-        if model == instead_of:
-            await self._drop("owner", None, MODEL, by)
-        else:
-            await self._put("owner", None, MODEL, ChosenModel(model=model, instead_of=instead_of), by)
-
-    def forget(self, principal: str) -> None:
-        """The ledger has deleted the settings of this person."""
-        self._rows = {where: row for where, row in self._rows.items() if where[:2] != ("user", principal)}
+            await self._settings.drop(scope, scope_id, "paused", by=by.principal)
 
     def paused(self) -> frozenset[int | None]:
         """Guilds that are paused; None stands for everything."""
         return frozenset(
-            None if scope == "owner" else int(scope_id) for scope, scope_id, key in self._rows if key == "paused"
+            None if row.scope == "owner" else int(row.scope_id) for row in self._settings.rows() if row.key == "paused"
         )
 
     def _shown(self, key: str, guild: int | None, channel: int | None, principal: str | None) -> Shown:
-        places: list[tuple[Scope, int | str | None]] = [("user", principal), ("channel", channel), ("guild", guild)]
-        for scope, scope_id in [*places, ("owner", "")]:
-            row = self._rows.get((scope, str(scope_id), key)) if scope_id is not None else None
-            if row is not None:
+        places: tuple[tuple[Scope, int | str | None], ...] = (
+            ("user", principal),
+            ("channel", channel),
+            ("guild", guild),
+            ("owner", None),
+        )
+        for scope, scope_id in places:
+            if (row := self._settings.get(scope, scope_id, key)) is not None:
                 return Shown(value=_decode(row.value), scope=row.scope, by=row.by, at=row.at)
         value: Value | None = getattr(self.owner, key)
         card = self._card()
@@ -189,8 +154,8 @@ class Defaults:
             return self._understood_shape(str(value))
         if key == "guidance":
             number = _number(value, float)
-            if number is None or not 0 < number <= MOST_GUIDANCE:
-                raise BadSetting(key=key, value=str(value), allowed=f"0.1-{MOST_GUIDANCE:g}")
+            if number is None or not 0 < number <= MAX_GUIDANCE:
+                raise BadSetting(key=key, value=str(value), allowed=f"0.1-{MAX_GUIDANCE:g}")
             return number
         if key == "variety":
             number = _number(value, float)
@@ -214,26 +179,6 @@ class Defaults:
         if not SHAPE.fullmatch(value):
             raise BadSetting(key="shape", value=value, allowed="1:1, 2:3, 3:2")
         return value
-
-    async def _put(
-        self, scope: Scope, scope_id: int | str | None, key: str, value: Value | ChosenModel, by: Requester
-    ) -> None:
-        row = SettingRow(
-            scope=scope,
-            scope_id="" if scope_id is None else str(scope_id),
-            key=key,
-            value=msgspec.json.encode(value).decode(),
-            by=by.principal,
-            at=self._wall(),
-        )
-        await self._ledger.put_setting(row)
-        self._rows[row.scope, row.scope_id, key] = row
-
-    async def _drop(self, scope: Scope, scope_id: int | str | None, key: str, by: Requester) -> bool:
-        where = (scope, "" if scope_id is None else str(scope_id), key)
-        dropped = await self._ledger.drop_setting(*where, by=by.principal, at=self._wall())
-        self._rows.pop(where, None)
-        return dropped
 
 
 def _authorise(scope: Scope, scope_id: int | str | None, by: Requester) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Protocol
 
 import msgspec
 
+from bot.errors import NotOffered
 from bot.jobs.compose import Wish, refitted
 from bot.jobs.control import Guide
 from bot.jobs.job import Job, Picture
 from engine.card import ModelCard
-from engine.request import ImageRequest, Kind, Upscaler
+from engine.request import VARY_STRONG, VARY_SUBTLE, ImageRequest, Kind, Upscaler
 
 
 class Continue(Protocol):
@@ -31,10 +33,32 @@ def varied(old: Job, picture: Picture, *, card: ModelCard, seed: int) -> ImageRe
     return refitted(old.request.varied(source=picture.blob, seed=seed), card)
 
 
-def upscaled(old: Job, picture: Picture, upscaler: Upscaler = Upscaler.SUBTLE) -> ImageRequest:
+def near(old: Job, picture: Picture, *, card: ModelCard, seed: int, amount: float) -> ImageRequest:
+    """Pictures of the same words whose noise lies `amount` of the way from a new seed's to this picture's own.
+
+    Raises NotOffered where that noise would not paint it: for another model, or for a picture that was made larger.
+    """
+    if old.model_id != card.id or old.request.kind is Kind.UPSCALE:
+        raise NotOffered(feature="variety")
+    return old.request.near(picture=picture.seed, seed=seed, amount=amount)
+
+
+def upscaled(
+    old: Job, picture: Picture, *, card: ModelCard, seed: int, upscaler: Upscaler = Upscaler.SUBTLE
+) -> ImageRequest:
     """This picture twice as large, with the seed that painted it."""
+    del card, seed
     sized = msgspec.structs.replace(old.request, width=picture.width, height=picture.height)
     return sized.upscaled(source=picture.blob, seed=picture.seed, upscaler=upscaler)
+
+
+VARY: dict[str, Continue] = {
+    "vary-subtle": partial(near, amount=VARY_SUBTLE),
+    "vary-strong": partial(near, amount=VARY_STRONG),
+}
+UPSCALE: dict[str, Continue] = {
+    f"upscale-{upscaler}": partial(upscaled, upscaler=upscaler) for upscaler in (Upscaler.CREATIVE, Upscaler.SHARP)
+}
 
 
 def written_out(old: ImageRequest, request: ImageRequest) -> ImageRequest:

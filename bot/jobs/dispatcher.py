@@ -11,24 +11,21 @@ from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from typing import Self
 
-from bot.jobs.burials import ADOPTION, GRACE, Burials, Terms
+from bot.jobs.burials import Burials, Terms
 from bot.jobs.course import Course
-from bot.jobs.crew import EMBEDDED
 from bot.jobs.hearing import Hearing
 from bot.jobs.job import Job, JobState
 from bot.jobs.news import PainterState, Standing
 from bot.jobs.orders import Orders
 from bot.jobs.painter import EngineLink, EngineView
+from bot.jobs.vigil import Vigil
 from bot.jobs.welcome import Welcome
-from bot.jobs.workshop import STORAGE_ERRORS, Workshop
+from bot.jobs.workshop import STORAGE_ERRORS, STORAGE_RETRY, Workshop
 from engine.card import ModelCard
 from engine.protocol import Cancel, EngineHello, Event, Stop
-
-STORAGE_RETRY = 1.0  # seconds
+from engine.request import ImageRequest
 
 log = logging.getLogger(__name__)
-
-__all__ = ["ADOPTION", "EMBEDDED", "GRACE", "Dispatcher", "EngineLink", "Terms"]
 
 
 class Dispatcher:
@@ -41,6 +38,7 @@ class Dispatcher:
         self._orders = Orders(shop, self._course, self._burials)
         self._welcome = Welcome(shop, self._course, self._orders, self._burials)
         self._hearing = Hearing(shop, self._course, self._orders)
+        self._vigil = Vigil(shop, self._course)
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[Self, None]:
@@ -49,7 +47,7 @@ class Dispatcher:
         mistakes = list[BaseException]()
         try:
             async with asyncio.TaskGroup() as tasks:
-                feeding = tasks.create_task(self._keep_feeding())
+                owned = [tasks.create_task(self._keep_feeding()), tasks.create_task(self._vigil.keep())]
                 try:
                     async with self._burials.within(tasks):
                         yield self
@@ -57,7 +55,8 @@ class Dispatcher:
                     mistakes.append(error)
                     raise
                 finally:
-                    feeding.cancel()
+                    for task in owned:
+                        task.cancel()
         except BaseExceptionGroup as group:
             if list(group.exceptions) == mistakes:  # the block's own: it is no group's business
                 raise mistakes[0] from mistakes[0].__cause__
@@ -73,6 +72,10 @@ class Dispatcher:
     @card.setter
     def card(self, card: ModelCard | None) -> None:
         self._shop.crew.card = card
+
+    def is_beyond_all(self, request: ImageRequest) -> bool:
+        """Whether engines are there, and none of them can do all of this."""
+        return self._shop.crew.is_beyond_all(request)
 
     def accepted(self, job: Job) -> None:
         """The ledger has a new job."""
@@ -124,22 +127,26 @@ class Dispatcher:
                 painter.dismissed = True
                 painter.send(Stop())
 
-    def retire(self, names: Collection[str]) -> bool:
+    async def retire(self, names: Collection[str]) -> bool:
         """These engines get nothing more, and give back what they have not begun; whether they are done."""
-        retired = [painter for name, painter in self._shop.crew.painters.items() if name in names]
-        for painter in retired:
-            if not painter.dismissed:
-                painter.dismissed = True
-                for job_id, order in painter.orders.items():
-                    if order.began is None:
-                        painter.send(Cancel(job=job_id))
-        return not any(painter.orders for painter in retired)
+        async with self._shop.turn:  # or what is being handed over in this moment would be sent after its recall
+            retired = [painter for name, painter in self._shop.crew.painters.items() if name in names]
+            for painter in retired:
+                if not painter.dismissed:
+                    painter.dismissed = True
+                    for job_id, order in painter.orders.items():
+                        if order.began is None:
+                            painter.send(Cancel(job=job_id))
+            return not any(painter.orders for painter in retired)
 
     async def give_up_unpaintable(self) -> None:
         """After a change of models: what waits and nobody here can paint fails, rather than wait for ever."""
-        async with self._shop.turn:
-            await self._burials.give_up_unpaintable()
-            self._shop.wake.set()
+        try:
+            async with self._shop.turn:
+                await self._burials.give_up_unpaintable()
+        except STORAGE_ERRORS as error:  # what waits still is given up a little later, as beyond all engines
+            log.error("what the new model cannot paint cannot be given up now: %s", error)
+        self._shop.wake.set()
 
     # What links report
 
@@ -164,6 +171,7 @@ class Dispatcher:
         except STORAGE_ERRORS as error:
             log.error("engine %s cannot be taken on: %s", hello.engine, error)
             link.close("the ledger cannot be written at the moment")
+            self.lost(link, hello.engine)  # its line may not say so: it was never ready
 
     async def hear(self, link: EngineLink, name: str, event: Event) -> None:
         """Something an engine said. What cannot be written down is said again after it reconnects."""

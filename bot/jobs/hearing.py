@@ -44,7 +44,7 @@ class Hearing:
             case Progress():
                 await self._stepped(link, name, event)
             case Finished():
-                await self._finished(name, event)
+                await self._finished(link, name, event)
                 link.send(Stored(job=event.job, k=event.k))
                 self._shop.wake.set()
             case Started() | Enhanced() | Failed() | Cancelled():
@@ -89,7 +89,7 @@ class Hearing:
         self._course.step(event)
         self._course.announce()
 
-    async def _finished(self, name: str, event: Finished) -> None:
+    async def _finished(self, link: EngineLink, name: str, event: Finished) -> None:
         """Blob first, then the row. The first result of a picture wins, whoever painted it."""
         job = self._shop.board.jobs.get(event.job)
         if job is None or event.k >= job.request.count:
@@ -107,6 +107,7 @@ class Hearing:
             seconds=event.seconds,
         )
         async with self._shop.turn:
+            self._shop.crew.heard_of(link, name, self._shop.board.jobs.get(event.job), event.attempt)
             if event.enhanced and job.request.to_be_written:  # its own event was lost
                 await self._course.write(job, event.enhanced, done=True)
             await self._course.paint(name, event.job, picture)

@@ -28,7 +28,6 @@ class JobState(StrEnum):
 
 WAITING = frozenset({JobState.QUEUED, JobState.OFFERED})
 LIVE = WAITING | {JobState.RUNNING}
-ENDED = frozenset({JobState.POSTED, JobState.UNDELIVERABLE, JobState.FAILED, JobState.CANCELLED})
 
 # An event may arrive late or twice: a transition not in this table is a no-op, never an error.
 TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
@@ -106,7 +105,6 @@ class Job:
     cost: float
     state: JobState
     attempt: int
-    cancel_requested: bool
     failure: Failure | None
     pictures: tuple[Picture, ...]
     created: float

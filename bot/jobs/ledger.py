@@ -11,17 +11,14 @@ from pathlib import Path
 from typing import Self
 
 from bot.errors import Refusal
-from bot.jobs.blob_uses import BlobUses
 from bot.jobs.forgetting import Forgetting
 from bot.jobs.ids import WallClock
 from bot.jobs.job import Job
 from bot.jobs.limits import DAY, Limits, Spent, Usage, check
 from bot.jobs.messages import Messages
 from bot.jobs.rows import Draft, insert_job, read_job
-from bot.jobs.setting_rows import SettingRows
-from bot.jobs.transitions import LIVE, VIRTUAL, Charge, Transitions
-
-__all__ = ["Assignment", "Charge", "Ledger", "VirtualTimes"]
+from bot.jobs.settings import SettingRows
+from bot.jobs.transitions import LIVE, VIRTUAL, Transitions
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +39,7 @@ class VirtualTimes:
     weights: dict[str, float]
 
 
-class Ledger(Transitions, Messages, SettingRows, BlobUses, Forgetting):
+class Ledger(Transitions, Messages, SettingRows, Forgetting):
     """All tables. Every method that changes something is one transaction and is on disk when it returns."""
 
     @classmethod

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+import msgspec
+
 from bot.errors import ModelChanging, NeedsOwner, NoEngineHere, SameModel, UnknownModel
 from bot.jobs.crew import EMBEDDED
-from bot.jobs.defaults import Defaults
 from bot.jobs.job import Requester
 from bot.jobs.news import News, PainterState
+from bot.jobs.settings import Settings
+from bot.jobs.workshop import STORAGE_ERRORS
 
 PUBLISHED = "Tongyi-MAI/Z-Image-Turbo"
 ALWAYS = ("auto", "starter", PUBLISHED)
 NAMED, MOST_NAMED = 100, 12  # characters of a name, names in a refusal
 FILES = (".safetensors", ".gguf")
-STORAGE_ERRORS = (OSError, sqlite3.Error)
+_KEY = "model"  # of the settings' row
 
 Phase = Literal["finishing", "loading", "returning", "ready", "failed"]
 
@@ -67,6 +69,14 @@ class Change:
                 return
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """What the owner chose, and what the settings file said when that was."""
+
+    model: str
+    instead_of: str
+
+
 class LocalEngine(Protocol):
     """The engine of this machine, by its keeper."""
 
@@ -83,8 +93,8 @@ class LocalEngine(Protocol):
 class Models:
     """The owner's choice. Without an engine on this machine there is none to be made."""
 
-    def __init__(self, defaults: Defaults, news: News) -> None:
-        self._defaults = defaults
+    def __init__(self, settings: Settings, news: News) -> None:
+        self._settings = settings
         self._news = news
         self._engine: LocalEngine | None = None
         self._configured = ""
@@ -98,8 +108,9 @@ class Models:
 
     def first(self, configured: str) -> str:
         """What to start with: the owner's choice, unless the settings have come to name another model since then."""
-        chosen = self._defaults.chosen_model()
-        return chosen.model if chosen is not None and chosen.instead_of == configured else configured
+        row = self._settings.get("owner", None, _KEY)
+        choice = None if row is None else msgspec.json.decode(row.value, type=Choice)
+        return choice.model if choice is not None and choice.instead_of == configured else configured
 
     def attach(self, engine: LocalEngine, *, configured: str, folder: Path | None) -> None:
         """There is an engine here. `folder` holds models to offer by name."""
@@ -147,8 +158,13 @@ class Models:
         return change.stages()
 
     async def _settle(self, model: str, by: Requester) -> None:
+        """Keep the choice; that of the settings file needs no keeping."""
         try:
-            await self._defaults.choose_model(model, instead_of=self._configured, by=by)
+            if model == self._configured:
+                await self._settings.drop("owner", None, _KEY, by=by.principal)
+            else:
+                choice = Choice(model=model, instead_of=self._configured)
+                await self._settings.put("owner", None, _KEY, choice, by=by.principal)
         except STORAGE_ERRORS as error:
             log.error("the choice of %s cannot be kept, it holds until the bot ends: %s", model, error)
 

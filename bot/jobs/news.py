@@ -18,7 +18,6 @@ class Standing:
 
     place: int
     eta: float | None
-    ahead: int  # jobs that end before it begins
     held: bool = False  # by a pause
 
 

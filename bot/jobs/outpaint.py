@@ -10,8 +10,7 @@ from functools import partial
 import msgspec
 
 from bot.errors import TooLarge
-from bot.jobs.canvas import TOKEN, around, in_one_piece
-from bot.jobs.compose import nearest_shape
+from bot.jobs.canvas import TOKEN, around, in_one_piece, nearest_shape
 from bot.jobs.derive import Continue
 from bot.jobs.job import Job, Picture
 from engine.card import ModelCard

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from bot.jobs.blob_uses import Use
 from bot.jobs.blobs import Blob, BlobStore
+from bot.jobs.forgetting import Use
 from bot.jobs.ids import WallClock
 from bot.jobs.ledger import Ledger
+from bot.jobs.workshop import STORAGE_ERRORS
 
 EVERY = 3600.0  # seconds between two looks
 # A picture is stored before its row, and a person's before their wish is accepted: young blobs have no row yet.
@@ -56,7 +56,7 @@ async def _keep_pruning(ledger: Ledger, blobs: BlobStore, keep: Keep, wall: Wall
             pruned = await prune(ledger, blobs, keep, now=wall())
             if pruned.rows or pruned.pictures:
                 log.info("pruned %d old jobs and %d pictures", pruned.rows, pruned.pictures)
-        except (OSError, sqlite3.Error) as error:
+        except STORAGE_ERRORS as error:
             log.error("nothing could be pruned: %s", error)
         await asyncio.sleep(EVERY)
 

@@ -27,6 +27,7 @@ class Draft:
     model_id: str
     requester: Requester
     parent: tuple[str, int | None] | None
+    cost: float  # megapixel-forwards
     created: float  # Unix seconds
     priority: int = 0
 
@@ -60,7 +61,7 @@ def insert_job(db: sqlite3.Connection, draft: Draft) -> None:
         "permissions": MODERATOR * who.moderator | ADMIN * who.admin | OWNER * who.owner,
         "locale": who.locale,
         "priority": draft.priority,
-        "cost": request.cost,
+        "cost": draft.cost,
         "count": request.count,
         "state": JobState.QUEUED.value,
         "created": draft.created,
@@ -87,7 +88,6 @@ def read_job(db: sqlite3.Connection, row: sqlite3.Row) -> Job:
         cost=row["cost"],
         state=JobState(row["state"]),
         attempt=row["attempt"],
-        cancel_requested=bool(row["cancel_requested"]),
         failure=_failure(row),
         pictures=tuple(_picture(image) for image in images),
         created=row["created"],

@@ -1,4 +1,4 @@
-"""The one door to jobs for commands, buttons and HTTP: compose, submit, look up, cancel. Knows no Discord."""
+"""The one door to jobs for commands and buttons: compose, submit, look up, cancel. Knows no Discord."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -14,56 +15,45 @@ from bot.jobs import derive
 from bot.jobs.acceptance import Acceptance
 from bot.jobs.blobs import BlobStore
 from bot.jobs.board import Board
+from bot.jobs.burials import ADOPTION, GRACE, Terms
 from bot.jobs.compose import Wish
 from bot.jobs.composer import Composer
 from bot.jobs.defaults import Defaults, OwnerSettings
 from bot.jobs.derive import Continue
-from bot.jobs.dispatcher import ADOPTION, GRACE, Dispatcher, Terms
+from bot.jobs.dispatcher import Dispatcher
 from bot.jobs.ids import IdSource, MonotonicClock, WallClock, random_id
 from bot.jobs.job import Job, Requester
 from bot.jobs.ledger import Ledger
 from bot.jobs.lookup import Lookup
 from bot.jobs.models import Models
-from bot.jobs.news import (
-    Accepted,
-    Began,
-    Ended,
-    JobEvent,
-    Moved,
-    News,
-    Painted,
-    PainterLost,
-    PainterState,
-    Standing,
-    Stepped,
-    Subscription,
-)
+from bot.jobs.news import News, Standing, Subscription
 from bot.jobs.painter import EngineView
-from bot.jobs.queue_view import PauseStatus, QueueView
+from bot.jobs.settings import Settings
 from bot.jobs.styles import StyleBook
 from bot.jobs.workshop import Workshop
 from engine.card import ModelCard
 from engine.request import SEED_RANGE, ImageRequest
 
-__all__ = [
-    "Accepted",
-    "Began",
-    "Ended",
-    "EngineView",
-    "JobEvent",
-    "JobService",
-    "Moved",
-    "Painted",
-    "PainterLost",
-    "PainterState",
-    "PauseStatus",
-    "QueueView",
-    "Standing",
-    "Stepped",
-    "Subscription",
-    "Wish",
-    "open_service",
-]
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueueView:
+    """The whole queue. `waiting` is in order of service; `running` includes what engines hold but have not begun.
+
+    `paused` says whether the guild that was asked about is held back.
+    """
+
+    waiting: tuple[Job, ...]
+    running: tuple[Job, ...]
+    engines: tuple[EngineView, ...]
+    paused: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PauseStatus:
+    """Who holds a place back: the owner everything, an admin this guild."""
+
+    owner: bool
+    guild: bool
 
 
 class JobService(Lookup):
@@ -74,6 +64,7 @@ class JobService(Lookup):
         shop: Workshop,
         *,
         dispatcher: Dispatcher,
+        settings: Settings,
         defaults: Defaults,
         styles: StyleBook,
         models: Models,
@@ -85,7 +76,9 @@ class JobService(Lookup):
         self.defaults = defaults
         self.styles = styles
         self.models = models
+        self.wall, self.monotonic = shop.wall, shop.monotonic
         self._shop = shop
+        self._settings = settings
         self._composer = Composer(shop.blobs, defaults=defaults, styles=styles, known=lambda: self.card, seed=seeds)
         self._acceptance = Acceptance(shop, dispatcher=dispatcher, defaults=defaults, composer=self._composer, ids=ids)
 
@@ -124,8 +117,7 @@ class JobService(Lookup):
 
     async def upscale(self, job_id: str, k: int, *, by: Requester, origin: str) -> Job:
         """Picture k twice as large. Raises PictureGone, and TooLarge where the model cannot."""
-        old, picture = await self.job_and_picture(job_id, k)
-        return await self.submit(derive.upscaled(old, picture), by=by, origin=origin, parent=(job_id, k))
+        return await self.continue_picture(job_id, k, derive.upscaled, by=by, origin=origin)
 
     async def continue_picture(self, job_id: str, k: int, how: Continue, *, by: Requester, origin: str) -> Job:
         """A new job from picture k, as `how` makes it. Raises PictureGone and what `submit` and `how` raise."""
@@ -180,7 +172,7 @@ class JobService(Lookup):
         for job in await self.live_jobs(by.principal):
             await self.dispatcher.cancel(job.id)
         count, names = await self.ledger.forget(by.principal, now=self._shop.wall())
-        self.defaults.forget(by.principal)
+        self._settings.forget(by.principal)
         used = await self.ledger.blob_uses()
         await self.blobs.drop([blob for blob in await self.blobs.stored() if blob.name in names - used.keys()])
         return count
@@ -248,17 +240,17 @@ async def open_service(
             monotonic=monotonic,
         )
         dispatcher = Dispatcher(shop, Terms(grace=grace, adoption=adoption))
-        defaults = Defaults(
-            await ledger.settings(), ledger=ledger, owner=owner, wall=wall, card=lambda: dispatcher.card
-        )
+        settings = Settings(ledger, await ledger.settings(), wall=wall)
+        defaults = Defaults(settings, owner=owner, card=lambda: dispatcher.card)
         dispatcher.pause(defaults.paused())
         await stack.enter_async_context(dispatcher.running())
         yield JobService(
             shop,
             dispatcher=dispatcher,
+            settings=settings,
             defaults=defaults,
-            styles=StyleBook(await ledger.settings(), ledger=ledger, wall=wall),
-            models=Models(defaults, news),
+            styles=StyleBook(settings),
+            models=Models(settings, news),
             ids=ids,
             seeds=seeds,
         )

@@ -21,18 +21,17 @@ def standings(
     for painter in painters:
         for job_id, seconds in painter.remaining(monotonic).items():
             eta = None if seconds is None or painter.link is None else now + seconds
-            found[job_id] = Standing(place=0, eta=eta, ahead=0)
-    busy = sum(len(painter.orders) for painter in painters)
+            found[job_id] = Standing(place=0, eta=eta)
     lanes = [lane for painter in painters if (lane := painter.lane()) is not None]
     order = board.order(closed)
     moments = forecast([turn.ticket.cost for turn in order], lanes)
     for index, (turn, seconds) in enumerate(zip(order, moments, strict=True)):
         eta = None if seconds is None else now + seconds
-        found[turn.ticket.job] = Standing(place=index + 1, eta=eta, ahead=busy + index)
+        found[turn.ticket.job] = Standing(place=index + 1, eta=eta)
     for index, job in enumerate(board.held_back(closed), start=len(order)):
-        found[job.id] = Standing(place=index + 1, eta=None, ahead=busy + index, held=True)
+        found[job.id] = Standing(place=index + 1, eta=None, held=True)
     for job_id in board.jobs.keys() - found.keys():
-        found[job_id] = Standing(place=0, eta=None, ahead=0)
+        found[job_id] = Standing(place=0, eta=None)
     return found
 
 

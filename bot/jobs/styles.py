@@ -22,9 +22,8 @@ from bot.errors import (
     TooManyStyles,
     UnknownStyle,
 )
-from bot.jobs.ids import WallClock
 from bot.jobs.job import Requester
-from bot.jobs.setting_rows import SettingRow, SettingRows
+from bot.jobs.settings import Settings
 from engine.request import Style, is_chinese
 
 FOLDER = Path(__file__).parents[1] / "styles"
@@ -67,13 +66,12 @@ def built_in() -> Mapping[str, Sheet]:
 
 
 class StyleBook:
-    """All styles, in memory; every change goes to the ledger first."""
+    """All styles: those that come along, and what the settings of servers make of them."""
 
-    def __init__(self, rows: list[SettingRow], *, ledger: SettingRows, wall: WallClock) -> None:
-        self._ledger = ledger
-        self._wall = wall
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._own: dict[int, dict[str, Sheet | None]] = {}  # None: taken away
-        for row in rows:
+        for row in settings.rows():
             if row.scope == "guild" and row.key.startswith(_KEY):
                 sheet = msgspec.json.decode(row.value, type=Sheet | None)
                 self._own.setdefault(int(row.scope_id), {})[row.key.removeprefix(_KEY)] = sheet
@@ -155,19 +153,11 @@ class StyleBook:
         own = self._own.get(guild, {})
         if sheet is not None and sum(one is not None for key, one in own.items() if key != name) >= MOST_OWN:
             raise TooManyStyles(limit=MOST_OWN)
-        row = SettingRow(
-            scope="guild",
-            scope_id=str(guild),
-            key=_KEY + name,
-            value=msgspec.json.encode(sheet).decode(),
-            by=by.principal,
-            at=self._wall(),
-        )
-        await self._ledger.put_setting(row)
+        await self._settings.put("guild", guild, _KEY + name, sheet, by=by.principal)
         self._own.setdefault(guild, {})[name] = sheet
 
     async def _drop(self, guild: int, name: str, by: Requester) -> None:
-        await self._ledger.drop_setting("guild", str(guild), _KEY + name, by=by.principal, at=self._wall())
+        await self._settings.drop("guild", guild, _KEY + name, by=by.principal)
         self._own.get(guild, {}).pop(name, None)
 
 

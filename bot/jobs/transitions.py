@@ -19,6 +19,7 @@ from bot.jobs.rows import encode_arguments, read_job
 
 LIVE = "('queued', 'offered', 'running')"
 VIRTUAL = "virtual-time"
+DOORSTEP = "doorstep"  # an event of a job
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,17 +78,23 @@ class Transitions(Facts):
 
         return await self.write(work)
 
-    async def requeue(self, job_id: str, *, count_attempt: bool, most_attempts: int) -> Job | None:
-        """It waits again; where attempts count and this was the last allowed one, it fails as poison instead."""
+    async def requeue(
+        self, job_id: str, *, count_attempt: bool, most_attempts: int, chances: int | None = None
+    ) -> Job | None:
+        """It waits again; where attempts count and this was the last allowed one, it fails as poison instead.
+
+        `chances`: it was the next to begin when its engine died. So often that is chance; from then on it counts too.
+        """
 
         def work(db: sqlite3.Connection) -> Job | None:
             row = db.execute("SELECT attempt FROM job WHERE id = ?", (job_id,)).fetchone()
             if row is None:
                 return None
-            if count_attempt and row["attempt"] >= most_attempts:
+            counts = count_attempt or (chances is not None and self._doorstep(db, job_id) > chances)
+            if counts and row["attempt"] >= most_attempts:
                 failure = Failure(code="poison", arguments={"attempts": most_attempts})
                 return self._end(db, job_id, JobState.FAILED, failure)
-            attempt: int = row["attempt"] + count_attempt
+            attempt: int = row["attempt"] + counts
             if not self._move(db, job_id, JobState.QUEUED, engine=None, attempt=attempt):
                 return None
             return self.reread(db, job_id)
@@ -172,6 +179,12 @@ class Transitions(Facts):
         if moved:
             self.note(db, job_id, state.value)
         return moved > 0
+
+    def _doorstep(self, db: sqlite3.Connection, job_id: str) -> int:
+        """Note that its engine died when its turn had come, before it said that it began; how often that was so."""
+        self.note(db, job_id, DOORSTEP)
+        times = db.execute("SELECT count(*) FROM job_event WHERE job = ? AND event = ?", (job_id, DOORSTEP))
+        return times.fetchone()[0]
 
     def note(self, db: sqlite3.Connection, job_id: str, event: str) -> None:
         db.execute("INSERT INTO job_event (job, at, event) VALUES (?, ?, ?)", (job_id, self.wall(), event))

@@ -70,7 +70,7 @@ class Welcome:
         offered = self._shop.crew.card.loras if self._shop.crew.card is not None else ()
         for job in list(self._shop.board.jobs.values()):
             gone = [lora.name for lora in job.request.loras if lora.name not in offered]
-            if gone and job.state is JobState.QUEUED and self._shop.crew.is_beyond_all(job):
+            if gone and job.state is JobState.QUEUED and self._shop.crew.is_beyond_all(job.request):
                 await self._course.fail(job, Failure(code="lora-gone", arguments={"lora": gone[0]}))
 
     async def _settle(self, painter: Painter) -> None:

@@ -15,6 +15,7 @@ from bot.jobs.ledger import Ledger
 from bot.jobs.news import News
 
 STORAGE_ERRORS = (OSError, sqlite3.Error)
+STORAGE_RETRY = 1.0  # seconds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -32,12 +32,15 @@ def read_address(file: Path) -> Address | None:
 
 
 def write_address(file: Path, address: Address) -> None:
-    """Replace `engine.json` as a whole; nobody but its owner may read the secret."""
+    """Replace `engine.json` as a whole; nobody but its owner may read the secret. Raises OSError."""
     unfinished = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     handle = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(msgspec.json.encode(address))
-    unfinished.replace(file)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(msgspec.json.encode(address))
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 async def is_free(port: int) -> bool:

@@ -13,7 +13,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from bot.jobs.dispatcher import EMBEDDED, Dispatcher
+from bot.jobs.crew import EMBEDDED
+from bot.jobs.dispatcher import Dispatcher
 from bot.jobs.models import Change
 from bot.links.address import Address, is_free, read_address, write_address
 from bot.links.command import CommandFor
@@ -85,6 +86,8 @@ class EmbeddedEngine:
         self._command_for = command
         self._command = tuple(command(link.url, file, model))
         self._wanted: Change | None = None
+        self._address: Address | None = None
+        self._written = self._complained = False
         self._stopping = asyncio.Event()
 
     async def watch(self, known: Address | None) -> None:
@@ -95,8 +98,9 @@ class EmbeddedEngine:
             began = time.monotonic()
             if self.process is None:
                 await self._start()
-            while self._is_alive() and self._wanted is None:  # noqa: ASYNC110 (pids tell no event)
+            while self._is_alive() and self._wanted is None:
                 await asyncio.sleep(POLL)
+                await self._settle_address()
             if self._stopping.is_set():
                 return
             if self._wanted is not None:
@@ -144,7 +148,7 @@ class EmbeddedEngine:
         """Until the engine has painted what it has begun. One that a new bot has just adopted may have yet to dial."""
         last_call = time.monotonic() + LAST_CALL
         while self._is_alive() and not self._stopping.is_set():
-            if (self.link.peers or time.monotonic() > last_call) and self._dispatcher.retire(self._names()):
+            if (self.link.peers or time.monotonic() > last_call) and await self._dispatcher.retire(self._names()):
                 return
             await asyncio.sleep(POLL / 4)
 
@@ -229,5 +233,19 @@ class EmbeddedEngine:
         self._dispatcher.loading(EMBEDDED, self.model, f"The engine {ending}; its log is engine.log.")
 
     async def _write(self, pid: int | None) -> None:
-        address = Address(port=self.link.port, secret=self._secret, pid=pid, command=self._command)
-        await asyncio.to_thread(write_address, self._file, address)
+        self._address = Address(port=self.link.port, secret=self._secret, pid=pid, command=self._command)
+        self._written = False
+        await self._settle_address()
+
+    async def _settle_address(self) -> None:
+        """A full disk keeps nobody from watching over the engine: the address is written when there is room."""
+        if self._address is None or self._written:
+            return
+        try:
+            await asyncio.to_thread(write_address, self._file, self._address)
+        except OSError as error:
+            if not self._complained:
+                self._complained = True
+                log.error("%s cannot be written for now: %s", self._file.name, error)
+        else:
+            self._written, self._complained = True, False

@@ -17,22 +17,22 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from bot.jobs.dispatcher import GRACE, Dispatcher
-from bot.links.parts import Parts, TooMuch
-from bot.links.seat import Seat
+from bot.jobs.burials import GRACE
+from bot.jobs.dispatcher import Dispatcher
+from bot.links.in_tray import InTray
+from bot.links.parts import Parts
+from bot.links.seat import BROKER_ERRORS, Seat
+from bot.links.steps import Steps
 from bot.links.streams import Streams
 from engine import cluster, wire
 from engine.protocol import PROTOCOL, Beat, BotHello, Cancelled, EngineHello, Event, Failed, Finished, Loading
 
 DEAF_AFTER = 3 * cluster.PULSE  # seconds without an echo
-AGAIN = 1.0  # seconds until a picture that cannot be stored is offered again
-PICTURE_NAMES = len(cluster.PICTURES.split("."))
-MOST_OFFERS = 15  # of an ending whose engine never comes back
-BROKER_ERRORS = (nats.errors.Error, OSError, TimeoutError)
+LOOK_AFTER = 30.0  # seconds between two looks at the streams, which somebody may have deleted
+TIDY = 3600.0  # seconds between two looks at parts that never became whole
 
 log = logging.getLogger(__name__)
 
@@ -53,12 +53,20 @@ async def broker_link(
     """
     link = NatsLink(dispatcher, access=access, build=build, parts=Parts(parts), lease=lease, grace=grace)
     working = asyncio.create_task(link.run(), name="broker")
+    working.add_done_callback(_report)
     try:
         yield link
     finally:
         working.cancel()
         with suppress(asyncio.CancelledError):
             await working
+        await link.finished()
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    """A bug that ends this link is said when it happens: nobody looks at the task before the bot leaves."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("the link to the broker has ended; restart the bot", exc_info=error)
 
 
 class NatsLink:
@@ -72,12 +80,16 @@ class NatsLink:
         self._access = access
         self._build = build
         self._parts = parts
+        self._steps = Steps()
+        self._in_tray = InTray(dispatcher, parts, steps=self._steps, seat=self._seat, refuse=self._refuse)
         self._name = secrets.token_hex(8).encode()  # of this bot process, so that engines notice a new one
         # The dispatcher adds its grace, and a lapse is noticed up to one pulse late.
         self._term = max(lease - grace - cluster.PULSE, 3 * cluster.PULSE)
         self._clock = 0.0  # seconds during which the broker was there: nobody is late while it is away
         self._echoed: float | None = None
-        self._forgotten = True  # the broker may have lost its streams
+        self._forgotten = True  # the broker may have lost its streams, and engines what we said
+        self._ensured = 0.0  # monotonic seconds
+        self._strange = False  # somebody spoke from where no engine sits
         self._tasks: asyncio.TaskGroup | None = None
         self._streams: Streams | None = None
 
@@ -96,6 +108,10 @@ class NatsLink:
                     said = sentence
             await asyncio.sleep(cluster.DIAL_AGAIN)
 
+    async def finished(self) -> None:
+        """Wait until what was heard is written down."""
+        await self._steps.finished()
+
     def _came_back(self) -> None:
         self._forgotten = True
 
@@ -110,8 +126,9 @@ class NatsLink:
             self._tasks = tasks
             owned = [
                 tasks.create_task(self._hear_events(events.messages)),
-                tasks.create_task(self._hear_pictures(pictures.messages)),
+                tasks.create_task(self._in_tray.empty(pictures.messages)),
                 tasks.create_task(self._hear_echoes(echoes.messages)),
+                tasks.create_task(self._tidy()),
             ]
             try:
                 await self._call(client)
@@ -128,16 +145,30 @@ class NatsLink:
             if self._echoed is None or time.monotonic() - self._echoed > DEAF_AFTER:
                 self._dispatcher.deaf(self, True)
             with suppress(*BROKER_ERRORS):
-                if self._forgotten and client.is_connected and self._streams is not None:
-                    self._forgotten = False
-                    try:
-                        await self._streams.ensure([seat.id for seat in self.seats.values() if seat.ready])
-                    except BaseException:
-                        self._forgotten = True
-                        raise
+                if client.is_connected:
+                    await self._look_after_streams()
                 if client.is_connected:
                     await client.publish(cluster.CALL, self._name)
             await asyncio.sleep(cluster.PULSE)
+
+    async def _look_after_streams(self) -> None:
+        if self._streams is None or not (self._forgotten or time.monotonic() - self._ensured > LOOK_AFTER):
+            return
+        forgotten, self._forgotten = self._forgotten, False
+        try:
+            await self._streams.ensure([seat.id for seat in self.seats.values() if seat.ready])
+        except BaseException:
+            self._forgotten = forgotten
+            raise
+        self._ensured = time.monotonic()
+        if forgotten:  # who sits there may have changed while nothing could be heard
+            for seat in self.seats.values():
+                seat.ask()
+
+    async def _tidy(self) -> None:
+        while True:
+            await self._parts.tidy()
+            await asyncio.sleep(TIDY)
 
     # Time
 
@@ -161,8 +192,7 @@ class NatsLink:
             log.info("engine %s %s", seat.name or "without a name", why)
         if seat.loading:
             self._dispatcher.not_loading(seat.loading)
-        if seat.ready:
-            self._dispatcher.lost(seat, seat.name)
+        self._dispatcher.lost(seat, seat.name)  # ready or not: it may have rested since it was
         seat.rest()
         if self.seats.get(seat.id) is seat:
             del self.seats[seat.id]
@@ -180,12 +210,18 @@ class NatsLink:
         if seat is None:
             seat = self.seats[seat_id] = Seat(seat_id, drop=self._drop, too_large=self._cannot_travel)
         if self._tasks is not None and self._streams is not None:
-            seat.wake(self._tasks, self._streams, self._hear)
+            seat.wake(self._tasks, self._streams, lambda seat, frame: self._steps.take(self._hear(seat, frame)))
         return seat
 
     async def _hear_events(self, messages: AsyncIterator[Msg]) -> None:
         async for message in messages:
-            seat = self._seat(message.subject.rsplit(".", 1)[-1])
+            seat_id = message.subject.rsplit(".", 1)[-1]
+            if not cluster.is_seat(seat_id):
+                if not self._strange:
+                    self._strange = True
+                    log.warning("somebody speaks at the broker from where no engine can sit, and is not heard")
+                continue
+            seat = self._seat(seat_id)
             seat.heard = self._clock
             if message.data == cluster.NO_WORD:
                 self._drop(seat, "has left")
@@ -206,6 +242,9 @@ class NatsLink:
                     f"it speaks protocol {event.protocol} (build {event.build}), "
                     f"this bot protocol {PROTOCOL} (build {self._build}); update the older of the two",
                 )
+            case EngineHello() | Loading() if seat.ready and seat.name != event.engine:
+                self._drop(seat, "was started anew")
+                self._seat(seat.id).take(wire.encode(event))  # what was sent to its predecessor is not for it
             case EngineHello():
                 await self._join(seat, event)
             case Loading():
@@ -226,10 +265,6 @@ class NatsLink:
         if any(other is not seat and other.ready and other.name == hello.engine for other in self.seats.values()):
             self._refuse(seat, f"there is an engine of the name {hello.engine} already")
             return
-        if seat.ready and seat.name != hello.engine:
-            self._drop(seat, "was started anew")
-            self._seat(seat.id).take(wire.encode(hello))  # what was sent to its predecessor is not for it
-            return
         if self._streams is not None:
             try:
                 await self._streams.seat(hello_is_new=not seat.ready, seat=seat.id)
@@ -242,64 +277,14 @@ class NatsLink:
         seat.refused = ""
         await self._dispatcher.joined(seat, hello)
         seat.ready = not seat.refused
-
-    async def _hear_pictures(self, messages: AsyncIterator[Msg]) -> None:
-        async for message in messages:
-            try:
-                await self._store(message)
-            except BROKER_ERRORS as error:  # it is offered again
-                log.info("a picture's receipt did not reach the broker: %s", error)
-
-    async def _store(self, message: Msg) -> None:
-        """The broker lets go of a picture only when it is on disk here."""
-        names = message.subject.split(".")
-        if len(names) != PICTURE_NAMES:  # not by way of the stream, which only a broker without credentials allows
-            log.warning("something that is no picture was left for the bot, and is not looked at")
-            return
-        _, _, seat_id, job, k, token = names
-        seat, named = self._seat(seat_id), f"{job} {k}"
-        try:
-            piece = cluster.read_piece(token)
-            whole = message.data
-            if piece.parts > 1:
-                whole = await self._parts.put(seat_id, named, piece, message.data)
-            if whole is None:
-                await message.ack()
-                return
-            event = wire.decode_event(whole)
-            if not isinstance(event, Finished | Failed) or (event.job, str(event.k)) != (job, k):
-                raise wire.BadFrame("what it left is no picture of that job")
-        except (wire.BadFrame, ValueError, TooMuch) as error:
-            self._refuse(seat, f"a broken picture: {error}")
-            await message.term()
-            return
-        except OSError as error:
-            log.error("a part of a picture cannot be stored: %s", error)
-            await message.nak(delay=AGAIN)
-            return
-        if await self._heard(seat, event, offers=message.metadata.num_delivered):
-            await message.ack()
-            if piece.parts > 1:
-                await self._parts.drop(seat_id, named, piece)
-        else:
-            await message.nak(delay=AGAIN)
-
-    async def _heard(self, seat: Seat, event: Finished | Failed, *, offers: int) -> bool:
-        """Whether that is written down now."""
-        # Without its engine a failure would be heard by nobody; a picture counts whoever painted it.
-        if isinstance(event, Failed) and not seat.ready and offers < MOST_OFFERS:
-            return False
-        key = (event.job, event.k)
-        seat.stored.discard(key)
-        await self._dispatcher.hear(seat, seat.name, event)
-        stored = key in seat.stored
-        seat.stored.discard(key)
-        return stored
+        if self.seats.get(seat.id) is not seat:  # it was given up meanwhile
+            seat.ready = False
+            self._dispatcher.lost(seat, seat.name)
 
     async def _cannot_travel(self, seat: Seat, failures: list[Failed]) -> None:
         """An order that is larger than the broker's messages ends here."""
         for failure in failures:
-            await self._dispatcher.hear(seat, seat.name, failure)
+            await self._steps.take(self._dispatcher.hear(seat, seat.name, failure))
 
     def _refuse(self, seat: Seat, reason: str) -> None:
         if reason != seat.refused:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from bot.jobs.blobs import write_durably
+from bot.jobs.ids import WallClock
 from engine import wire
 from engine.cluster import Piece
 
 MOST_WHOLES = 32  # from one seat at once; beyond, the oldest was never to be whole
+ABANDONED = 24 * 3600.0  # seconds without another part
 
 
 class TooMuch(Exception):
@@ -21,8 +25,10 @@ class TooMuch(Exception):
 class Parts:
     """A folder for each seat, in it one for each picture. Everything may be said again, in any order."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, wall: WallClock = time.time) -> None:
         self._root = root
+        self._wall = wall
+        self._since = wall()  # before, nobody was there to take the next part in
 
     async def put(self, seat: str, ending: str, piece: Piece, content: bytes) -> bytes | None:
         """Keep one part of what `ending` names; returns the whole when nothing is missing.
@@ -34,6 +40,10 @@ class Parts:
     async def drop(self, seat: str, ending: str, piece: Piece) -> None:
         """It is stored, or of no use."""
         await asyncio.to_thread(shutil.rmtree, self._folder(seat, ending, piece), ignore_errors=True)
+
+    async def tidy(self) -> None:
+        """Let go of what will never be whole: an engine that lives leaves its parts again, one that is gone none."""
+        await asyncio.to_thread(self._tidy_all)
 
     def _folder(self, seat: str, ending: str, piece: Piece) -> Path:
         return self._root / _name(seat) / _name(f"{ending} {piece.whole} {piece.parts}")
@@ -54,6 +64,15 @@ class Parts:
         wholes = sorted(seat.iterdir(), key=lambda folder: folder.stat().st_mtime)
         for folder in wholes[:-MOST_WHOLES]:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _tidy_all(self) -> None:
+        for folder in self._root.glob("*/*"):
+            with suppress(FileNotFoundError):  # it has just become whole
+                if self._wall() - max(folder.stat().st_mtime, self._since) > ABANDONED:
+                    shutil.rmtree(folder, ignore_errors=True)
+        for seat in self._root.glob("*"):
+            with suppress(OSError):  # it is not empty
+                seat.rmdir()
 
 
 def _name(words: str) -> str:

@@ -24,6 +24,8 @@ def run_command(settings: Settings, flags: argparse.Namespace) -> int:
             back_up(settings.data / "ledger.db", Path(file))
             print(f"Saved the ledger to {file}; its pictures are the files in {settings.data / 'blobs'}.")
             return 0
+        case ["backup"]:
+            raise Stopped("backup needs the name of a new file: backup FILE.")
         case _:
             raise Stopped(f"{' '.join(words)} is no command; there are: backup FILE, cluster-config --out DIR.")
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import NoReturn
 
 BUILD = version("zimagine")
 
@@ -13,9 +15,17 @@ class Stopped(Exception):
     """The bot cannot run; the text is one sentence for its owner."""
 
 
+class _Words(argparse.ArgumentParser):
+    """Says a mistake in one sentence, without a page of usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{message}; --help lists all flags.", file=sys.stderr)
+        sys.exit(2)
+
+
 def parser() -> argparse.ArgumentParser:
     """Reads what is no setting."""
-    words = argparse.ArgumentParser(prog="run_bot.py", description="A Discord bot that paints.", allow_abbrev=False)
+    words = _Words(prog="run_bot.py", description="A Discord bot that paints.", allow_abbrev=False)
     words.add_argument("--version", action="version", version=f"Zimagine {BUILD}")
     words.add_argument(
         "--playground", action="store_true", help="talk to the bot in a browser instead of on Discord; needs no token"

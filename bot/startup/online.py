@@ -10,7 +10,8 @@ import aiohttp
 import discord
 
 from bot.client import ImageBot
-from bot.jobs.service import JobService, PainterState
+from bot.jobs.news import PainterState
+from bot.jobs.service import JobService
 from bot.startup.engines import Departure
 from bot.startup.flags import BUILD, Stopped
 from playground.launch import Address
@@ -67,7 +68,7 @@ async def _tell_of_painters(service: JobService) -> None:
         while True:
             for engine in service.dispatcher.engines():
                 words = engine.problem or " on ".join(word for word in (engine.name, engine.device) if word)
-                line = f"Painter {engine.state}: {words}"
+                line = f"Painter {'does not load' if engine.problem else engine.state}: {words}"
                 if told.get(engine.id) != line:
                     told[engine.id] = line
                     print(line, engine.notice, sep="\n" if engine.notice else "", flush=True)

@@ -11,7 +11,8 @@ import aiohttp
 from bot.client import ImageBot
 from bot.errors import Refusal
 from bot.jobs.job import JobState
-from bot.jobs.service import Ended, JobEvent, JobService, PainterState
+from bot.jobs.news import Ended, JobEvent, PainterState
+from bot.jobs.service import JobService
 from bot.startup.flags import Stopped
 from playground.launch import Address
 from playground.people import CHANNELS, PEOPLE
@@ -25,6 +26,8 @@ def make_folder(folder: Path) -> None:
     """For the pictures. Raises Stopped."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise Stopped(f"Pictures cannot be saved in {folder}: it is a file.") from error
     except OSError as error:
         raise Stopped(f"Pictures cannot be saved in {folder}: {error.strerror or error}.") from error
 

@@ -12,6 +12,7 @@ refusal-steps-over-ceiling = { $steps } steps are more than the { $ceiling } all
 refusal-negative-without-guidance = A negative prompt does nothing at guidance 0. Leave guidance out, or set it above 0.
 refusal-strength-without-image = Strength says how much of your image to repaint, so it needs an image.
 refusal-not-offered = The model that is loaded cannot do this: { $feature }.
+refusal-beyond-engines = No painter that is there can do all of this at once. Leave something out and try again.
 refusal-too-large = That would be { $width } × { $height }; this model paints at most { $most } pixels a side.
 refusal-bad-picture = This file cannot be used.
 refusal-empty-picture = This file is empty.
@@ -39,10 +40,8 @@ refusal-paused = Painting is paused here. An admin will resume it.
 refusal-disk-full = My disk is nearly full. The bot’s owner has to make room; then try again.
 refusal-not-allowed = You may not do this.
 refusal-not-yours = This is somebody else’s picture: only its author or a moderator may do that.
-refusal-needs-moderator = This needs the permission Manage Messages.
 refusal-needs-admin = This needs the permission Manage Server.
 refusal-needs-owner = Only the owner of this bot may do that.
-refusal-channel-forbidden = I may not write in this channel. An admin can let me.
 refusal-not-there = That does not exist.
 refusal-unknown-job = I do not know this picture any more.
 refusal-picture-gone = This picture is no longer stored.
@@ -80,7 +79,6 @@ waiting-painter = The painter is starting
 painting = Painting
 painting-step = { $step } / { $steps }
 finishing = Finishing
-cancelling = Cancelling
 due-at = due { $when }
 cancelled = Cancelled
 failed = Not painted
@@ -210,8 +208,6 @@ setting-count = count
 setting-per_minute = pictures a minute
 setting-per_day = pictures a day
 setting-in_flight = requests at once
-setting-queue = requests in the queue
-setting-paused = paused
 feature-image = starting from an image
 feature-vary = variations
 feature-upscale = upscaling
@@ -252,7 +248,7 @@ admin-from-channel = from the channel
 admin-setting = - { $key }: **{ $value }** · { $source }
 admin-automatic = the model’s own
 admin-set = Set for { $scope }: { $key } = { $value }.
-admin-reset = Forgotten for { $scope }: { $key }.
+admin-reset = Reset for { $scope }: { $key }.
 admin-scope-guild = this server
 admin-scope-channel = { $channel }
 admin-paused-guild = Painting is paused on this server. What is waiting is kept until it is resumed.
@@ -280,9 +276,13 @@ help-body =
     - **`/imagine`** and a prompt: say what to see, in your own words, in English or Chinese. All else is optional.
     - **Reroll** paints it again from a new seed. **Vary 1** keeps the picture and changes its details. **Upscale 1** doubles its size. **Edit** changes the words.
     - **`/queue`** shows who is waiting, **`/cancel`** takes back what is yours.
-    - `style` says how it is painted, `enhance` writes your words out into a full prompt, `quality` adds a pass for fine detail.
-    - `image` starts from your own picture, `strength` says how much of it to repaint, `mask` or `region` which part; what is transparent in it is painted. The same seed and words give the same picture.
-    - **More 1** shows what else there is: for example zooming out, and painting on beyond an edge.
+help-style = - `style` says how it is painted.
+help-enhance = - `enhance` writes your words out into a full prompt.
+help-quality = - `quality` adds a pass for fine detail.
+help-image = - `image` starts from your own picture. `strength` says how much of it to repaint, `mask` or `region` which part; transparent parts are painted too.
+help-rest =
+    - The same seed and words give the same picture.
+    - **More 1** shows what else there is, such as zooming out or painting on beyond an edge.
 help-steps-title = Steps
 help-steps-half = rough, in half the time
 help-steps-default = what the model is made for
@@ -294,12 +294,12 @@ help-guidance-high = harsh colours, half speed
 
 ## Styles, enhance, quality
 
-refusal-unknown-style = There is no style “{ $style }”. While you type, the option offers those there are.
+refusal-unknown-style = There is no style “{ $style }”. Pick one from the list that appears while you type.
 refusal-bad-style = That is no style as it stands.
 refusal-style-name-unfit = A style’s name has 1 to { $limit } characters on one line.
 refusal-style-too-long = The template has { $length } characters; { $limit } is the most.
 refusal-style-without-prompt = A template needs { "{" }prompt{ "}" } exactly once, where the person’s words go; yours has it { $found } times.
-refusal-style-taken = There is a style “{ $style }” already.
+refusal-style-taken = There is already a style “{ $style }”.
 refusal-too-many-styles = This server has { $limit } styles of its own, which is the most. Remove one first.
 refusal-nothing-to-change = Nothing would change: give another name or template.
 
@@ -333,7 +333,7 @@ command-admin-styles-change-text = Change a style here; what you leave out stays
 command-admin-styles-remove = remove
 command-admin-styles-remove-text = Take a style away here
 command-admin-styles-restore = restore
-command-admin-styles-restore-text = Bring a changed or removed style back as the bot brings it
+command-admin-styles-restore-text = Undo changes to a style, or bring a removed one back
 
 styles-title = Styles
 styles-none = There are none here.
@@ -342,7 +342,7 @@ styles-line = - **{ $name }**: { $template }
 styles-added = Added the style { $name }.
 styles-changed = Changed the style { $name } for this server. Pictures already asked for keep the old one.
 styles-removed = Removed the style { $name } from this server.
-styles-restored = The style { $name } is as the bot brings it again.
+styles-restored = The style { $name } is back as it came with the bot.
 
 parameter-style = style { $style }
 parameter-enhanced = written out: { $text }
@@ -454,8 +454,9 @@ feature-control = following a control image
 refusal-model-stays = The model stays as it is.
 refusal-no-engine-here = This bot has no engine of its own. Engines at a broker take their model from where they are started (--model).
 refusal-unknown-model = There is no model “{ $model }”. There are: { $models }.
-refusal-same-model = “{ $model }” is the model already.
+refusal-same-model = “{ $model }” is already the model.
 refusal-model-changing = Another change of models is under way. Try again when it is done.
+failure-beyond-engines = No painter that is there can do this any more, and none has come for ten minutes. Press Reroll to try again.
 failure-model-changed = The model was changed, and the one that paints now cannot do this. Press Reroll to ask it in its own size.
 waiting-model = The painter is changing its model; this picture waits
 
@@ -468,7 +469,7 @@ model-title = Model
 model-current = The engine was started with **{ $model }**.
 model-offered = There are: { $models }
 model-finishing = Changing to **{ $model }**: what is being painted is finished first, what waits is kept.
-model-loading = Changing to **{ $model }**: it loads.
-model-returning = **{ $model }** does not load: { $problem } The model from before comes back.
+model-loading = Changing to **{ $model }**: it is loading.
+model-returning = **{ $model }** does not load: { $problem } Going back to the previous model.
 model-ready = **{ $model }** paints now, and will after restarts.
-model-failed = **{ $model }** does not load: { $problem } The model from before is back.
+model-failed = **{ $model }** does not load: { $problem } The previous model is back.

@@ -12,6 +12,7 @@ refusal-steps-over-ceiling = { $steps } 步超过了这里允许的 { $ceiling }
 refusal-negative-without-guidance = 引导为 0 时反向提示词不起作用。请不填引导，或把它设为大于 0。
 refusal-strength-without-image = 重绘幅度是指原图改动多少，所以需要先附上一张原图。
 refusal-not-offered = 当前加载的模型不支持：{ $feature }。
+refusal-beyond-engines = 没有哪个在线的画师能同时做到这些，请去掉一些要求再试。
 refusal-too-large = 那样会有 { $width } × { $height } 像素，这个模型每边最多 { $most } 像素。
 refusal-bad-picture = 这个文件用不了。
 refusal-empty-picture = 这个文件是空的。
@@ -30,10 +31,8 @@ refusal-paused = 这里暂停作画了，等管理员恢复。
 refusal-disk-full = 我的磁盘快满了。请等机器人的主人腾出空间后再试。
 refusal-not-allowed = 你没有权限这样做。
 refusal-not-yours = 这是别人的画，只有作者或版主可以这样做。
-refusal-needs-moderator = 这需要“管理消息”权限。
 refusal-needs-admin = 这需要“管理服务器”权限。
 refusal-needs-owner = 只有这个机器人的主人可以这样做。
-refusal-channel-forbidden = 我不能在这个频道发言，请管理员开放权限。
 refusal-not-there = 没有这样的东西。
 refusal-unknown-job = 我已经不记得这幅画了。
 refusal-picture-gone = 这张图片已经不在了。
@@ -71,7 +70,6 @@ waiting-painter = 画师正在启动
 painting = 正在画
 painting-step = { $step } / { $steps }
 finishing = 正在收尾
-cancelling = 正在取消
 due-at = 预计 { $when }
 cancelled = 已取消
 failed = 没能画成
@@ -195,8 +193,6 @@ setting-count = 张数
 setting-per_minute = 每分钟张数
 setting-per_day = 每天张数
 setting-in_flight = 同时请求数
-setting-queue = 队列长度
-setting-paused = 暂停
 feature-image = 以图作画
 feature-vary = 变体
 feature-upscale = 放大
@@ -250,8 +246,12 @@ help-body =
     - **`/画图`** 加上提示词：用中文或英文说说画什么就行，其余都可以不填。
     - **重画**换个种子再画一次；**变化 1** 保留画面、换掉细节；**放大 1** 把尺寸加倍；**编辑**修改文字后重画。
     - **`/队列`** 看排队情况，**`/取消`** 撤回自己的请求。
-    - `风格` 决定画法；`扩写` 把你的话写成完整的提示词；`精修` 再补画一遍细节。
-    - `原图` 从你自己的图片画起，`重绘幅度` 决定改动多少，`遮罩` 或 `区域` 决定改哪里，透明的地方会补画。种子和提示词相同，画也相同。
+help-style = - `风格` 决定画法。
+help-enhance = - `扩写` 把你的话写成完整的提示词。
+help-quality = - `精修` 再补画一遍细节。
+help-image = - `原图` 从你自己的图片画起，`重绘幅度` 决定改动多少，`遮罩` 或 `区域` 决定改哪里，透明的地方会补画。
+help-rest =
+    - 种子和提示词相同，画也相同。
     - **更多 1** 里还有别的：比如拉远、往画面外接着画。
 help-steps-title = 步数
 help-steps-half = 时间减半，比较粗糙
@@ -426,6 +426,7 @@ refusal-no-engine-here = 这个机器人没有自己的引擎。接在消息服�
 refusal-unknown-model = 没有“{ $model }”这个模型，可选：{ $models }。
 refusal-same-model = 现在用的就是“{ $model }”。
 refusal-model-changing = 正在更换模型，等换好再试。
+failure-beyond-engines = 在线的画师都画不了这个，等了十分钟也没有能画的画师上线。可以按“重画”再试一次。
 failure-model-changed = 模型换了，现在的模型画不了这个。按“重画”就会按它的尺寸来画。
 waiting-model = 画师正在更换模型，这幅画先等一等
 

@@ -9,7 +9,7 @@ import io
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import discord
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bot.client import ImageBot
 
 Click: TypeAlias = "discord.Interaction[ImageBot]"
+Row: TypeAlias = "discord.ui.ActionRow[Any]"
 
 SAME_CLICK = 3.0  # seconds within which a second click on the same button is the same wish
 _REMEMBERED = 4096  # clicks; far more than people make in three seconds
@@ -71,9 +72,14 @@ async def press(
         await act(click)
 
 
+def template(*verbs: str) -> str:
+    """What the `custom_id` of a button with one of these verbs looks like."""
+    return rf"z1:(?P<verb>{'|'.join(verbs)}):(?P<job>[0-9a-z]{{8,32}}):(?P<k>[0-3])"
+
+
 class JobButton(
     discord.ui.DynamicItem[discord.ui.Button[Any]],
-    template=r"z1:(?P<verb>reroll|vary|upscale|edit|delete|cancel|prompt):(?P<job>[0-9a-z]{8,32}):(?P<k>[0-3])",
+    template=template("reroll", "vary", "upscale", "edit", "delete", "cancel", "prompt"),
 ):
     """Any of them. `k` counts pictures from 0; the label counts from 1."""
 
@@ -133,8 +139,7 @@ class JobButton(
 
     async def _cancel(self, click: Click) -> None:
         bot = click.client
-        job = await bot.service.cancel(self.job, by=bot.requester(click))
-        bot.delivery.cancelling(job)
+        await bot.service.cancel(self.job, by=bot.requester(click))
         await click.response.defer()
 
     async def _prompt(self, click: Click) -> None:
@@ -143,3 +148,9 @@ class JobButton(
         file = discord.File(io.BytesIO(notes.whole(job.request).encode()), filename="prompt.txt")
         title = say(click.locale.value, "full-prompt")
         await click.response.send_message(title, file=file, ephemeral=True)
+
+
+def row(buttons: Sequence[JobButton]) -> Row:
+    """At most five of them."""
+    # The library's DynamicItem is typed as an item of either kind of view, a row as one of a single kind.
+    return discord.ui.ActionRow[Any](*buttons)  # pyright: ignore[reportArgumentType]

@@ -9,8 +9,8 @@ from typing import Any, cast
 import discord
 
 from bot.errors import OutOfRange
+from bot.jobs.compose import Wish
 from bot.jobs.job import Job
-from bot.jobs.service import Wish
 from bot.translations import say
 from bot.ui import text
 from engine.card import ModelCard

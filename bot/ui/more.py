@@ -5,18 +5,17 @@ A line of `GROUPS` is a row of it, a verb there a button: `button-<verb>` is its
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import discord
 
 from bot.errors import NothingMore, PainterLoading, Refusal
-from bot.jobs import outpaint, variations
+from bot.jobs import derive, outpaint
 from bot.jobs.derive import Continue
 from bot.jobs.job import Job, Picture
 from bot.translations import say
-from bot.ui.buttons import Click, press
+from bot.ui.buttons import Click, JobButton, press, row, template
 from engine.card import ModelCard
 
 if TYPE_CHECKING:
@@ -26,28 +25,14 @@ if TYPE_CHECKING:
 GROUPS: Mapping[str, Mapping[str, Continue]] = {
     "zoom": outpaint.ZOOM,
     "pan": outpaint.PAN,
-    "vary": variations.VARY,
-    "upscale": variations.UPSCALE,
+    "vary": derive.VARY,
+    "upscale": derive.UPSCALE,
 }
 _VERBS: Mapping[str, Continue] = {verb: how for group in GROUPS.values() for verb, how in group.items()}
 
 
-class MoreButton(
-    discord.ui.DynamicItem[discord.ui.Button[Any]],
-    template=rf"z1:(?P<verb>more|{'|'.join(_VERBS)}):(?P<job>[0-9a-z]{{8,32}}):(?P<k>[0-3])",
-):
-    """Opens the panel, or does one of the things on it. `k` counts pictures from 0; the label counts from 1."""
-
-    def __init__(self, verb: str, job: str, k: int, *, locale: str = "en-US") -> None:
-        label = say(locale, f"button-{verb}", k=k + 1)
-        super().__init__(discord.ui.Button(label=label, custom_id=f"z1:{verb}:{job}:{k}"))
-        self.verb, self.job, self.k = verb, job, k
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        return cls(match["verb"], match["job"], int(match["k"]))
+class MoreButton(JobButton, template=template("more", *_VERBS)):
+    """Opens the panel, or does one of the things on it."""
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         opens = self.verb == "more"  # a panel that was dismissed may be opened again at once
@@ -78,8 +63,7 @@ def panel(job: Job, picture: Picture, card: ModelCard, locale: str) -> discord.u
     for group, verbs in groups.items():
         buttons = [MoreButton(verb, job.id, picture.k, locale=locale) for verb in verbs]
         view.add_item(discord.ui.TextDisplay(f"-# {say(locale, f'more-{group}')}"))
-        # The library's DynamicItem is typed as an item of either kind of view, a row as one of a single kind.
-        view.add_item(discord.ui.ActionRow[Any](*buttons))  # pyright: ignore[reportArgumentType]
+        view.add_item(row(buttons))
     return view
 
 

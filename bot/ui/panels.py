@@ -23,6 +23,7 @@ _MINE_SHOWN = 10
 _TEMPLATE_SHOWN = 120  # characters
 _STYLES_SHOWN = 3600  # characters of all lines, of the 4000 of a message
 _ENGINES_SHOWN = 6  # with their lines they stay within the 4000 characters of a message
+_EXPLAINED = ("style", "enhance", "quality", "image")  # features that the help has a line for
 _USUAL_STEPS = 8  # before any model is known
 
 
@@ -137,7 +138,9 @@ def help_screen(locale: str, card: ModelCard | None, *, most_steps: int, guidanc
     steps = [(str(max(1, usual // 2)), say(locale, "help-steps-half")), (str(usual), say(locale, "help-steps-default"))]
     if 2 * usual <= most_steps:
         steps.append((str(2 * usual), say(locale, "help-steps-double")))
-    parts = [f"### {say(locale, 'help-title')}\n{say(locale, 'help-body')}"]
+    offered = [one for one in _EXPLAINED if card is None or card.offers(one)]
+    lines = [say(locale, key) for key in ("help-body", *(f"help-{one}" for one in offered), "help-rest")]
+    parts = ["\n".join([f"### {say(locale, 'help-title')}", *lines])]
     parts.append(f"**{say(locale, 'help-steps-title')}**\n{_table(steps)}")
     if card is None or card.offers("guidance"):
         rows = [

@@ -92,12 +92,12 @@ def shapes(locale: str, known: Iterable[str]) -> str:
 
 
 def _comma(locale: str) -> str:
-    return ", " if nearest(locale) != "zh-CN" else "、"
+    return "、" if reads_chinese(locale) else ", "
 
 
 def abilities(locale: str, features: Iterable[str]) -> str:
     """What a model can do, in one line."""
-    return ("、" if reads_chinese(locale) else ", ").join(_term(locale, name, ("feature",)) for name in features)
+    return _comma(locale).join(_term(locale, name, ("feature",)) for name in features)
 
 
 def shape_of(typed: str, known: Iterable[str]) -> str:
@@ -120,6 +120,21 @@ def shape_of(typed: str, known: Iterable[str]) -> str:
 def reads_chinese(locale: str) -> bool:
     """Whether a reader of this locale is spoken to in Chinese."""
     return nearest(locale).startswith("zh")
+
+
+def choices(names: Mapping[str, str], typed: str) -> list[app_commands.Choice[str]]:
+    """Of these names by their values, those in which what was typed occurs; Discord shows 25."""
+    wanted = typed.strip().casefold()
+    return [
+        app_commands.Choice(name=name, value=value)
+        for value, name in names.items()
+        if wanted in name.casefold() or wanted in value.casefold()
+    ][:25]
+
+
+def shape_choices(locale: str, known: Iterable[str], typed: str) -> list[app_commands.Choice[str]]:
+    """The shapes of a model by their names in the reader's language."""
+    return choices({shape: shape_name(locale, shape) for shape in known}, typed)
 
 
 def style_choices(locale: str, sheets: Mapping[str, Sheet], typed: str) -> list[app_commands.Choice[str]]:
@@ -149,13 +164,7 @@ def control_of(typed: str) -> str:
 
 def control_choices(locale: str, kinds: Iterable[ControlKind], typed: str) -> list[app_commands.Choice[str]]:
     """The kinds of control picture that can be followed here, by their names in the reader's language."""
-    wanted = typed.strip().casefold()
-    names = {kind: say(locale, f"control-{kind.value}") for kind in kinds}
-    return [
-        app_commands.Choice(name=name, value=kind.value)
-        for kind, name in names.items()
-        if wanted in name.casefold() or wanted in kind.value
-    ]
+    return choices({kind.value: say(locale, f"control-{kind.value}") for kind in kinds}, typed)
 
 
 def refusal(locale: str, refused: Refusal) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import discord
 
@@ -12,7 +12,7 @@ from bot.jobs.job import Job, JobState
 from bot.jobs.news import Standing
 from bot.translations import say
 from bot.ui import notes, text
-from bot.ui.buttons import JobButton
+from bot.ui.buttons import JobButton, Row, row
 from bot.ui.more import MoreButton, has_more
 from engine.card import ModelCard
 from engine.request import UPSCALE_FACTOR, Kind
@@ -20,8 +20,6 @@ from engine.request import UPSCALE_FACTOR, Kind
 ACCENT = discord.Colour(0xE8A33D)
 _AGAIN = ("reroll", "edit", "delete")  # what can be done to any job that has ended
 PREVIEW = "preview.jpg"  # never the job's id: a file of that name says that its pictures were posted
-
-Row: TypeAlias = "discord.ui.ActionRow[Any]"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +33,6 @@ class Glimpse:
     again: bool = False  # its painter died; it waits once more
     starting: bool = False  # no painter is ready yet
     changing: bool = False  # nor will be before it has another model
-    cancelling: bool = False
     writing: str = ""  # what the model has written out of the prompt so far
 
 
@@ -57,8 +54,7 @@ def live(job: Job, glimpse: Glimpse) -> discord.ui.LayoutView:
     if said := notes.before(job, writing=glimpse.writing):
         parts.append(discord.ui.TextDisplay("\n".join(said)))
     parts.append(discord.ui.TextDisplay(_state_line(job, glimpse)))
-    verbs = [] if glimpse.cancelling else ["cancel"]
-    return _layout([*parts, *_buttons(job, verbs)])
+    return _layout([*parts, *_buttons(job, ["cancel"])])
 
 
 def finished(
@@ -125,11 +121,9 @@ def _gallery(files: Sequence[tuple[str, str]]) -> discord.ui.MediaGallery[Any]:
 def _state_line(job: Job, glimpse: Glimpse) -> str:
     locale, standing = job.requester.locale, glimpse.standing
     ready = None
-    if standing is not None and standing.eta is not None and not glimpse.cancelling:
+    if standing is not None and standing.eta is not None:
         ready = say(locale, "due-at", when=text.moment(standing.eta))
-    if glimpse.cancelling:
-        words = [f"**{say(locale, 'cancelling')}**"]
-    elif job.state is JobState.RUNNING:
+    if job.state is JobState.RUNNING:
         words = [f"**{say(locale, 'writing' if _writes(job, glimpse) else 'painting')}**"]
         if glimpse.steps and glimpse.step >= glimpse.steps:
             words = [f"**{say(locale, 'finishing')}**", text.bar(1, 1) * min(glimpse.steps, 8)]
@@ -205,23 +199,18 @@ def _rows(job: Job, card: ModelCard | None) -> list[Row]:
         rows = [[reroll, *vary, *upscale, edit, delete], [*more, *_rest(job)]]
     else:
         rows = [vary, upscale, more, [reroll, edit, delete], _rest(job)]
-    return [_row(row) for row in rows if row]
+    return [row(buttons) for buttons in rows if buttons]
 
 
 def _buttons(job: Job, verbs: Sequence[str]) -> list[Row]:
     """One row, where there is anything to press."""
     buttons = [*(JobButton(verb, job.id, locale=job.requester.locale) for verb in verbs), *_rest(job)]
-    return [_row(buttons)] if buttons else []
+    return [row(buttons)] if buttons else []
 
 
 def _rest(job: Job) -> list[JobButton]:
     """The way to the words that the message leaves out."""
     return [JobButton("prompt", job.id, locale=job.requester.locale)] if notes.clipped(job.request) else []
-
-
-def _row(buttons: Sequence[JobButton | MoreButton]) -> Row:
-    # The library's DynamicItem is typed as an item of either kind of view, a row as one of a single kind.
-    return discord.ui.ActionRow[Any](*buttons)  # pyright: ignore[reportArgumentType]
 
 
 def _may_vary(job: Job, card: ModelCard | None) -> bool:

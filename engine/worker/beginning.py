@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from engine import window
 from engine.card import ModelCard
 from engine.protocol import Generate
 from engine.request import ImageRequest, Kind
@@ -78,7 +79,8 @@ class Beginning:
             laid = tiles(width, height, self._card.native_pixels)
             width, height, parts = laid[0].width, laid[0].height, len(laid)
         if request.kind is Kind.INPAINT:
-            width, height = inpaint.expected_window(request, self._card.native_pixels)
+            box = window.expected(request, self._card.native_pixels)
+            width, height = box.width, box.height
         tokens = padded(width * height // self.pixels_per_token) + USUAL_CAPTION
         left = (request.steps - request.first_step) * parts + request.detail_steps
         rows, outfit = 2 if request.guidance > 0 else 1, self._loras.planned(request.loras)
@@ -134,10 +136,10 @@ class Beginning:
     def _start_part(self, sample: Sample, generator: torch.Generator) -> None:
         """As ZImageInpaintPipeline begins, but that it encodes a second time what it then does not use."""
         canvas = inpaint.lay_out(sample.order, self._card.native_pixels)
-        encoded = self._codec.encode(images.to_tensor(canvas.window), generator)
+        encoded = self._codec.encode(images.to_tensor(canvas.seen), generator)
         noise = self._noise(generator, sample.request, (canvas.box.width, canvas.box.height))
-        mask = canvas.latent_mask(self._codec.factor).to(self._device)
-        sample.part = Part(canvas=canvas, encoded=encoded[0].unsqueeze(1), noise=noise[0].unsqueeze(1), mask=mask)
+        free = canvas.free_below(self._codec.factor).to(self._device)
+        sample.part = Part(canvas=canvas, encoded=encoded[0].unsqueeze(1), noise=noise[0].unsqueeze(1), free_below=free)
         _start_from(sample, encoded, noise)
 
     def _lay_tiles(self, sample: Sample, generator: torch.Generator) -> None:

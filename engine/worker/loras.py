@@ -80,7 +80,9 @@ class Loras:
 
     @property
     def problem(self) -> str:
-        """What is wrong with a file of the folder, in one sentence, or nothing."""
+        """What is wrong with the folder or a file in it, in one sentence, or nothing."""
+        if self._folder is not None and not self._folder.is_dir():
+            return f"There is no LoRA folder {self._folder}."
         return next(iter(self._problems.values()), "")
 
     def on(self, card: ModelCard) -> ModelCard:

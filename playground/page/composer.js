@@ -138,7 +138,20 @@ export class Composer {
     const asked = (this.asked = {});
     const { items } = await this.act.complete(line, cursor).catch(() => ({ items: [] }));
     if (asked !== this.asked || line !== this.text || document.activeElement !== this.input) return;
+    this.completed = line;
     this.completion.show(items, items.length ? this.#preselected(items[0], line) : -1);
+  }
+
+  /** Tab or Enter on an open list. One that came before the list has caught up means the list as it will be. */
+  async #accept(key) {
+    const { completion, text } = this;
+    if (this.completed !== text) {
+      clearTimeout(this.timer);
+      await this.#complete();
+      if (this.text !== text || this.completed !== text) return;
+    }
+    if (completion.open && (key === "Tab" || completion.active >= 0)) this.#take(completion.items[Math.max(completion.active, 0)]);
+    else if (key === "Enter") this.send();
   }
 
   /** Enter takes a command or a choice that is being typed; it never swallows a line that is ready to be sent. */
@@ -165,7 +178,7 @@ export class Composer {
     if (completion.open && ["ArrowDown", "ArrowUp"].includes(event.key)) {
       completion.move(event.key === "ArrowDown" ? 1 : -1);
     } else if (completion.open && (event.key === "Tab" || (event.key === "Enter" && completion.active >= 0)) && !event.shiftKey) {
-      this.#take(completion.items[Math.max(completion.active, 0)]);
+      this.#accept(event.key);
     } else if (completion.open && event.key === "Escape") {
       completion.hide();
     } else if (event.key === "Enter" && !event.shiftKey) {

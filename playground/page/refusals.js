@@ -11,7 +11,7 @@ const CHINESE = [
   [/^(\S.*) does not understand "(.+)" before its first option\. Write "(.+)"\.$/, "$1 无法理解第一个选项之前的“$2”，请写成“$3”。"],
   [/^(\S.*) does not understand "(.+)" before its first option\.(.*)$/, "$1 无法理解第一个选项之前的“$2”。$3"],
   [/^(\S.*) needs the option "(.+)"\.$/, "$1 缺少选项“$2”。"],
-  [/^(\/.*) needs one of (.+)\.$/, "$1 后面需要以下之一：$2。"],
+  [/^(\/.*) needs one of: (.+)\.$/, "$1 后面需要以下之一：$2。"],
   [/^The option "(.+)" is given twice\.$/, "选项“$1”写了两次。"],
   [/^The option "(.+)" is empty\.$/, "选项“$1”是空的。"],
   [/^"(.+)" is not a choice of "(.+)"; there are (.+)\.$/, "“$1”不是“$2”的可选值，可选的有 $3。"],

@@ -34,7 +34,7 @@ def job() -> MakeJob:
         return Job(
             id="jobaaaaaaaaaaaa1", origin="1", request=request, model_id="fake-1",
             requester=Requester(principal="discord:1100000000000000011", guild=1, channel=2, locale=locale),
-            parent=None, priority=0, cost=1.0, state=state, attempt=1, cancel_requested=False, failure=None,
+            parent=None, priority=0, cost=1.0, state=state, attempt=1, failure=None,
             pictures=pictures, created=0.0, started=None, ended=None,
         )  # fmt: skip
 

@@ -4,10 +4,30 @@ from __future__ import annotations
 
 import json
 
+import msgspec
+import pytest
+
 from bot.jobs.painter import EngineView
+from bot.translations import say
 from bot.ui import panels
 from engine.request import ControlKind
 from tests.support.fake_engine import CARD
+
+
+@pytest.mark.parametrize("feature", ["style", "enhance", "quality", "image"])
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+def test_help_does_not_name_what_the_model_cannot_do(locale: str, feature: str) -> None:
+    word = f"`{say(locale, f'option-{feature}')}`"
+    able = msgspec.structs.replace(CARD, features=(*CARD.features, feature))
+    bare = msgspec.structs.replace(CARD, features=tuple(one for one in CARD.features if one != feature))
+
+    with_it, without = (
+        json.dumps(panels.help_screen(locale, card, most_steps=20, guidance=3.0).to_components(), ensure_ascii=False)
+        for card in (able, bare)
+    )
+
+    assert word in with_it
+    assert word not in without
 
 
 def test_engines_are_shown_with_what_each_of_them_has() -> None:

@@ -9,6 +9,7 @@ import discord
 
 from bot.client import ImageBot
 from bot.jobs.defaults import Defaults, OwnerSettings
+from bot.jobs.settings import Settings
 
 
 def interaction(*, guild: int | None = 1, permissions: discord.Permissions | None = None, channel: Any = None) -> Any:
@@ -48,7 +49,8 @@ async def test_in_a_thread_the_settings_of_its_channel_hold() -> None:
     thread = discord.Thread.__new__(discord.Thread)
     thread.parent_id = 20
     who = requester(interaction(channel=thread, permissions=discord.Permissions(manage_guild=True)))
-    defaults = Defaults([], ledger=Rows(), owner=OwnerSettings(), wall=lambda: 0.0, card=lambda: None)  # type: ignore[arg-type]
+    settings = Settings(Rows(), [], wall=lambda: 0.0)  # type: ignore[arg-type]
+    defaults = Defaults(settings, owner=OwnerSettings(), card=lambda: None)
 
     in_channel = requester(interaction(permissions=discord.Permissions(manage_guild=True)))
     await defaults.set("channel", 2, "count", 3, by=in_channel)

@@ -80,3 +80,4 @@ def test_a_failure_that_has_no_sentence_is_still_said() -> None:
     )
     tokens = Failure(code="prompt-too-many-tokens", arguments={"tokens": 600, "limit": 512})
     assert text.failure("zh-CN", tokens) == "提示词对这个模型来说太长了：600 个词元，最多 512 个。"
+    assert text.failure("en-US", tokens) == "The prompt is too long for this model: 600 tokens, 512 is the most."

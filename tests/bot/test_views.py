@@ -34,13 +34,12 @@ def payload(view: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
 @pytest.mark.parametrize("wish", [{}, WORST, WORST | FRAMED, WRITTEN], ids=["usual", "worst", "framed", "written"])
 def test_every_state_of_a_job_is_a_message_that_discord_takes(job: MakeJob, locale: str, wish: dict[str, Any]) -> None:
-    standing = Standing(place=3, eta=1_800_000_000.0, ahead=2)
+    standing = Standing(place=3, eta=1_800_000_000.0)
     for glimpse in (
         views.Glimpse(standing=standing),
         views.Glimpse(standing=standing, step=3, steps=8, preview=True),
         views.Glimpse(again=True),
         views.Glimpse(starting=True),
-        views.Glimpse(cancelling=True),
         views.Glimpse(writing="*" * 2000),
     ):
         for state in (JobState.QUEUED, JobState.RUNNING):
@@ -76,7 +75,7 @@ def test_the_whole_words_are_offered_where_the_written_out_ones_are_cut_short(jo
 
 
 def test_the_waiting_message_says_place_and_time(job: MakeJob) -> None:
-    glimpse = views.Glimpse(standing=Standing(place=3, eta=1_800_000_000.0, ahead=2))
+    glimpse = views.Glimpse(standing=Standing(place=3, eta=1_800_000_000.0))
 
     message = payload(views.live(job(), glimpse))
 
@@ -85,7 +84,7 @@ def test_the_waiting_message_says_place_and_time(job: MakeJob) -> None:
 
 
 def test_what_a_pause_holds_back_says_so(job: MakeJob) -> None:
-    glimpse = views.Glimpse(standing=Standing(place=1, eta=None, ahead=0, held=True))
+    glimpse = views.Glimpse(standing=Standing(place=1, eta=None, held=True))
 
     message = payload(views.live(job(), glimpse))
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from bot.links.broker_config import BOT_FILE, write_config
 from playground import Playground
 from tests.chaos.bot import SECRET
-from tests.chaos.processes import Kept, free_port
+from tests.chaos.processes import Kept
 from tests.support.broker import need_server
+from tests.support.ports import free_port
 
 ENGINES = 2
 STARTER = Path(__file__).parents[2] / "engine" / "starter"

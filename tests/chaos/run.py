@@ -25,7 +25,7 @@ from tests.chaos.verdict import Verdict, Witness, accepted, judge, owed
 
 # Answers to interactions, edits by token and by the bot, new messages.
 MESSAGES = r"/callback$|/webhooks/.*/messages/|/channels/\d+/messages"
-FIRST_SIGHT = 60.0  # seconds for bot and engines to come up the first time
+FIRST_SIGHT = 120.0  # seconds for bot and engines to come up the first time
 BACKLOG = 50  # jobs that one person has waiting
 BETWEEN_KILLS = (0.6, 1.6)  # seconds
 # A slow machine would kill the bot again and again before it is up, and prove nothing:

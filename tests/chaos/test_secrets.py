@@ -18,9 +18,10 @@ from engine.links.local import Secret
 from playground import open_playground, people
 from tests.chaos.bot import SECRET
 from tests.chaos.crowd import PAINT
-from tests.chaos.processes import Kept, free_port
+from tests.chaos.processes import Kept
 from tests.story.studio import Visitor, until
 from tests.support.fake_engine import FakeEngine
+from tests.support.ports import free_port
 
 BY_TOKEN = r"/webhooks/.*/messages/"
 

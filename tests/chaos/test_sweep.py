@@ -23,10 +23,11 @@ from playground import Playground, open_playground, people
 from tests.chaos.bot import SECRET
 from tests.chaos.crowd import PAINT, jobs_with
 from tests.chaos.points import Trap
-from tests.chaos.processes import Kept, free_port
+from tests.chaos.processes import Kept
 from tests.chaos.verdict import Witness
 from tests.story.studio import Visitor
 from tests.support.fake_engine import FakeEngine, Script
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -99,7 +100,7 @@ class House:
         return wrongs
 
     async def _until(self, condition: Callable[[], Any], *, or_exit: bool = False) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not condition():
                 assert self.bot.process is not None
                 if or_exit and self.bot.process.returncode is not None:
@@ -213,7 +214,7 @@ async def test_the_job_ends_right_wherever_the_bot_stops(
         prompt = await journey(house, partial(house.trap.arm, point))
         assert house.bot.process is not None
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 code = await house.bot.process.wait()
         except TimeoutError:
             wrong[point] = ["the bot did not come here"]
@@ -235,7 +236,7 @@ async def _ends_at(house: House, point: str) -> bool:
     """Whether the bot's process ended there; else the trap is taken away again."""
     assert house.bot.process is not None
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return await house.bot.process.wait() == Trap.EXIT_CODE
     except TimeoutError:
         house.trap.disarm()

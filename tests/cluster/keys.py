@@ -11,16 +11,22 @@ from bot.links.broker_config import write_config
 from bot.links.nats import broker_link
 from engine.cluster import Access
 from tests.jobs.stage import ROOMY, Stage
-from tests.support.broker import Broker, broker, free_port
+from tests.support.broker import Broker, broker
 from tests.support.fake_engine import FakeEngine, Script
+from tests.support.ports import free_port
 
 
 @asynccontextmanager
-async def guarded(folder: Path, *, engines: int = 2, tls: str = "") -> AsyncGenerator[Broker, None]:
-    """A server with the written configuration, on a free port."""
+async def guarded(
+    folder: Path, *, engines: int = 2, tls: str = "", without: str | None = None
+) -> AsyncGenerator[Broker, None]:
+    """A server with the written configuration, on a free port; `without` the right to a subject."""
     file = write_config(folder, engines=engines)
     port = free_port()
     text = file.read_text().replace('"0.0.0.0:4222"', f'"127.0.0.1:{port}"')
+    if without is not None:
+        assert f'"{without}"' in text
+        text = text.replace(f'"{without}"', '"of.an.older.version"')
     file.write_text(text + tls)
     async with broker(folder, config=file, port=port) as server:
         yield server

@@ -74,7 +74,7 @@ async def test_a_cancellation_that_overtakes_its_order_holds_and_a_later_order_c
 
 async def until_heard(streams: Streams, seat: str, heard: list[Command], command: Command) -> None:
     """Said until it is heard: it is lost on whoever does not listen yet."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while command not in heard:
             await streams.tell(seat, command)
             await asyncio.sleep(0.05)

@@ -52,6 +52,8 @@ def test_a_token_never_shows_itself(monkeypatch: pytest.MonkeyPatch) -> None:
         ("ZIMAGINE_ENGINE__LOG_PROMPTS", "perhaps", "true or false"),
         ("ZIMAGINE_DISCORD__ENDPOINT", "nowhere", "an address such as http://127.0.0.1:9000"),
         ("ZIMAGINE_DEFAULTS__GUIDANCE", "0", "a number above 0, at most 30"),
+        ("ZIMAGINE_CLUSTER__URL", "http://host", "a text such as nats://host:4222"),
+        ("ZIMAGINE_DEFAULTS__SHAPE", "round", "a text such as 3:2"),
         ("ZIMAGINE_DEFAULTS__STEPS", "61", "a whole number from 1 to 60"),
         ("ZIMAGINE_DEFAULTS__COUNT", "5", "a whole number from 1 to 4"),
         ("ZIMAGINE_LIMITS__QUEUE", "-1", "a whole number, at least 1"),
@@ -68,6 +70,25 @@ def test_a_broken_value_is_named_with_what_is_allowed_and_where_it_came_from(
         read()
 
     assert str(broken.value) == f"{name} is {value!r} (from the environment); allowed is {allowed}."
+
+
+def test_a_broken_value_in_a_section_given_as_json_is_traced_to_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ZIMAGINE_LIMITS", '{"per_day": "many"}')
+
+    with pytest.raises(BrokenSetting, match=r"ZIMAGINE_LIMITS__PER_DAY is 'many' \(from the environment\)"):
+        read()
+
+
+@pytest.mark.parametrize("file", [".env", "zimagine.toml"])
+def test_a_file_that_is_not_utf_8_is_one_sentence(file: str) -> None:
+    Path(file).write_text("ZIMAGINE_DISCORD__TOKEN=x\n", "utf-16")  # as PowerShell's `>` writes it
+
+    with pytest.raises(BrokenSetting) as broken:
+        read()
+
+    assert str(broken.value) == f"{file} is not UTF-8 text; save it again as UTF-8."
 
 
 def test_a_misspelt_name_is_refused_wherever_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,9 +16,11 @@ from PIL import Image, ImageDraw
 from engine import metadata
 from engine.protocol import Failed, Finished, Generate
 from engine.request import Kind, Margins, Region
-from engine.worker.inpaint import CONTEXT, GRID, ROOM, NothingToPaint, filled, lay_out, window
+from engine.window import CONTEXT, GRID, ROOM, Box, window
+from engine.worker.inpaint import FREE_BELOW, NothingToPaint, lay_out
 from engine.worker.painter import Painter
 from engine.worker.sample import Sample
+from engine.worker.surroundings import filled
 from tests.engine.test_loop import of, perform
 from tests.support.orders import order
 from tests.support.painting import finish
@@ -178,11 +180,56 @@ def test_the_new_begins_with_what_was_at_the_edge() -> None:
     source = Image.fromarray(np.stack([x * 2, y * 2, 128 + x], axis=-1).astype(np.uint8))
     canvas = lay_out(wish(source=source, width=128, height=64, margins=Margins(left=32, right=32)), NATIVE * 2)
 
-    levels = canvas.composed(np.full((64, 128, 3), 255, dtype=np.uint8)).astype(int)
+    painted = np.where(canvas.paint[:, :, None], 255, canvas.pixels).astype(np.uint8)
+    levels = canvas.composed(painted).astype(int)
 
     assert np.abs(np.diff(canvas.pixels.astype(int), axis=1)).max() <= 12  # no cliff for the VAE
     assert np.abs(np.diff(levels, axis=1)).max() <= 40  # nor for the eye, whatever is painted
     assert (levels[:, :20] == 255).all()
+
+
+def test_an_outermost_pixel_that_is_off_draws_no_lines_into_the_new() -> None:
+    source = np.full((64, 64, 3), 100, dtype=np.uint8)
+    source[0], source[:, -1] = 60, 200
+    canvas = lay_out(
+        wish(
+            source=Image.fromarray(source), width=128, height=128, margins=Margins(left=32, top=32, right=32, bottom=32)
+        ),
+        NATIVE * 4,
+    )
+
+    beyond = canvas.pixels.astype(int)
+
+    assert np.abs(beyond[:24] - 100).max() <= 15
+    assert np.abs(beyond[:, 104:] - 100).max() <= 15
+
+
+def test_new_parts_are_free_the_earlier_the_farther_they_are_from_the_old() -> None:
+    canvas = lay_out(wish(width=WIDTH + 128, margins=Margins(left=128)), NATIVE * 8)
+
+    levels = canvas.free_below(8)[5]
+
+    assert (levels[16:] == 0).all()  # the old is never free
+    assert levels[11:16].flip(0).tolist() == pytest.approx(FREE_BELOW)
+    assert (levels[:11] > 1).all()
+
+
+def test_what_lies_under_a_mask_is_free_from_the_first_step() -> None:
+    levels = lay_out(wish(region=Region.LEFT), NATIVE).free_below(8)
+
+    assert (levels[:, : WIDTH // 16] > 1).all()
+    assert (levels[:, WIDTH // 16 :] == 0).all()
+
+
+def test_the_new_follows_where_the_vae_changed_the_colours_of_the_old() -> None:
+    source = Image.new("RGB", (WIDTH, HEIGHT), (100, 120, 140))
+    canvas = lay_out(wish(source=source, width=WIDTH + 64, margins=Margins(left=64)), NATIVE * 4)
+
+    levels = canvas.composed(np.full((HEIGHT, WIDTH + 64, 3), (106, 120, 137), dtype=np.uint8)).astype(int)
+
+    assert np.abs(np.diff(levels, axis=1)).max() <= 1  # no border where they meet
+    assert np.array_equal(levels[5, 63], (100, 120, 140))
+    assert np.array_equal(levels[5, 0], (106, 120, 137))
 
 
 def test_orders_that_cannot_be_painted_in_part_fail_alone(painter: Painter) -> None:
@@ -214,10 +261,8 @@ def test_a_window_holds_the_part_with_its_surroundings(
 ) -> None:
     left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
     right, bottom = data.draw(st.integers(left + 1, width)), data.draw(st.integers(top + 1, height))
-    paint = np.zeros((height, width), dtype=bool)
-    paint[top:bottom, left:right] = True
 
-    box = window(paint, native)
+    box = window(width, height, Box(x=left, y=top, width=right - left, height=bottom - top), native)
 
     assert (box.x % GRID, box.y % GRID, box.width % GRID, box.height % GRID) == (0, 0, 0, 0)
     assert 0 <= box.x <= max(0, left - CONTEXT)

@@ -62,7 +62,7 @@ def perform(
     machine = Press(tell, **press)
     thread = threading.Thread(target=Loop(painter, inbox, machine, Pulse(), batch).run, daemon=True)
     thread.start()
-    assert over.wait(20), events
+    assert over.wait(60), events
     inbox.put(Stop())
     thread.join(10)
     machine.close()
@@ -273,8 +273,10 @@ def test_a_job_is_said_to_have_begun_before_any_work_for_it_could_end_the_proces
     begin = painter.begin
 
     def slow_begin(order: Generate, k: int) -> Sample:
-        time.sleep(0.2)  # such work takes its time; the word is out before it is done
-        told_before.append(any(isinstance(event, Started) for event in said))
+        patience = time.monotonic() + 20  # such work takes its time; the word is out before it is done
+        while not (told := any(isinstance(event, Started) for event in said)) and time.monotonic() < patience:
+            time.sleep(0.01)
+        told_before.append(told)
         return begin(order, k)
 
     monkeypatch.setattr(painter, "begin", slow_begin)

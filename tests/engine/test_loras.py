@@ -186,6 +186,8 @@ def test_without_a_folder_or_with_an_empty_one_nothing_is_offered(painter: Paint
     for one in (painter, empty, absent):
         assert not one.card.offers("lora")
         assert one.card.loras == ()
+    assert (painter.loras.problem, empty.loras.problem) == ("", "")
+    assert "There is no LoRA folder" in absent.loras.problem
 
 
 def test_a_file_that_changes_nothing_is_named_once_and_not_offered(

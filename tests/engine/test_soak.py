@@ -7,6 +7,7 @@ import queue
 import threading
 
 import psutil
+import pytest
 
 from engine.protocol import Command, Event, Failed, Finished, Stop
 from engine.request import Kind, Region
@@ -43,6 +44,8 @@ def resident() -> int:
     return psutil.Process().memory_info().rss
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_five_hundred_pictures_in_a_row_leave_no_more_memory_behind_than_one_hundred(painter: Painter) -> None:
     inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
     endings: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -53,7 +56,7 @@ def test_five_hundred_pictures_in_a_row_leave_no_more_memory_behind_than_one_hun
 
     for n in range(PICTURES):
         inbox.put(wish(n))
-        ending = endings.get(timeout=20)
+        ending = endings.get(timeout=30)
         assert isinstance(ending, Finished), ending
         if n + 1 in (WARM, PICTURES):
             sizes.append(resident())

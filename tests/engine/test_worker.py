@@ -62,7 +62,7 @@ async def test_a_worker_killed_in_mid_picture_comes_back_and_paints(tiny: Path, 
         picture = await bot.wait_for(Finished)
         await bot.say(Stop())
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await process.wait() == 0
         assert second.running == ()
         assert bot.heard(Loading)
@@ -88,7 +88,7 @@ async def test_a_request_to_leave_ends_both_in_mid_picture(tiny: Path, tmp_path:
 
         process.terminate()
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await process.wait() == 0
         await gone(worker_of(hello))
 
@@ -97,7 +97,7 @@ async def test_an_engine_without_a_bot_ends_by_itself(tmp_path: Path) -> None:
     nobody = FakeBot()
     nobody.url = "ws://127.0.0.1:9/engine"
 
-    async with engine(nobody, tmp_path, Path("starter"), "--alone-for", "0.5") as process, asyncio.timeout(20):
+    async with engine(nobody, tmp_path, Path("starter"), "--alone-for", "0.5") as process, asyncio.timeout(30):
         assert await process.wait() == 0
 
 

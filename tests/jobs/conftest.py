@@ -1,4 +1,4 @@
-"""The same faults on both links: a test that asks for `opened` runs once on each."""
+"""The same faults on both links: a test that asks for `opened` runs once on each; with `core` it is the engine."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.jobs import lines
 from tests.jobs.stage import OpenStage, stage
 from tests.support.broker import broker
 
@@ -20,3 +21,9 @@ async def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         return
     async with broker(Path(tmp_path_factory.mktemp("nats"))) as server:
         yield partial(stage, broker=server)
+
+
+@pytest.fixture
+async def core(tmp_path: Path) -> AsyncGenerator[lines.Core, None]:
+    async with lines.opened(tmp_path) as core:
+        yield core

@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from bot.jobs.compose import Wish
 from bot.jobs.defaults import OwnerSettings
 from bot.jobs.job import Job, Requester
-from bot.jobs.service import Ended, JobService, Wish, open_service
+from bot.jobs.news import Ended
+from bot.jobs.service import JobService, open_service
 from bot.links.local import LocalLink
 from bot.links.nats import broker_link
 from engine.cluster import Access
 from tests.support.broker import Broker
 from tests.support.fake_engine import FakeEngine, Script
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 SECRET = "s3cret"
@@ -63,7 +66,7 @@ class Stage:
         """Whether any job is left."""
         return bool(self.service.dispatcher.order())
 
-    async def ended(self, *jobs: Job, within: float = 20.0) -> list[Job]:
+    async def ended(self, *jobs: Job, within: float = 30.0) -> list[Job]:
         """These jobs when each has ended."""
         with self.service.subscribe() as events:
             waiting = {job.id for job in jobs if (await self.service.job(job.id)).live}
@@ -77,7 +80,7 @@ class Stage:
     asked = 0
 
 
-async def until(condition: Callable[[], bool], within: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], within: float = 30.0) -> None:
     """Wait for something that is seen only by looking."""
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110 (what is looked at offers no event)
@@ -94,7 +97,9 @@ async def stage(
     (data / "engine.json").write_text(json.dumps({"secret": SECRET}))
     async with (
         open_service(data, owner=owner, grace=grace, adoption=adoption) as service,
-        LocalLink(service.dispatcher, secret=SECRET, build="test", port=port, heartbeat=heartbeat) as link,
+        LocalLink(
+            service.dispatcher, secret=SECRET, build="test", port=port or free_port(), heartbeat=heartbeat
+        ) as link,
         AsyncExitStack() as more,
     ):
         url = link.url

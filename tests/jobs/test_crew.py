@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 
+from bot.jobs.compose import Wish
 from bot.jobs.crew import Crew
 from bot.jobs.job import JobState
-from bot.jobs.service import Wish
 from engine.protocol import PROTOCOL, Command, EngineHello
 from engine.request import Lora
 from tests.jobs.stage import ANNA, OpenStage, ready, until
@@ -47,8 +47,10 @@ async def test_a_job_that_no_engine_there_can_do_waits_and_holds_nobody_up(opene
                 await ready(core, engines=2)
                 [first] = await core.ended(await core.ask())
             await until(lambda: len(core.service.dispatcher.engines()) == 1)
-            core.service.dispatcher.card = CARD
-            larger = await core.service.upscale(first.id, 0, by=first.requester, origin="larger")
+            async with core.engine("leaves with it", Script(step_seconds=5)).running():
+                await ready(core, engines=2)
+                larger = await core.service.upscale(first.id, 0, by=first.requester, origin="larger")
+            await until(lambda: len(core.service.dispatcher.engines()) == 1)
             [other] = await core.ended(await core.ask())
             assert (await core.service.job(larger.id)).state is JobState.QUEUED
 

@@ -13,6 +13,7 @@ from bot.errors import BadSetting, NeedsAdmin, NeedsOwner, NotAllowed, OverCeili
 from bot.jobs.defaults import Defaults, OwnerSettings, Value
 from bot.jobs.job import Requester
 from bot.jobs.ledger import Ledger
+from bot.jobs.settings import Settings
 from tests.jobs.stage import ADMIN, ANNA, MODERATOR, OWNER
 from tests.support.clocks import ManualClock
 from tests.support.fake_engine import CARD
@@ -23,8 +24,8 @@ GUILD, CHANNEL = 10, 100
 @asynccontextmanager
 async def opened(path: Path, owner: OwnerSettings | None = None) -> AsyncGenerator[Defaults, None]:
     async with Ledger.open(path / "ledger.db") as ledger:
-        rows = await ledger.settings()
-        yield Defaults(rows, ledger=ledger, owner=owner or OwnerSettings(), wall=ManualClock(), card=lambda: CARD)
+        settings = Settings(ledger, await ledger.settings(), wall=ManualClock())
+        yield Defaults(settings, owner=owner or OwnerSettings(), card=lambda: CARD)
 
 
 async def test_the_narrower_scope_wins(tmp_path: Path) -> None:
@@ -130,7 +131,8 @@ async def test_a_person_cannot_raise_their_own_limits(tmp_path: Path) -> None:
 
 async def test_every_change_is_kept_for_the_record(tmp_path: Path) -> None:
     async with Ledger.open(tmp_path / "ledger.db") as ledger:
-        defaults = Defaults([], ledger=ledger, owner=OwnerSettings(), wall=ManualClock(), card=lambda: CARD)
+        settings = Settings(ledger, [], wall=ManualClock())
+        defaults = Defaults(settings, owner=OwnerSettings(), card=lambda: CARD)
         await defaults.set("guild", GUILD, "count", 2, by=ADMIN)
         await defaults.set("guild", GUILD, "count", 3, by=ADMIN)
         await defaults.reset("guild", GUILD, "count", by=ADMIN)

@@ -4,133 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from bot.jobs import dispatcher
+from bot.jobs.compose import Wish
 from bot.jobs.course import MOST_ATTEMPTS, PURE_CHANCE
-from bot.jobs.dispatcher import Dispatcher
-from bot.jobs.job import Failure, Job, JobState, Requester
-from bot.jobs.service import Ended, JobService, PainterLost, Wish, open_service
+from bot.jobs.job import Failure, Job, JobState
+from bot.jobs.news import Ended, PainterLost
 from engine.protocol import (
-    PROTOCOL,
     Beat,
     Cancel,
     Cancelled,
-    Command,
-    EngineHello,
-    Failed,
     Finished,
     Generate,
-    Progress,
-    Started,
     Stop,
     Stored,
 )
 from engine.request import Lora
-from tests.jobs.stage import ANNA, BEN, ROOMY, until
-from tests.support.clocks import ManualClock
+from tests.jobs.lines import GRACE, Core, opened
+from tests.jobs.stage import ANNA, BEN, until
 from tests.support.fake_engine import CARD
-
-GRACE = 0.15  # seconds
-
-
-class Line:
-    """An EngineLink without a wire: what was said lies in `sent`, and the test is the engine."""
-
-    def __init__(self, dispatcher: Dispatcher, name: str) -> None:
-        self.name = name
-        self.capacity = 2
-        self.card = CARD
-        self.sent: list[Command] = []
-        self.closed = ""
-        self._dispatcher = dispatcher
-
-    def send(self, command: Command) -> None:
-        self.sent.append(command)
-
-    def close(self, reason: str) -> None:
-        self.closed = reason
-
-    def orders(self) -> list[Generate]:
-        return [command for command in self.sent if isinstance(command, Generate)]
-
-    def holds(self, command: Command) -> bool:
-        return command in self.sent
-
-    async def join(self, running: tuple[tuple[str, int], ...] = (), held: tuple[tuple[str, int], ...] = ()) -> None:
-        await self._dispatcher.joined(
-            self,
-            EngineHello(
-                protocol=PROTOCOL, build="test", engine=self.name, card=self.card, device="cpu", dtype="float32",
-                threads=1, memory=0, policy="test", capacity=self.capacity, running=running, held=held,
-            ),
-        )  # fmt: skip
-
-    async def ordered(self, count: int) -> list[Generate]:
-        """Wait until this many orders have come."""
-        await until(lambda: len(self.orders()) >= count)
-        return self.orders()
-
-    async def start(self, order: Generate) -> None:
-        await self._dispatcher.hear(self, self.name, Started(job=order.job, attempt=order.attempt))
-
-    async def step(self, order: Generate, step: int) -> None:
-        event = Progress(job=order.job, attempt=order.attempt, step=step, steps=8, preview=b"jpeg")
-        await self._dispatcher.hear(self, self.name, event)
-
-    async def finish(self, order: Generate, k: int = 0, png: bytes = b"picture") -> None:
-        event = Finished(
-            job=order.job, attempt=order.attempt, k=k, seed=order.request.seed_of(k), width=256, height=256,
-            sha256=hashlib.sha256(png).hexdigest(), png=png, seconds=0.1,
-        )  # fmt: skip
-        await self._dispatcher.hear(self, self.name, event)
-
-    async def fail(self, order: Generate, k: int = 0, code: str = "out-of-memory") -> None:
-        event = Failed(job=order.job, attempt=order.attempt, k=k, code=code)
-        await self._dispatcher.hear(self, self.name, event)
-
-    def die(self) -> None:
-        self._dispatcher.lost(self, self.name)
-
-
-class Core:
-    """A service whose engines are lines."""
-
-    def __init__(self, service: JobService, clock: ManualClock) -> None:
-        self.service = service
-        self.clock = clock
-        self._asked = 0
-
-    def line(self, name: str = "e1") -> Line:
-        return Line(self.service.dispatcher, name)
-
-    async def ask(self, by: Requester = ANNA, count: int = 1) -> Job:
-        self._asked += 1
-        request = await self.service.compose(Wish(prompt="a star", count=count, seed=5), by)
-        return await self.service.submit(request, by=by, origin=f"i{self._asked}")
-
-    async def state(self, job: Job) -> JobState:
-        return (await self.service.job(job.id)).state
-
-
-@asynccontextmanager
-async def opened(data: Path) -> AsyncGenerator[Core, None]:
-    clock = ManualClock()
-    async with open_service(data, owner=ROOMY, monotonic=clock, grace=GRACE, adoption=2 * GRACE) as service:
-        if service.card is None:
-            service.dispatcher.card = CARD
-        yield Core(service, clock)
-
-
-@pytest.fixture
-async def core(tmp_path: Path) -> AsyncGenerator[Core, None]:
-    async with opened(tmp_path) as core:
-        yield core
 
 
 async def test_an_engine_holds_one_job_beyond_the_running_one_and_no_more(core: Core) -> None:
@@ -315,7 +211,7 @@ async def test_what_another_model_cannot_paint_fails_though_the_old_engine_is_ha
     await old.join()
     job = await core.ask()
     [order] = await old.ordered(1)
-    core.service.dispatcher.retire({"old"})
+    await core.service.dispatcher.retire({"old"})
     if not held:
         await core.service.dispatcher.hear(old, "old", Cancelled(job=order.job, attempt=order.attempt, k=0))
     old.die()
@@ -329,6 +225,32 @@ async def test_what_another_model_cannot_paint_fails_though_the_old_engine_is_ha
 
     await until(lambda: core.service.standing(job.id) is None)
     assert (await core.service.job(job.id)).failure == Failure(code="model-changed", arguments={})
+
+
+async def test_what_is_being_handed_over_while_its_engine_retires_is_called_back_after_it_was_sent(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, handing_over, go_on = core.service.ledger, asyncio.Event(), asyncio.Event()
+    missing = ledger.missing
+
+    async def slow(job_id: str) -> tuple[int, ...]:
+        handing_over.set()
+        await go_on.wait()
+        return await missing(job_id)
+
+    monkeypatch.setattr(ledger, "missing", slow)
+    old = core.line("old")
+    await old.join()
+    job = await core.ask()
+    await handing_over.wait()
+
+    retiring = asyncio.create_task(core.service.dispatcher.retire({"old"}))
+    await asyncio.sleep(0)
+    go_on.set()
+
+    assert not await retiring
+    assert [type(command) for command in old.sent if isinstance(command, Generate | Cancel)] == [Generate, Cancel]
+    assert old.holds(Cancel(job=job.id))
 
 
 async def test_a_full_disk_hangs_up_on_the_engine_and_loses_nothing(core: Core) -> None:
@@ -458,7 +380,7 @@ async def test_an_engine_thought_dead_takes_its_job_back_from_the_queue(core: Co
     await line.start(order)
     line.die()
     with core.service.subscribe() as events:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not isinstance(await anext(events), PainterLost):
                 pass
 
@@ -841,7 +763,6 @@ async def test_places_count_from_what_is_painted(core: Core) -> None:
     standings = [core.service.standing(job.id) for job in jobs]
 
     assert [standing.place for standing in standings if standing] == [0, 0, 1, 2]
-    assert [standing.ahead for standing in standings if standing] == [0, 0, 2, 3]
 
 
 async def test_a_new_bot_waits_for_the_old_engine_before_it_paints_again(tmp_path: Path) -> None:
@@ -878,6 +799,28 @@ async def test_a_new_bot_gives_the_job_to_another_engine_when_the_old_one_stays_
         [again] = await other.ordered(1)
 
         assert (again.job, again.attempt) == (job.id, 1)
+
+
+async def test_the_term_that_a_new_bot_gives_counts_only_while_engines_can_be_heard(tmp_path: Path) -> None:
+    async with opened(tmp_path) as before:
+        job = await before.ask()
+        line = before.line()
+        await line.join()
+        [order] = await line.ordered(1)
+        await line.start(order)
+
+    async with opened(tmp_path) as after:
+        other, back = after.line("other"), after.line()
+        after.service.dispatcher.deaf("broker", True)
+        await other.join()
+        await asyncio.sleep(6 * GRACE)
+        after.service.dispatcher.deaf("broker", False)
+        await back.join(running=((job.id, 1),))
+        await asyncio.sleep(6 * GRACE)
+        await back.finish(order)
+
+        assert other.orders() == []
+        assert await after.state(job) is JobState.RENDERED
 
 
 async def test_a_new_bot_serves_the_queue_in_the_old_order(tmp_path: Path) -> None:

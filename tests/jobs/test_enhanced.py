@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.jobs.compose import Wish
 from bot.jobs.job import Job, JobState
-from bot.jobs.service import Began, Wish
+from bot.jobs.news import Began
 from engine.protocol import Enhanced, Event
 from tests.jobs.stage import ANNA, OpenStage, Stage, ready, stage
 from tests.support.fake_engine import Script, written_out

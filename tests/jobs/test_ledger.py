@@ -15,9 +15,10 @@ from bot.errors import Paused, PerDayReached, PerMinuteReached
 from bot.jobs import database
 from bot.jobs.database import LedgerFull, LedgerUnusable
 from bot.jobs.job import LIVE, TRANSITIONS, Failure, Job, JobState, Picture, Requester
-from bot.jobs.ledger import Charge, Ledger
+from bot.jobs.ledger import Ledger
 from bot.jobs.limits import Limits
 from bot.jobs.rows import Draft
+from bot.jobs.transitions import Charge
 from engine.request import ImageRequest
 from tests.jobs.stage import ANNA
 from tests.support.clocks import ManualClock, counted_ids
@@ -48,6 +49,7 @@ class Office:
             model_id="fake-1",
             requester=by,
             parent=None,
+            cost=1.0,
             created=self.clock(),
         )
 

@@ -15,7 +15,7 @@ from tests.jobs.stage import ANNA
 JOB = Job(
     id="a" * 16, origin="o", request=ImageRequest(prompt="x", shape="1:1", width=64, height=64, steps=4, seed=1),
     model_id="m", requester=ANNA, parent=None, priority=0, cost=1.0, state=JobState.RUNNING, attempt=1,
-    cancel_requested=False, failure=None, pictures=(), created=0.0, started=None, ended=None,
+    failure=None, pictures=(), created=0.0, started=None, ended=None,
 )  # fmt: skip
 
 
@@ -43,7 +43,7 @@ async def test_an_ending_replaces_everything_that_led_to_it() -> None:
     ended = Ended(job=dataclasses.replace(JOB, state=JobState.RENDERED))
     with news.subscribe() as events:
         news.tell(Accepted(job=JOB))
-        news.tell(Moved(job_id=JOB.id, standing=Standing(place=1, eta=None, ahead=1)))
+        news.tell(Moved(job_id=JOB.id, standing=Standing(place=1, eta=None)))
         news.tell(Began(job=JOB))
         news.tell(Painted(job=JOB, k=0))
         news.tell(ended)

@@ -125,7 +125,7 @@ def done(width: int, height: int, **changes: object) -> Job:
     request = msgspec.structs.replace(composed(Wish(prompt="x", source=png())), width=width, height=height, **changes)
     return Job(
         id="jobaaaaaaaaaaaa1", origin="o", request=request, model_id=CARD.id, requester=ANNA,
-        parent=None, priority=0, cost=1.0, state=JobState.POSTED, attempt=1, cancel_requested=False, failure=None,
+        parent=None, priority=0, cost=1.0, state=JobState.POSTED, attempt=1, failure=None,
         pictures=(picture(width, height),), created=0.0, started=0.0, ended=0.0,
     )  # fmt: skip
 
@@ -180,7 +180,8 @@ def test_a_picture_that_was_made_larger_is_too_tall_to_be_panned() -> None:
 def test_what_comes_from_a_picture_painted_in_part_is_painted_whole(part: dict[str, object]) -> None:
     old = done(256, 256, kind=Kind.INPAINT, **part)
 
-    for request in (varied(old, old.pictures[0], card=CARD, seed=1), upscaled(old, old.pictures[0])):
+    for how in (varied, upscaled):
+        request = how(old, old.pictures[0], card=CARD, seed=1)
         assert (request.mask, request.region, request.margins) == (None, None, None)
     again = rerolled(old, card=CARD, seed=1)
     assert again == msgspec.structs.replace(old.request, seed=1)

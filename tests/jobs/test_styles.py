@@ -21,6 +21,7 @@ from bot.errors import (
 )
 from bot.jobs.job import Requester
 from bot.jobs.ledger import Ledger
+from bot.jobs.settings import Settings
 from bot.jobs.styles import MOST_NAME, MOST_OWN, MOST_TEMPLATE, PLACE, Sheet, StyleBook, Words, built_in
 from tests.jobs.stage import ADMIN, ANNA, MODERATOR, OWNER
 from tests.support.clocks import ManualClock
@@ -32,7 +33,7 @@ IN_PRIVATE = dataclasses.replace(ANNA, guild=None)
 @asynccontextmanager
 async def opened(path: Path) -> AsyncGenerator[StyleBook, None]:
     async with Ledger.open(path / "ledger.db") as ledger:
-        yield StyleBook(await ledger.settings(), ledger=ledger, wall=ManualClock())
+        yield StyleBook(Settings(ledger, await ledger.settings(), wall=ManualClock()))
 
 
 def sheet(name: str = "Neon", template: str = "{prompt} in neon light", **chinese: str) -> Sheet:

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.jobs.compose import Wish
 from bot.jobs.job import JobState
-from bot.jobs.service import JobService, Stepped, Wish, open_service
+from bot.jobs.news import Stepped
+from bot.jobs.service import JobService, open_service
 from bot.links import embedded
 from bot.links.address import Address, read_address, write_address
 from bot.links.command import CommandFor
@@ -37,7 +39,7 @@ class Bot:
         return [view.problem for view in self.service.dispatcher.engines()]
 
     async def ready(self) -> None:
-        await until(lambda: self.service.painter_ready, within=20)
+        await until(lambda: self.service.painter_ready, within=30)
 
 
 def fake(*options: str) -> CommandFor:
@@ -114,7 +116,7 @@ async def test_a_restarted_bot_adopts_the_living_engine_and_its_running_job(data
 
     async with bot(data, command) as second:
         await second.ready()
-        await until(lambda: second.service.standing(job.id) is None, within=15)
+        await until(lambda: second.service.standing(job.id) is None, within=30)
 
         ended = await second.service.job(job.id)
         assert ended.state is JobState.RENDERED
@@ -135,6 +137,33 @@ async def test_an_engine_that_died_is_started_again(data: Path) -> None:
 
         assert first.engine.starts == 2
         assert pid_in(data) != pid
+        await first.engine.stop()
+
+
+async def test_an_engine_that_dies_while_the_disk_is_full_is_started_again_and_its_address_kept_when_there_is_room(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = False
+
+    def write(file: Path, address: Address) -> None:
+        if full:
+            raise OSError("no space left on device")
+        write_address(file, address)
+
+    monkeypatch.setattr(embedded, "write_address", write)
+    async with bot(data) as first:
+        await first.ready()
+        full = True
+        for _ in range(2):
+            assert first.engine.process is not None
+            pid = first.engine.process.pid
+            os.kill(pid, signal.SIGKILL)
+            await until(lambda pid=pid: first.engine.process is not None and first.engine.process.pid != pid)
+            await first.ready()
+        full = False
+        await until(lambda: pid_in(data) == first.engine.process.pid)  # type: ignore[union-attr]
+
+        assert first.engine.starts == 3
         await first.engine.stop()
 
 

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from bot.errors import ModelChanging, NeedsOwner, NoEngineHere, SameModel, UnknownModel
+from bot.jobs.compose import Wish
 from bot.jobs.job import JobState
 from bot.jobs.models import Models, Stage
-from bot.jobs.service import Ended, JobService, Stepped, Wish, open_service
+from bot.jobs.news import Ended, Stepped
+from bot.jobs.service import JobService, open_service
 from bot.links.address import read_address
 from bot.links.embedded import embedded_engine
 from bot.links.process import DetachedProcess
@@ -77,7 +79,7 @@ async def begun(service: JobService, *prompts: str) -> list[str]:
 
 
 async def ended(service: JobService, job_id: str) -> JobState:
-    await until(lambda: service.standing(job_id) is None, within=20)
+    await until(lambda: service.standing(job_id) is None, within=30)
     return (await service.job(job_id)).state
 
 
@@ -250,7 +252,7 @@ async def test_nothing_depends_on_who_listens(data: Path) -> None:
         await asyncio.sleep(0.05)
         listener.cancel()
 
-        await until(lambda: one.service.models.stage is not None and one.service.models.stage.over, within=20)
+        await until(lambda: one.service.models.stage is not None and one.service.models.stage.over, within=30)
         assert one.service.card is not None
         assert one.service.card.name == "Small Painter"
         await one.engine.stop()

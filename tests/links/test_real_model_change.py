@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.jobs.compose import Wish
 from bot.jobs.job import Job, JobState
 from bot.jobs.models import Stage
-from bot.jobs.service import Wish, open_service
+from bot.jobs.service import open_service
 from bot.links.address import read_address
 from bot.links.command import engine_command
 from bot.links.embedded import embedded_engine

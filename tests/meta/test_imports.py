@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 OURS = ("bot", "cogs", "config", "engine", "playground", "run_bot")
 TORCH = {"torch", "diffusers", "transformers", "accelerate"}
 
-WISHES = ("engine.request", "engine.card")
+WISHES = ("engine.request", "engine.card", "engine.window")
 WIRE = (*WISHES, "engine.protocol")
 
 # What the modules below a prefix may import of ours. The longest prefix that matches speaks.
@@ -26,6 +26,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "engine": ("engine", "config"),
     "engine.request": (),
     "engine.card": ("engine.request",),
+    "engine.window": ("engine.request",),
     "engine.protocol": WISHES,
     "engine.wire": WIRE,
     "config": ("config",),

@@ -13,6 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from playground.server import open_playground
+from playground.state import Rules
 from tests.page.demo_bot import DemoBot, running
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -25,7 +26,8 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE = 10_000  # ms before a missing thing on the page fails the test
+PATIENCE = 30_000  # ms before a missing thing on the page fails the test
+PATIENT = Rules(answer_within=30)  # a busy machine may need more than Discord allows
 DESKTOP = {"width": 1280, "height": 800}
 
 expect.set_options(timeout=PATIENCE)
@@ -64,7 +66,10 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def studio(tmp_path: Path) -> AsyncIterator[Studio]:
-    async with open_playground(data=tmp_path) as playground, running(playground.url, playground.token) as bot:
+    async with (
+        open_playground(data=tmp_path, rules=PATIENT) as playground,
+        running(playground.url, playground.token) as bot,
+    ):
         yield Studio(url=playground.url, bot=bot)
 
 

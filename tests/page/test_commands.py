@@ -31,6 +31,19 @@ async def test_a_command_is_typed_completed_and_answered_without_the_mouse(studi
     await expect(page.locator("#input")).to_have_value("")
 
 
+async def test_a_key_that_comes_before_the_list_has_caught_up_takes_what_the_text_means(
+    studio: Studio, visit: Visit
+) -> None:
+    page = await visit(studio.url)
+
+    await page.keyboard.type("/")
+    await expect(page.get_by_role("option", name="/paint")).to_be_visible()
+    await page.keyboard.insert_text("pai")
+    await page.keyboard.press("Tab")
+
+    await expect(page.locator("#input")).to_have_value("/paint prompt:")
+
+
 async def test_an_answer_changes_in_place_while_the_bot_edits_it(studio: Studio, visit: Visit) -> None:
     page = await visit(studio.url)
 

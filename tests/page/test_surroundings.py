@@ -11,6 +11,7 @@ from playwright.async_api import expect
 import playground
 from playground.server import open_playground
 from tests.page.conftest import Studio, Visit, say
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -93,7 +94,7 @@ async def test_the_first_stops_of_the_keyboard_skip_to_the_message_box(studio: S
 
 
 async def test_the_page_comes_back_by_itself_when_the_playground_restarts(visit: Visit, tmp_path: Path) -> None:
-    async with open_playground(data=tmp_path) as first:
+    async with open_playground(data=tmp_path, port=free_port()) as first:
         page = await visit(first.url, lost_server=True)
         await expect(page.get_by_text("The painter is offline.")).to_be_visible()
         await say(page, "before")
@@ -106,7 +107,7 @@ async def test_the_page_comes_back_by_itself_when_the_playground_restarts(visit:
         async with http.post(f"{second.url}/page/say", json=said) as answer:
             assert answer.status == 200
 
-        await expect(page.locator("#messages").get_by_text("while you were away")).to_be_visible(timeout=10_000)
+        await expect(page.locator("#messages").get_by_text("while you were away")).to_be_visible()
         await expect(page.locator("#messages").get_by_text("before")).to_have_count(1)
         await expect(page.get_by_text("The connection to the playground is lost.")).to_have_count(0)
         await expect(page.locator("#input")).to_have_value("unsent")

@@ -56,7 +56,7 @@ class Guest:
         async with self.session.get(f"{self.url}/page/messages", params=query) as reply:
             return (await reply.json())["messages"]
 
-    async def sees(self, wanted: Callable[[Any], Any], *, within: float = 10.0) -> Any:
+    async def sees(self, wanted: Callable[[Any], Any], *, within: float = 30.0) -> Any:
         """The first message that is as wanted."""
         async with asyncio.timeout(within):
             while True:
@@ -65,7 +65,7 @@ class Guest:
                         return message
                 await asyncio.sleep(0.02)
 
-    async def hears(self, wanted: Callable[[Any], Any], *, within: float = 10.0) -> Any:
+    async def hears(self, wanted: Callable[[Any], Any], *, within: float = 30.0) -> Any:
         """The first event that is as wanted."""
         async with asyncio.timeout(within):
             while True:
@@ -75,7 +75,7 @@ class Guest:
                 await asyncio.sleep(0.02)
 
 
-async def becomes(condition: Callable[[], Any], *, within: float = 20.0) -> None:
+async def becomes(condition: Callable[[], Any], *, within: float = 30.0) -> None:
     """Waits until a condition holds."""
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110 - what is waited for lies in other parts and tells nobody

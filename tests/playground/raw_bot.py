@@ -19,7 +19,7 @@ class RawBot:
 
     async def hears(self, event: str = "INTERACTION_CREATE") -> Any:
         """The data of the next such event."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             async for message in self._socket:
                 frame = json.loads(message.data)
                 if frame["t"] == event:

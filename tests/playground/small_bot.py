@@ -251,7 +251,7 @@ async def connected(bot: commands.AutoShardedBot, playground: Playground) -> Asy
     discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = gateway
     running = asyncio.create_task(bot.start(playground.token))
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not bot.is_ready():
                 if running.done():
                     await running

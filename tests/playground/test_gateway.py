@@ -65,7 +65,7 @@ class RawGateway:
         self._inflate = zlib.decompressobj()
 
     async def hear(self) -> Any:
-        message = await self.socket.receive(timeout=5)
+        message = await self.socket.receive(timeout=30)
         if message.type is aiohttp.WSMsgType.BINARY:
             assert message.data.endswith(b"\x00\x00\xff\xff")
             return json.loads(self._inflate.decompress(message.data))

@@ -88,8 +88,8 @@ def test_a_line_is_read(text: str, expected: dict[str, Any]) -> None:
         ("/imagine prompt:a hd:maybe", 'The option "hd" wants true or false, not "maybe".'),
         ("/imagine prompt:a seed:1 seed:2", 'The option "seed" is given twice.'),
         ("/imagine prompt:a shape:round", '"round" is not a choice of "shape"; there are square, wide 16:9.'),
-        ("/admin", "/admin needs one of defaults, pause."),
-        ("/admin defaults get", "/admin defaults needs one of show, set."),
+        ("/admin", "/admin needs one of: defaults, pause."),
+        ("/admin defaults get", "/admin defaults needs one of: show, set."),
         ("/admin pause now", '/admin pause does not understand "now" before its first option.'),
     ],
 )
@@ -162,5 +162,12 @@ def test_fields_are_named_by_id_or_label_in_any_case() -> None:
     assert grammar.fill("what to paint:a zufall:", fields) == {"prompt": "a", "seed": ""}
     with pytest.raises(GrammarError, match="given twice"):
         grammar.fill("prompt:a What to paint:b", fields)
-    with pytest.raises(GrammarError, match="does not understand"):
+    with pytest.raises(GrammarError, match='does not understand "colour:red"; its fields are prompt, seed'):
+        grammar.fill("colour:red", fields)
+
+
+def test_a_form_names_each_of_its_fields_once_as_it_stands_there() -> None:
+    fields = {"Prompt": "prompt", "prompt": "prompt", "New seed": "seed", "seed": "seed"}  # the label comes first
+
+    with pytest.raises(GrammarError, match=r"its fields are Prompt, New seed\.$"):
         grammar.fill("colour:red", fields)

@@ -8,6 +8,7 @@ from tests.playground.guest import MIA, at_the_page, becomes, content_is
 from tests.playground.rest_client import MESSAGES, rest_client
 from tests.playground.small_bot import SmallBot, connected
 from tests.support.openapi import WireContract
+from tests.support.ports import free_port
 
 
 async def test_messages_files_token_and_commands_survive_a_restart(tmp_path: Path, wire_contract: WireContract) -> None:
@@ -66,14 +67,13 @@ async def test_an_old_button_works_after_bot_and_playground_were_restarted(
 async def test_a_bot_comes_back_and_its_tokens_still_work_when_the_playground_restarts(
     tmp_path: Path, wire_contract: WireContract
 ) -> None:
-    bot = SmallBot()
-    async with open_playground(data=tmp_path, on_exchange=wire_contract) as first:
+    bot, port = SmallBot(), free_port()
+    async with open_playground(data=tmp_path, port=port, on_exchange=wire_contract) as first:
         running = connected(bot, first)
         await running.__aenter__()
         async with at_the_page(first) as mia:
             await mia.say("/imagine prompt:x")
             await mia.sees(lambda message: message["components"])
-        port = first.port
 
     async with open_playground(data=tmp_path, port=port, on_exchange=wire_contract) as second:
         await becomes(lambda: second.online)

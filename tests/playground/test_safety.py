@@ -150,7 +150,7 @@ async def test_a_taken_port_is_said_in_one_sentence(playground: Playground, tmp_
 
     assert process.returncode == 2
     assert errors.decode().strip().count("\n") == 0
-    assert f"on port {playground.port}" in errors.decode()
+    assert f"port {playground.port} is in use" in errors.decode()
 
 
 async def test_an_unwritable_data_folder_is_said_in_one_sentence(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from engine.card import ModelCard
 from playground import Playground, people
 from tests.support.clocks import ManualClock
 from tests.support.fake_engine import CARD, FakeEngine, Script
+from tests.support.ports import free_port
 
 PAINT, SKETCHBOOK = people.CHANNELS[0].id, people.CHANNELS[1].id
 EPHEMERAL = 64
@@ -62,7 +63,7 @@ class Studio:
         self.engine: FakeEngine | None = None
         self._bot_parts: AsyncExitStack | None = None
         self._engine_parts: AsyncExitStack | None = None
-        self._port = 0
+        self._port = free_port()  # the same after a restart
 
     async def open_bot(self, command: CommandFor | None = None) -> None:
         """Service, link and bot, online; with a `command`, over an engine of its own that it starts so."""
@@ -74,22 +75,20 @@ class Studio:
         if command is not None:
             await self._start_engine(stack, command)
         else:
-            link = await stack.enter_async_context(
+            await stack.enter_async_context(
                 LocalLink(self.service.dispatcher, secret="secret", build="test", port=self._port)
             )
-            self._port = link.port
         self.bot = ImageBot(
             self.service,
             endpoint=self.playground.url,
             pace=self.pace,
-            clock=self.clock,
             on_refusal=lambda _, refusal: self.refusals.append(refusal),
             guild_ready_timeout=0.1,
         )
         running = asyncio.create_task(self.bot.start(self.playground.token))
         stack.push_async_callback(_stop, self.bot, running)
         self._bot_parts = stack
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not self.bot.is_ready():
                 if running.done():
                     await running
@@ -114,18 +113,28 @@ class Studio:
         await self.open_bot()
 
     async def open_engine(
-        self, script: Script = STEADY, card: ModelCard = CARD, kind: type[FakeEngine] = FakeEngine
+        self,
+        script: Script = STEADY,
+        card: ModelCard = CARD,
+        kind: type[FakeEngine] = FakeEngine,
+        *,
+        held_after: int | None = None,
     ) -> None:
-        """An engine that paints as the script says, ready to."""
+        """An engine that paints as the script says, ready to; `held_after` so many steps of a job it waits."""
         secret = self.data / "engine.json"
         secret.write_text(json.dumps({"secret": "secret"}), "utf-8")
         url = f"ws://127.0.0.1:{self._port}/engine"
-        self.engine = kind(url=url, secret_file=secret, script=script, card=card)
+        self.engine = kind(url=url, secret_file=secret, script=script, card=card, held_after=held_after)
         stack = AsyncExitStack()
         await stack.enter_async_context(self.engine.running())
         self._engine_parts = stack
         if not script.load_seconds and not script.problem:
             await until(lambda: any(engine.state == "ready" for engine in self.service.dispatcher.engines()))
+
+    def go_on(self) -> None:
+        """The engine that was held paints on."""
+        assert self.engine is not None
+        self.engine.held_after = None
 
     async def open_worker(self, model: Path, *more: str) -> None:
         """The real worker in a process of its own, once it is ready; ends with the engine."""
@@ -137,11 +146,11 @@ class Studio:
         stack.push_async_callback(process.wait)
         stack.callback(process.kill)
         self._engine_parts = stack
-        await until(lambda: any(one.state == "ready" for one in self.service.dispatcher.engines()), within=50)
+        await until(lambda: any(one.state == "ready" for one in self.service.dispatcher.engines()), within=90)
 
     async def all_is_told(self) -> None:
         """No message owes its reader anything."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await self.service.ledger.unposted():  # noqa: ASYNC110  # a row has no event
                 await asyncio.sleep(0.02)
 
@@ -156,7 +165,7 @@ class Studio:
             yield Visitor(session, self.playground.url, person, channel)
 
 
-async def until(condition: Callable[[], Any], *, within: float = 10.0) -> None:
+async def until(condition: Callable[[], Any], *, within: float = 30.0) -> None:
     """Wait for something that has no event of its own."""
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110
@@ -205,7 +214,7 @@ class Visitor:
         """Press Edit and look at the form: the fields' ids and what stands in them."""
         async with self.session.ws_connect(f"{self.url}/page/events", params={"person": self.person.id}) as events:
             await self.click(label)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 async for event in events:
                     said = event.json()
                     if said["type"] == "modal":
@@ -240,7 +249,7 @@ class Visitor:
         async with self.session.get(f"{self.url}/page/messages", params=query) as reply:
             return (await reply.json())["messages"]
 
-    async def sees(self, wanted: str | Callable[[Message], Any], *, within: float = 10.0) -> Message:
+    async def sees(self, wanted: str | Callable[[Message], Any], *, within: float = 30.0) -> Message:
         """The newest message that is as wanted (or says these words), as soon as there is one."""
         fits = (lambda m: wanted in words(m)) if isinstance(wanted, str) else wanted
         messages: list[Message] = []
@@ -256,7 +265,7 @@ class Visitor:
             said = "\n---\n".join(words(m) for m in messages)
             raise AssertionError(f"nothing as wanted ({wanted}) among:\n{said}") from None
 
-    async def sees_pictures(self, *, more_than: int = 0, within: float = 10.0) -> Message:
+    async def sees_pictures(self, *, more_than: int = 0, within: float = 30.0) -> Message:
         """The newest finished message, once there are more than that many."""
         async with asyncio.timeout(within):
             while True:
@@ -271,7 +280,7 @@ class Visitor:
         assert message["ephemeral_for"] == self.person.id
 
     async def sees_gone(self, message: Message) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while message["id"] in [m["id"] for m in await self.messages()]:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 

@@ -21,7 +21,7 @@ async def test_a_setting_of_the_server_holds_until_it_is_forgotten(
     assert "2:3" in words(await mia.sees_pictures())
 
     await robin.say("/admin defaults reset setting:shape")
-    await robin.is_told("Forgotten for this server: shape.")
+    await robin.is_told("Reset for this server: shape.")
     await mia.say("/imagine prompt:a red star")
     assert "1:1" in words(await mia.sees_pictures(more_than=1))
 

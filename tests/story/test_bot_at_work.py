@@ -45,7 +45,7 @@ async def test_a_session_that_ends_is_begun_anew_at_the_endpoint_and_not_at_disc
 ) -> None:
     await playground.invalidate_sessions()  # the library pauses for 5 seconds
     await until(lambda: not playground.online)
-    await until(lambda: playground.online, patience=20)
+    await until(lambda: playground.online, patience=30)
 
     await mia.say("/imagine prompt:a red star")
     await mia.sees_pictures()
@@ -140,7 +140,7 @@ async def test_a_gateway_that_breaks_is_resumed_and_nothing_is_asked_twice(
     await mia.sees_pictures()
 
     await playground.drop_gateway()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while not playground.online:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     await mia.say("/imagine prompt:two")

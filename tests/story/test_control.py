@@ -117,7 +117,7 @@ async def test_the_real_painter_follows_the_edges_of_a_picture(
     for more in ("control:canny control_image:@cat.png control_strength:0.3", ""):
         files = {"cat": sketch()} if more else {}
         await mia.say(f"/imagine prompt:a red star seed:7 steps:2 shape:1:1 {more}", **files)
-        await mia.sees_pictures(more_than=0 if more else 1, within=30)
+        await mia.sees_pictures(more_than=0 if more else 1, within=90)
 
     led, bare = [
         await mia.download(picture["media"]["url"])

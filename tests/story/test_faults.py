@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from bot.jobs.database import LedgerFull
 from bot.jobs.job import Job, JobState
 from playground import Playground
 from tests.story.studio import Studio, Visitor, finished, is_from_the_bot, manual_clock, until, words
@@ -102,7 +103,7 @@ async def test_a_storm_of_server_errors_delays_a_picture_and_doubles_none(
 ) -> None:
     storm = playground.faults.refuse(BY_TOKEN, times=2, status=status)  # the library itself waits 1 s, then 3 s
 
-    await shown_once(empty_studio, mia, within=20)
+    await shown_once(empty_studio, mia, within=30)
     assert storm.hits == 2
 
 
@@ -111,7 +112,7 @@ async def test_a_slow_discord_gets_fewer_edits_and_the_picture(
 ) -> None:
     slowness = playground.faults.delay(BY_TOKEN, 0.8, times=ALWAYS)
 
-    await shown_once(empty_studio, mia, within=20)
+    await shown_once(empty_studio, mia, within=30)
     assert slowness.hits <= 4
 
 
@@ -123,6 +124,24 @@ async def test_an_answer_that_came_too_late_for_discord_is_made_up_for_by_a_new_
     await mia.say("/imagine prompt:a red star")
 
     await shown_once(studio, mia)
+
+
+@pytest.mark.parametrize("step", ["keep_token", "bind_message", "mark_posted"])
+async def test_a_disk_that_is_full_when_a_message_is_noted_costs_nobody_their_picture(
+    studio: Studio, mia: Visitor, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, failures = getattr(studio.service.ledger, step), [LedgerFull("database or disk is full")] * 2
+
+    async def write_without_room(*arguments: object, **options: object) -> object:
+        if failures:
+            raise failures.pop()
+        return await write(*arguments, **options)
+
+    monkeypatch.setattr(studio.service.ledger, step, write_without_room)
+    await mia.say("/imagine prompt:a red star")
+
+    await shown_once(studio, mia)
+    assert len(failures) <= 1
 
 
 @pytest.mark.parametrize("way", ["dropped", "told to reconnect", "forgotten"])
@@ -137,7 +156,7 @@ async def test_a_gateway_that_breaks_while_a_picture_is_painted_changes_nothing(
         await playground.invalidate_sessions()
 
     await shown_once(empty_studio, mia)
-    await until(lambda: playground.online, within=20)
+    await until(lambda: playground.online, within=30)
     await mia.say("/imagine prompt:a blue ring")
     await mia.sees_pictures(more_than=1)
 
@@ -153,7 +172,7 @@ async def test_a_picture_that_killed_its_engine_three_times_is_given_up_in_a_sen
     await bao.say("/imagine prompt:红色星星")
     await bao.sees("红色星星")
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while await empty_studio.service.ledger.unposted():
             await asyncio.sleep(0.3)
             if not any(engine.state == "ready" for engine in empty_studio.service.dispatcher.engines()):

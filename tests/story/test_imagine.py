@@ -44,7 +44,7 @@ async def test_while_it_is_painted_the_message_shows_steps_a_preview_and_cancel(
     empty_studio: Studio, mia: Visitor
 ) -> None:
     await empty_studio.open_bot()
-    await empty_studio.open_engine(SLOW)
+    await empty_studio.open_engine(held_after=3)
 
     await mia.say("/imagine prompt:a red star")
 
@@ -55,12 +55,13 @@ async def test_while_it_is_painted_the_message_shows_steps_a_preview_and_cancel(
     assert "/ 8" in words(painting)
     assert gallery(painting)[0]["description"] == "Preview: a red star"
     assert list(buttons(painting)) == ["Cancel"]
+    empty_studio.go_on()
     assert (await mia.sees_pictures())["id"] == first["id"]
 
 
 async def test_whoever_comes_second_is_told_their_place(empty_studio: Studio, mia: Visitor, bao: Visitor) -> None:
     await empty_studio.open_bot()
-    await empty_studio.open_engine(SLOW)
+    await empty_studio.open_engine(SLOW, held_after=0)
 
     for prompt in ("one", "two", "three"):
         await mia.say(f"/imagine prompt:{prompt}")
@@ -69,6 +70,7 @@ async def test_whoever_comes_second_is_told_their_place(empty_studio: Studio, mi
 
     await bao.sees(lambda m: "四" in words(m) and "等待中" in words(m))
     await mia.sees(lambda m: "three" in words(m) and "in the queue" in words(m))
+    empty_studio.go_on()
     await mia.sees_pictures()
     await bao.sees(lambda m: "四" in words(m) and "预计 <t:" in words(m))
 

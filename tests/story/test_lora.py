@@ -130,7 +130,7 @@ async def test_the_real_painter_applies_a_file_and_notices_another(
 
     for words_said in ("lora:ink lora_weight:0.8", ""):
         await mia.say(f"/imagine prompt:a red star seed:7 steps:2 {words_said}")
-        await mia.sees_pictures(more_than=0 if words_said else 1, within=30)
+        await mia.sees_pictures(more_than=0 if words_said else 1, within=90)
     lora_file.write(folder / "gold.safetensors", STARTER, seed=1)
     await until(lambda: empty_studio.service.card is not None and "gold" in empty_studio.service.card.loras)
 

@@ -16,35 +16,35 @@ async def workshop(empty_studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Stu
     (empty_studio.data / "models").mkdir()
     for name in ("small.safetensors", "broken.gguf"):
         (empty_studio.data / "models" / name).touch()
-    await empty_studio.open_bot(fake("--step-seconds", "0.15", "--load-seconds", "2"))
-    await until(lambda: empty_studio.service.painter_ready, within=20)
+    await empty_studio.open_bot(fake("--step-seconds", "0.4", "--load-seconds", "2"))
+    await until(lambda: empty_studio.service.painter_ready, within=30)
     return empty_studio
 
 
 async def test_running_pictures_are_finished_and_waiting_people_are_told(
     workshop: Studio, mia: Visitor, bao: Visitor, robin: Visitor
 ) -> None:
-    await mia.say("/imagine prompt:a red star")
-    await mia.sees("1 / 8")
-    await bao.say("/imagine prompt:蓝色圆形")
+    await mia.say("/imagine prompt:a red star steps:20")
+    await mia.sees("/ 20")
+    await bao.say("/imagine prompt:蓝色圆形 steps:2")
 
     await robin.say("/admin model model:starter")
 
     await robin.is_told("Changing to **starter**: what is being painted is finished first")
     await mia.sees_pictures()
-    await robin.is_told("Changing to **starter**: it loads.")
+    await robin.is_told("Changing to **starter**: it is loading.")
     await bao.sees("画师正在更换模型，这幅画先等一等")
     await robin.is_told("**starter** paints now, and will after restarts.")
     await bao.sees(lambda m: finished(m) and "蓝色圆形" in words(m))
-    await mia.say("/imagine prompt:a green star")
+    await mia.say("/imagine prompt:a green star steps:2")
     await mia.sees_pictures(more_than=2)
 
 
 async def test_a_wish_that_the_new_model_cannot_paint_is_said_to_its_author_and_can_be_asked_again(
     workshop: Studio, mia: Visitor, robin: Visitor
 ) -> None:
-    await mia.say("/imagine prompt:a red star")
-    await mia.sees("1 / 8")
+    await mia.say("/imagine prompt:a red star steps:20")
+    await mia.sees("/ 20")
     await mia.say("/imagine prompt:a blue circle")
 
     await robin.say("/admin model model:small.safetensors")
@@ -59,10 +59,10 @@ async def test_a_model_that_does_not_load_is_named_and_the_old_one_paints_again(
 ) -> None:
     await robin.say("/admin model model:broken.gguf")
 
-    await robin.is_told("**broken.gguf** does not load: This model is broken. The model from before is back.")
+    await robin.is_told("**broken.gguf** does not load: This model is broken. The previous model is back.")
     await robin.say("/admin model")
     await robin.is_told("The engine was started with **auto**.")
-    await mia.say("/imagine prompt:a red star")
+    await mia.say("/imagine prompt:a red star steps:2")
     await mia.sees_pictures()
 
 
@@ -74,7 +74,7 @@ async def test_the_owner_sees_which_models_there_are_and_nobody_else_may_change_
     await robin.is_told("`auto`, `starter`, `Tongyi-MAI/Z-Image-Turbo`, `broken.gguf`, `small.safetensors`")
 
     await robin.say("/admin model model:auto")
-    await robin.is_told("“auto” is the model already.")
+    await robin.is_told("“auto” is already the model.")
     await robin.say("/admin model model:/etc/passwd")
     await robin.is_told("There is no model “/etc/passwd”. There are: auto, starter")
     asked = workshop.bot.requester

@@ -109,7 +109,7 @@ async def test_an_admin_takes_away_a_style_of_the_bot_and_brings_it_back(
 
     assert await robin.completions("/admin styles restore style:") == ["Photo"]
     await robin.say("/admin styles restore style:Photo")
-    await robin.is_told("The style Photo is as the bot brings it again.")
+    await robin.is_told("The style Photo is back as it came with the bot.")
     assert "Photo" in await mia.completions("/imagine prompt:x style:")
 
 
@@ -127,9 +127,9 @@ async def test_what_is_no_style_is_refused_in_one_sentence_and_changes_nothing(
     for wish, told in (
         ("add name:Neon template:neon light", "A template needs {prompt} exactly once"),
         ("add name:Neon template:{prompt} and {prompt}", "yours has it 2 times"),
-        ("add name:Photo template:{prompt}!", "There is a style “Photo” already."),
+        ("add name:Photo template:{prompt}!", "There is already a style “Photo”."),
         ("change style:Cubism template:{prompt}!", "There is no style “Cubism”."),
-        ("change style:Photo name:Anime", "There is a style “Anime” already."),
+        ("change style:Photo name:Anime", "There is already a style “Anime”."),
         ("change style:Photo", "Nothing would change: give another name or template."),
         ("restore style:Photo", "There is no style “Photo”."),
     ):

@@ -6,12 +6,13 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.support.ports import free_port
 
 SERVER = shutil.which("nats-server", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 MISSING = "nats-server is not installed (Debian: apt-get install nats-server)"
@@ -56,7 +57,7 @@ class Broker:
             self._process = await asyncio.create_subprocess_exec(
                 need_server(), "-c", str(self._config), stdout=log, stderr=log
             )
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while not await self._listens():
                 assert self._process.returncode is None, (self._folder / "server.log").read_text()
                 await asyncio.sleep(0.05)
@@ -102,9 +103,3 @@ async def broker(
         yield server
     finally:
         await server.kill()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -109,7 +109,10 @@ class Script:
 
 @dataclass
 class FakeEngine:
-    """Paints one job after another. `begun` lists (job, attempt) of every start, for assertions."""
+    """Paints one job after another. `begun` lists (job, attempt) of every start, for assertions.
+
+    While `held_after` is a number it takes so many steps of a job and no more, unless that is cancelled.
+    """
 
     url: str
     secret_file: Path | None = None
@@ -124,6 +127,7 @@ class FakeEngine:
     begun: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
     written: list[str] = field(default_factory=list[str])  # jobs whose prompt was written out
     orders: list[Generate] = field(default_factory=list[Generate])
+    held_after: int | None = None
     journal: Path | None = None  # where every start is written down, for whoever looks from another process
     picture: Callable[[Generate, int], bytes] | None = None  # instead of `draw`
     in_process: bool = True
@@ -235,6 +239,8 @@ class FakeEngine:
         steps = request.steps - request.first_step + request.detail_steps
         for step in range(1, steps + 1):
             await asyncio.sleep(self.script.step_seconds)
+            while self.is_held(step) and order.job not in self._cancelled:  # noqa: ASYNC110  (a test turns it)
+                await asyncio.sleep(0.01)
             if order.job in self._cancelled:
                 for k in wanted:
                     self._link.say(Cancelled(job=order.job, attempt=order.attempt, k=k))
@@ -245,6 +251,10 @@ class FakeEngine:
             self._link.say(Progress(job=order.job, attempt=order.attempt, step=step, steps=steps, preview=preview))
         for k in wanted:
             self._finish(order, k, steps * self.script.step_seconds)
+
+    def is_held(self, step: int) -> bool:
+        """Whether this step of a job is not to be taken yet; steps count from 1."""
+        return self.held_after is not None and step > self.held_after
 
     def _finish(self, order: Generate, k: int, seconds: float) -> None:
         request, png = order.request, (self.picture or draw)(order, k)

@@ -13,6 +13,7 @@ from bot.jobs.job import Job, JobState, Requester
 from bot.jobs.ledger import VirtualTimes
 from bot.jobs.news import Standing
 from bot.jobs.standings import standings
+from engine import window
 from engine.protocol import PROTOCOL, Command, EngineHello, Generate
 from engine.request import ImageRequest
 from engine.worker.batch import Batch, Expected, load
@@ -166,9 +167,9 @@ def _job(number: int, arrival: Arrival) -> Job:
     request = ImageRequest(prompt="a star", shape="1:1", width=side, height=side, steps=arrival.steps, seed=number)
     return Job(
         id=str(number), origin=str(number), request=request, model_id=CARD.id,
-        requester=Requester(principal=arrival.who, guild=1, channel=1), parent=None, priority=0, cost=request.cost,
-        state=JobState.QUEUED, attempt=1, cancel_requested=False, failure=None, pictures=(), created=arrival.at,
-        started=None, ended=None,
+        requester=Requester(principal=arrival.who, guild=1, channel=1), parent=None, priority=0,
+        cost=window.cost(request, CARD.native_pixels), state=JobState.QUEUED, attempt=1, failure=None, pictures=(),
+        created=arrival.at, started=None, ended=None,
     )  # fmt: skip
 
 

@@ -38,6 +38,11 @@ class SharingEngine(FakeEngine):
     pace: Pace = ROOMY
     forwards: list[frozenset[str]] = field(default_factory=list[frozenset[str]])
 
+    @property
+    def known(self) -> int:
+        """How many orders have come."""
+        return len(self.orders) + len(self._jobs)
+
     async def _work(self) -> None:
         batch: Batch[Generate, Sample] = Batch(pace=self.pace)
         while True:
@@ -46,6 +51,9 @@ class SharingEngine(FakeEngine):
                 self._arrived.clear()
                 await self._arrived.wait()
             self._board(batch)
+            while self.is_held(1):  # noqa: ASYNC110  (a test turns it)
+                await asyncio.sleep(0.01)
+            self._board(batch)
             company = batch.next_forward()
             await asyncio.sleep(self.pace.seconds(load(company)) if company else 0)
             self._step(batch, company)
@@ -53,6 +61,7 @@ class SharingEngine(FakeEngine):
     def _board(self, batch: Batch[Generate, Sample]) -> None:
         while self._jobs:
             order = self._jobs.popleft()
+            self.orders.append(order)
             steps = order.request.steps - order.request.first_step
             batch.wait(order.job, order, [Expected(tokens=_tokens(order), rows=1, left=steps)] * len(order.wanted))
         for job in self._cancelled:

@@ -1,0 +1,170 @@
+"""Who sits where at a broker: a seat changes hands, and the bot's own line is made anew, without a job left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+
+from bot.jobs.job import JobState
+from bot.jobs.service import open_service
+from bot.links import nats
+from bot.links.nats import NatsLink, broker_link
+from engine import cluster, wire
+from engine.protocol import PROTOCOL, BotHello, EngineHello
+from tests.cluster.keys import bot_at, engine_with, guarded
+from tests.jobs.stage import ROOMY, Stage, engine_process, ready, until
+from tests.support.broker import Broker, broker
+from tests.support.fake_engine import CARD, FakeEngine, Script
+
+QUICK = Script(step_seconds=0.02)
+HELLO = EngineHello(
+    protocol=PROTOCOL, build="test", engine="stranger", card=CARD, device="cpu", dtype="float32", threads=1, memory=0,
+    policy="test",
+)  # fmt: skip
+
+
+async def test_a_successor_that_still_loads_does_not_keep_its_predecessors_job(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    async with guarded(keys, engines=1) as server:
+        access = cluster.Access(url=server.url, credentials=keys / "bot.nk")
+        async with bot_at(server, tmp_path, access) as core:
+            own = ("--name", "first", "--creds", str(keys / "engine-1.nk"), "--step-seconds", "5")
+            async with engine_process(core, *own) as first:
+                await ready(core)
+                job = await core.ask()
+                await until(lambda: bool(core.service.dispatcher.held()))
+                first.kill()
+                await first.wait()
+            successor = engine_with(server, keys / "engine-1.nk", "second")
+            successor.script = Script(step_seconds=0.02, load_seconds=2)  # says so within the lease of the first
+            async with successor.running():
+                [ended] = await core.ended(job)
+
+    assert ended.state is JobState.RENDERED
+
+
+async def test_an_engine_that_dies_while_the_bots_line_is_made_anew_gives_its_job_back(tmp_path: Path) -> None:
+    async with broker(tmp_path / "nats") as server, at_broker(tmp_path, server) as (core, link):
+        async with engine_process(core, "--name", "doomed", "--step-seconds", "5") as doomed:
+            await ready(core)
+            job = await core.ask()
+            await until(lambda: bool(core.service.dispatcher.held()))
+            await cut_off(link)
+            doomed.kill()
+            await doomed.wait()
+        async with FakeEngine(url=server.url, name="other").running():
+            [ended] = await core.ended(job)
+
+    assert ended.state is JobState.RENDERED
+
+
+@pytest.mark.parametrize("step", ["start", "painted"])
+async def test_a_step_that_the_ledger_has_taken_is_not_cut_off_with_the_bots_line(
+    tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with broker(tmp_path / "nats") as server, at_broker(tmp_path, server) as (core, link):
+        taken, goes_on = asyncio.Event(), asyncio.Event()
+        write = getattr(core.service.ledger, step)
+
+        async def write_slowly(*arguments: object) -> object:
+            job = await write(*arguments)
+            taken.set()
+            await goes_on.wait()
+            return job
+
+        monkeypatch.setattr(core.service.ledger, step, write_slowly)
+        async with FakeEngine(url=server.url, name="engine", script=QUICK).running():
+            await ready(core)
+            job = await core.ask()
+            await taken.wait()
+            await cut_off(link)
+            await asyncio.sleep(0.5)
+            goes_on.set()
+            await until(lambda: core.service.standing(job.id) is None)
+
+            assert [(await core.service.job(job.id)).state, core.service.dispatcher.held()] == [JobState.RENDERED, []]
+
+
+async def test_a_bot_that_was_away_from_the_broker_asks_who_is_there(tmp_path: Path) -> None:
+    async with broker(tmp_path / "nats") as server, at_broker(tmp_path, server) as (core, link), a_client(server) as me:
+        words = await me.subscribe(cluster.command("seat"))
+        await me.publish(cluster.event("seat"), wire.encode(HELLO))
+        await ready(core)
+        while wire.decode_command((await words.next_msg(10)).data) != BotHello(protocol=PROTOCOL, build="test"):
+            pass
+
+        assert link._streams is not None
+        await link._streams._client.force_reconnect()
+
+        while (await words.next_msg(10)).data != cluster.NO_WORD:
+            pass
+
+
+async def test_streams_that_somebody_deletes_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nats, "LOOK_AFTER", 0.2)
+    async with (
+        broker(tmp_path / "nats") as server,
+        at_broker(tmp_path, server) as (core, _),
+        a_client(server) as me,
+        FakeEngine(url=server.url, name="engine", script=QUICK).running(),
+    ):
+        await ready(core)
+        for stream in (cluster.JOBS, cluster.RESULTS):
+            await me.jetstream().delete_stream(stream)
+
+        [ended] = await core.ended(await core.ask())
+
+    assert ended.state is JobState.RENDERED
+
+
+async def test_whoever_speaks_from_where_no_engine_can_sit_is_not_heard_and_harms_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with broker(tmp_path / "nats") as server, at_broker(tmp_path, server) as (core, _), a_client(server) as me:
+        for _ in range(3):
+            await me.publish("zimagine.event.no/seat", wire.encode(HELLO))
+            await me.publish("zimagine.event." + 300 * "x", wire.encode(HELLO))
+        async with FakeEngine(url=server.url, name="engine", script=QUICK).running():
+            await ready(core)
+            [ended] = await core.ended(await core.ask())
+        names = [view.id for view in core.service.dispatcher.engines()]
+
+    assert ended.state is JobState.RENDERED
+    assert "stranger" not in names
+    assert len([line for line in caplog.messages if "no engine can sit" in line]) == 1
+
+
+@asynccontextmanager
+async def a_client(server: Broker) -> AsyncGenerator[Client, None]:
+    """Somebody else at the broker, where the bot has begun to hear."""
+    client = Client()
+    await client.connect(server.url)
+    try:
+        await (await client.subscribe(cluster.CALL)).next_msg(10)
+        yield client
+    finally:
+        await client.close()
+
+
+@asynccontextmanager
+async def at_broker(folder: Path, server: Broker) -> AsyncGenerator[tuple[Stage, NatsLink], None]:
+    """A core and its line."""
+    data = folder / "bot"
+    data.mkdir()
+    access = cluster.Access(url=server.url)
+    async with (
+        open_service(data, owner=ROOMY, grace=0.3) as service,
+        broker_link(service.dispatcher, access=access, build="test", parts=data / "parts", grace=0.3) as link,
+    ):
+        yield Stage(data=data, service=service, link=None, url=server.url), link  # type: ignore[arg-type]
+
+
+async def cut_off(link: NatsLink) -> None:
+    """The broker ends the bot's connection for good, as it does where the bot was too slow."""
+    assert link._streams is not None
+    await link._streams._client.close()

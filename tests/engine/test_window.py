@@ -1,0 +1,60 @@
+"""What a picture that is painted in part costs: that of the window which the model will see."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine import window
+from engine.protocol import Generate
+from engine.request import ImageRequest, Kind, Margins, Region
+from engine.window import Box
+from engine.worker.inpaint import lay_out
+from tests.support.orders import request
+
+NATIVE = 64 * 64
+WIDTH, HEIGHT = 256, 160
+
+
+def wish(**changes: object) -> ImageRequest:
+    return request(kind=Kind.INPAINT, source="0" * 64, width=WIDTH, height=HEIGHT, **changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"region": region} for region in Region),
+        *({"margins": Margins(**{side: 48})} for side in ("left", "top", "right", "bottom")),
+        {"margins": Margins(left=48, right=48, top=16, bottom=32)},
+    ],
+    ids=str,
+)
+def test_the_window_that_is_expected_is_the_one_that_is_painted(changes: dict[str, Margins | Region]) -> None:
+    asked = wish(**changes)
+
+    painted = lay_out(Generate(job="job", attempt=1, request=asked, wanted=(0,), source=_picture()), NATIVE).box
+
+    assert window.expected(asked, NATIVE) == painted
+
+
+def test_more_of_one_side_of_a_large_picture_costs_no_more_than_what_is_painted() -> None:
+    small = wish(margins=Margins(left=48))
+    large = request(kind=Kind.INPAINT, source="0" * 64, width=4 * WIDTH, height=HEIGHT, margins=Margins(left=48))
+
+    assert window.cost(large, NATIVE) == window.cost(small, NATIVE) < WIDTH * HEIGHT * small.forwards / 1e6
+
+
+def test_what_only_a_mask_tells_costs_as_much_as_the_whole_picture() -> None:
+    asked = wish(mask="1" * 64, region=Region.LEFT, count=2)
+
+    assert window.expected(asked, NATIVE) == Box(x=0, y=0, width=WIDTH, height=HEIGHT)
+    assert window.cost(asked, NATIVE) == WIDTH * HEIGHT * 8 * 2 / 1e6
+
+
+def _picture() -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(np.zeros((HEIGHT, WIDTH, 3), dtype=np.uint8)).save(out, "PNG")
+    return out.getvalue()
