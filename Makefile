@@ -5,7 +5,7 @@
 PYTHON ?= python3
 TORCH_INDEX ?=
 KILLS ?= 40
-TESTERS ?= 4
+TESTERS ?= 3
 BIN := .venv/bin
 
 .PHONY: setup demo lint test check chaos clean

@@ -1,4 +1,4 @@
-"""What keeps seams out of pictures: enlargements and zooms of drawn pictures with what holds them together, and without.
+"""What keeps seams out of pictures: drawn pictures enlarged and zoomed, with what holds them together and without.
 
     python -m benchmarks.seams [--model FOLDER] [--count 10]
 

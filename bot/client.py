@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import logging
 import secrets
 from collections.abc import AsyncGenerator, Callable
@@ -19,6 +17,7 @@ from discord.ext import commands
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
+from bot.command_list import CommandList
 from bot.delivery import Delivery
 from bot.errors import Refusal
 from bot.jobs.job import Requester
@@ -26,7 +25,6 @@ from bot.jobs.service import JobService
 from bot.pace import Pace
 from bot.pictures import PictureReader
 from bot.translations import say
-from bot.translations.commands import CommandTranslator
 from bot.ui import modals, text
 from bot.ui.buttons import Clicks, JobButton
 from bot.ui.more import MoreButton
@@ -87,6 +85,7 @@ class ImageBot(commands.AutoShardedBot):
         self._on_refusal = on_refusal
         self._owners: frozenset[int] = frozenset()
         self._delivering: asyncio.Task[None] | None = None
+        self._listing: asyncio.Task[None] | None = None
 
     async def setup_hook(self) -> None:
         if self._endpoint is not None:
@@ -97,9 +96,9 @@ class ImageBot(commands.AutoShardedBot):
         self.add_dynamic_items(JobButton, MoreButton)
         for cog in COGS:
             await self.load_extension(cog)
-        translator = CommandTranslator()
-        await self.tree.set_translator(translator)
-        await self._sync_commands(translator)
+        command_list = CommandList(self.tree, self.service)
+        await command_list.begin()
+        self._listing = asyncio.create_task(command_list.follow(), name="command list")
         resumed = asyncio.Event()
         self._delivering = asyncio.create_task(self.delivery.run(resumed=resumed), name="delivery")
         waiting = asyncio.create_task(resumed.wait())
@@ -110,11 +109,12 @@ class ImageBot(commands.AutoShardedBot):
             await self._delivering
 
     async def close(self) -> None:
-        if self._delivering is not None:
-            self._delivering.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._delivering
-            self._delivering = None
+        for task in (self._listing, self._delivering):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+        self._listing = self._delivering = None
         await super().close()
 
     def requester(self, interaction: discord.Interaction[Any]) -> Requester:
@@ -178,21 +178,6 @@ class ImageBot(commands.AutoShardedBot):
             await _whisper(interaction, sentence)
         except (discord.HTTPException, aiohttp.ClientError, ConnectionError, TimeoutError) as lost:
             _log.warning("interaction %s: could not be answered: %s", interaction.id, lost)
-
-    # Commands ---------------------------------------------------------------------------------------------------
-
-    async def _sync_commands(self, translator: CommandTranslator) -> None:
-        """Only when they differ from those sent last, or when the server has lost them: Discord counts syncs."""
-        ours = self.tree.get_commands()
-        payload = [await command.get_translated_payload(self.tree, translator) for command in ours]
-        digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
-        key = f"commands:{self.application_id}"
-        there = {command.name for command in await self.tree.fetch_commands()}
-        if await self.service.ledger.fact(key) == digest and there == {command.name for command in ours}:
-            return
-        await self.tree.sync()
-        await self.service.ledger.keep_fact(key, digest)
-        _log.info("commands synced: %s", ", ".join(sorted(command.name for command in ours)))
 
 
 async def _whisper(interaction: discord.Interaction[Any], sentence: str) -> None:

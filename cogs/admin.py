@@ -96,8 +96,7 @@ class Admin(commands.Cog):
     @admin.command(name=named("command-admin-status"), description=named("command-admin-status-text"))
     async def status(self, interaction: discord.Interaction[ImageBot]) -> None:
         service, by = self._bot.service, self._admin(interaction)
-        paused = service.pause_status(by.guild)
-        view = panels.status(interaction.locale.value, await service.queue(), paused, service.card)
+        view = panels.status(interaction.locale.value, await service.queue(by.guild), service.card)
         await interaction.response.send_message(view=view, ephemeral=True)
 
     @admin.command(name=named("command-admin-engines"), description=named("command-admin-engines-text"))

@@ -39,21 +39,14 @@ from engine.request import SEED_RANGE, ImageRequest
 class QueueView:
     """The whole queue. `waiting` is in order of service; `running` includes what engines hold but have not begun.
 
-    `paused` says whether the guild that was asked about is held back.
+    The owner may have paused everything, an admin the guild that was asked about.
     """
 
     waiting: tuple[Job, ...]
     running: tuple[Job, ...]
     engines: tuple[EngineView, ...]
-    paused: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PauseStatus:
-    """Who holds a place back: the owner everything, an admin this guild."""
-
-    owner: bool
-    guild: bool
+    everything_paused: bool
+    guild_paused: bool
 
 
 class JobService(Lookup):
@@ -183,11 +176,13 @@ class JobService(Lookup):
 
     async def queue(self, guild: int | None = None) -> QueueView:
         """Everything that waits or is painted, and who paints, as seen from a guild."""
+        paused = self.defaults.paused()
         return QueueView(
             waiting=tuple(self.dispatcher.order()),
             running=tuple(self.dispatcher.held()),
             engines=self.dispatcher.engines(),
-            paused=self.dispatcher.is_paused(guild),
+            everything_paused=None in paused,
+            guild_paused=guild is not None and guild in paused,
         )
 
     def standing(self, job_id: str) -> Standing | None:
@@ -207,11 +202,6 @@ class JobService(Lookup):
         """The opposite of `pause`."""
         await self.defaults.set_paused(scope, by.guild, False, by)
         self.dispatcher.pause(self.defaults.paused())
-
-    def pause_status(self, guild: int | None) -> PauseStatus:
-        """Who holds this guild back."""
-        paused = self.defaults.paused()
-        return PauseStatus(owner=None in paused, guild=guild is not None and guild in paused)
 
 
 @asynccontextmanager

@@ -46,8 +46,10 @@ class Welcome:
         await self._learn_card(hello)
         has_new_card = self._shop.crew.has_new_card(link, hello)
         painter = self._shop.crew.join(link, hello)
+        ready = PainterState(engine=hello.engine, state="ready", model=hello.card.name)
         if has_new_card:  # orders that cross this hello on the line are in it as little as they are lost
             await self._give_up_without_lora()
+            self._shop.news.tell(ready)
             self._shop.wake.set()
             return
         if painter.pace is None and (pace := await self._shop.ledger.fact(painter.pace_key)) is not None:
@@ -56,7 +58,7 @@ class Welcome:
         if painter.link is None:  # it was lost meanwhile, with what it had claimed just then
             self._burials.mourn(painter, set(painter.orders))
         log.info("engine %s is ready: %s on %s", hello.engine, hello.card.name, hello.device)
-        self._shop.news.tell(PainterState(engine=hello.engine, state="ready", model=hello.card.name))
+        self._shop.news.tell(ready)
         self._shop.wake.set()
 
     async def _learn_card(self, hello: EngineHello) -> None:

@@ -158,7 +158,7 @@ class NatsLink:
         try:
             await self._streams.ensure([seat.id for seat in self.seats.values() if seat.ready])
         except BaseException:
-            self._forgotten = forgotten
+            self._forgotten |= forgotten
             raise
         self._ensured = time.monotonic()
         if forgotten:  # who sits there may have changed while nothing could be heard

@@ -279,6 +279,7 @@ help-body =
 help-style = - `style` says how it is painted.
 help-enhance = - `enhance` writes your words out into a full prompt.
 help-quality = - `quality` adds a pass for fine detail.
+help-variety = - `variety` keeps several pictures of one prompt from being twins.
 help-image = - `image` starts from your own picture. `strength` says how much of it to repaint, `mask` or `region` which part; transparent parts are painted too.
 help-rest =
     - The same seed and words give the same picture.

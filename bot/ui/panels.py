@@ -12,7 +12,7 @@ from bot.jobs.job import Job, JobState
 from bot.jobs.models import Stage
 from bot.jobs.news import Standing
 from bot.jobs.painter import EngineView
-from bot.jobs.service import PauseStatus, QueueView
+from bot.jobs.service import QueueView
 from bot.jobs.styles import MOST_NAME, Sheet
 from bot.translations import say
 from bot.ui import notes, text
@@ -23,7 +23,7 @@ _MINE_SHOWN = 10
 _TEMPLATE_SHOWN = 120  # characters
 _STYLES_SHOWN = 3600  # characters of all lines, of the 4000 of a message
 _ENGINES_SHOWN = 6  # with their lines they stay within the 4000 characters of a message
-_EXPLAINED = ("style", "enhance", "quality", "image")  # features that the help has a line for
+_EXPLAINED = ("style", "enhance", "quality", "variety", "image")  # features that the help has a line for
 _USUAL_STEPS = 8  # before any model is known
 
 
@@ -33,7 +33,7 @@ def queue(locale: str, view: QueueView, *, mine: Sequence[Job], standing: Callab
     lines += [_mine(locale, job, standing(job.id)) for job in mine[:_MINE_SHOWN]]
     if not mine and (view.waiting or view.running):
         lines.append(say(locale, "queue-none-mine"))
-    if view.paused:
+    if view.everything_paused or view.guild_paused:
         lines.append(say(locale, "queue-paused"))
     lines += [f"-# {line}" for line in _painters(locale, view.engines)]
     return _panel("\n".join(lines))
@@ -64,7 +64,7 @@ def styles(locale: str, sheets: Iterable[Sheet]) -> Panel:
     return _panel("\n".join(lines if shown else [*lines, say(locale, "styles-none")]))
 
 
-def status(locale: str, view: QueueView, paused: PauseStatus, card: ModelCard | None) -> Panel:
+def status(locale: str, view: QueueView, card: ModelCard | None) -> Panel:
     """Who paints and how fast, what keeps a painter away, how much waits, what is paused."""
     lines = [f"### {say(locale, 'admin-status')}", *_painters(locale, view.engines)]
     for engine in view.engines:
@@ -75,9 +75,9 @@ def status(locale: str, view: QueueView, paused: PauseStatus, card: ModelCard | 
         if engine.problem:
             lines.append(f"-# {text.inline(engine.problem, 300)}")
     lines.append(_count(locale, view))
-    if paused.owner:
+    if view.everything_paused:
         lines.append(say(locale, "admin-paused-owner"))
-    if paused.guild:
+    if view.guild_paused:
         lines.append(say(locale, "admin-paused-guild"))
     return _panel("\n".join(lines))
 

@@ -32,8 +32,9 @@ TINTS = {
     "balloon": ("red", "yellow", "purple", "blue"),
     "flowers": ("red", "yellow", "pink", "white"),
 }
-WORDS = ("HI", "OK", "GO", "YES", "NO", "HELLO", "LOVE", "OPEN", "CAFE", "ART")
-HAN = ("猫", "你好", "福", "春", "爱", "家", "山", "水", "月", "日", "大", "小", "中", "人", "一", "天")
+WORDS = ("HI", "OK", "GO", "YES", "NO", "LOVE")
+DIGITS = "0123456789"
+HAN = "福春爱家山水大小中人"
 LATIN_FONT = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf")
 HAN_FONT = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Bold.ttc")
 
@@ -95,29 +96,20 @@ def random_landscape(rng: Random) -> Landscape:
     return Landscape(time=time, land=land, things=things, lights=lights)
 
 
+def sign_texts() -> tuple[str, ...]:
+    """Every text that a sign may carry: few, so that a small model learns to write them."""
+    return (*WORDS, *DIGITS, *(HAN if HAN_FONT.exists() else ""))
+
+
 def random_sign(rng: Random) -> Sign:
-    """A sign with one character, a number or a short word."""
-    kind = rng.random()
-    if kind < 0.35 and HAN_FONT.exists():
-        text = rng.choice(HAN)
-    elif kind < 0.67:
-        text = rng.choice(WORDS)
-    elif kind < 0.85:
-        text = rng.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-    else:
-        text = str(rng.randrange(10) if rng.random() < 0.6 else rng.randrange(10, 100))
+    """A sign with one character, a digit or a short word."""
+    text = rng.choice(sign_texts())
     board, ink = rng.choice(
         (("white", "black"), ("white", "red"), ("white", "blue"), ("yellow", "black"), ("red", "white"),
          ("blue", "white"), ("green", "white"), ("black", "white"), ("pink", "black"))
     )  # fmt: skip
     background = rng.choice([colour for colour in COLOURS if colour != board])
     return Sign(text=text, ink=ink, board=board, background=background)
-
-
-def sign_texts() -> tuple[str, ...]:
-    """Every text that a sign may carry."""
-    numbers = tuple(str(number) for number in range(100))
-    return (*WORDS, *"ABCDEFGHIJKLMNOPQRSTUVWXYZ", *numbers, *(HAN if HAN_FONT.exists() else ()))
 
 
 def draw_sign(sign: Sign, width: int, height: int, rng: Random) -> Image.Image:
@@ -131,7 +123,7 @@ def draw_sign(sign: Sign, width: int, height: int, rng: Random) -> Image.Image:
     pen.rectangle((cx - side * 0.03, cy, cx + side * 0.03, h), fill=(150, 102, 62))
     box = (cx - half_w, cy - half_h, cx + half_w, cy + half_h)
     pen.rounded_rectangle(box, side * 0.06, fill=COLOURS[sign.board], outline=(110, 74, 48), width=int(side * 0.022))
-    size = {1: 0.42, 2: 0.36, 3: 0.28}.get(len(sign.text), 0.2 if len(sign.text) == 4 else 0.17)
+    size = {1: 0.42, 2: 0.36, 3: 0.28}.get(len(sign.text), 0.2)
     pen.text((cx, cy), sign.text, fill=COLOURS[sign.ink], font=_font(sign.text, int(side * size)), anchor="mm")
     return picture.reduce(k)
 

@@ -52,7 +52,7 @@ def _words(rng: Random) -> Iterator[str]:
         yield from phrases.spaced(subject, rng, language="zh").split("|")
     for _ in range(40):
         yield from HAN_COMMON
-        yield from "".join(HAN)
+        yield from HAN
         yield from (" " + word for word in phrases.FILLERS_EN)
     for word in ("sign", "says", "saying", "text", "word", "letters", "reading", "written", "with", "that"):
         yield from [f" {word}"] * 200

@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=RUNS / "a", help="folder of the run; an unfinished run is resumed")
     parser.add_argument("--out", type=Path, default=STARTER, help="the diffusers folder to write")
     parser.add_argument("--vae-minutes", type=float, default=24)
-    parser.add_argument("--minutes", type=float, default=200, help="for the denoiser")
+    parser.add_argument("--minutes", type=float, default=340, help="for the denoiser")
     parser.add_argument("--refine-minutes", type=float, default=8, help="for the decoder alone, at the end")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-compile", action="store_true", help="where there is no C++ compiler")

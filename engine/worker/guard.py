@@ -1,4 +1,4 @@
-"""Catches pictures that are none: numbers that are not finite, or nothing but black."""
+"""Catches pictures that are none: numbers that are not finite, nothing but black, or one and the same colour."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from contextlib import contextmanager
 import torch
 
 from engine.worker.images import Pixels
+from engine.worker.sample import Sample
 
 BLACK = 2  # of 255: a real picture of a dark night still has a brighter pixel somewhere
 
 
 class FlatPicture(Exception):
-    """The picture came out black or not finite, also when painted again at higher precision."""
+    """The picture came out flat or not finite, also when painted again at higher precision."""
 
 
 @contextmanager
@@ -31,6 +32,16 @@ def full_precision(*modules: torch.nn.Module) -> Generator[None]:
                 module.to(dtype=dtype)
 
 
-def broken(pixels: Pixels, finite: bool) -> bool:
-    """Whether this is what an overflow looks like, not a picture. `finite` tells of the latent."""
-    return not finite or int(pixels.max()) <= BLACK
+def broken(sample: Sample, pixels: Pixels, finite: bool) -> bool:
+    """Whether this is what an overflow looks like, not a picture: `finite` tells of the latent.
+
+    A tile or a part may be as flat as what it was painted over: a night sky, a white wall.
+    """
+    if not finite or not _is_flat(pixels):
+        return not finite
+    under = sample.under
+    return under is None or not _is_flat(under)
+
+
+def _is_flat(pixels: Pixels) -> bool:
+    return int(pixels.max()) <= BLACK or bool((pixels == pixels[0, 0]).all())

@@ -203,7 +203,7 @@ class Painter:
         sample.spent("decode", developing.began)
         if sample.enlargement is not None:
             return pixels  # black where its source is
-        if guard.broken(pixels, finite):
+        if guard.broken(sample, pixels, finite):
             pixels = self._repaint(sample)
         if sample.part is not None:
             return sample.part.canvas.composed(pixels)
@@ -231,7 +231,7 @@ class Painter:
         """Once more from the start in fp32. Raises FlatPicture when that is no better or not possible."""
         if self.place.dtype is torch.float32 or not self.policy.whole or self._storage is not Storage.PLAIN:
             raise FlatPicture
-        log.warning("job=%s k=%d came out black or not finite; painting it again in fp32", sample.job, sample.k)
+        log.warning("job=%s k=%d came out flat or not finite; painting it again in fp32", sample.job, sample.k)
         memory.wait_for(self.place.device)  # others may be in the VAE, whose weights are about to move
         with guard.full_precision(self.transformer, self.codec.vae):
             if sample.canvas is None:
@@ -242,6 +242,6 @@ class Painter:
             while not fresh.done:
                 self.step([fresh])
             pixels, finite = self.codec.decode(fresh.latent.squeeze(1)[None]).wait()
-            if guard.broken(pixels, finite):
+            if guard.broken(sample, pixels, finite):
                 raise FlatPicture
         return pixels

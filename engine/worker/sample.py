@@ -11,6 +11,7 @@ from engine.protocol import Generate
 from engine.request import ImageRequest
 from engine.worker import denoise, super_resolution, variety
 from engine.worker.codec import Exposure
+from engine.worker.images import Pixels
 from engine.worker.inpaint import Part
 from engine.worker.loras import BARE, Outfit
 from engine.worker.super_resolution import Enlargement
@@ -80,6 +81,13 @@ class Sample:
         """Steps of the whole picture: those of all its tiles under an upscale, and those for fine detail."""
         painting = self.before + self.steps * (len(self.canvas.tiles) if self.canvas else 1)
         return painting + max(0, len(self.detail) - 1)
+
+    @property
+    def under(self) -> Pixels | None:
+        """The pixels that it is painted over, where it is a tile or a part of a picture."""
+        if self.canvas is not None:
+            return self.canvas.source_of(self.canvas.tiles[self.tile])
+        return self.part.canvas.seen if self.part is not None else None
 
     @property
     def words(self) -> torch.Tensor:

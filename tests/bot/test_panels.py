@@ -14,7 +14,7 @@ from engine.request import ControlKind
 from tests.support.fake_engine import CARD
 
 
-@pytest.mark.parametrize("feature", ["style", "enhance", "quality", "image"])
+@pytest.mark.parametrize("feature", ["style", "enhance", "quality", "variety", "image"])
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
 def test_help_does_not_name_what_the_model_cannot_do(locale: str, feature: str) -> None:
     word = f"`{say(locale, f'option-{feature}')}`"

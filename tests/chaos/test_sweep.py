@@ -294,6 +294,7 @@ async def test_a_setting_is_the_old_or_the_new_one_wherever_the_bot_stops(house:
     def stored() -> int | None:
         """The value; what was written down of its changes says the same."""
         with closing(sqlite3.connect(f"file:{house.ledger}?mode=ro", uri=True, timeout=10)) as db:
+            db.execute("BEGIN")  # both as of one moment
             rows = db.execute("SELECT value FROM setting WHERE key = 'steps'").fetchall()
             noted = db.execute("SELECT value FROM setting_event WHERE key = 'steps' ORDER BY seq").fetchall()
         assert rows == noted[-1:]

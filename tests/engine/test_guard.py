@@ -1,13 +1,17 @@
-"""Black or non-finite pictures are painted again at higher precision, and never handed over."""
+"""Flat or non-finite pictures are painted again at higher precision, and never handed over."""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from engine.request import Kind, Region
 from engine.worker import guard
 from engine.worker.guard import FlatPicture
 from engine.worker.loading import load
@@ -16,6 +20,8 @@ from engine.worker.painter import Painter
 from engine.worker.sample import Sample
 from tests.support.orders import order
 from tests.support.painting import finish
+
+LIVELY = Image.fromarray(np.random.default_rng(1).integers(0, 255, (64, 64, 3), dtype=np.uint8))
 
 
 def place(dtype: torch.dtype) -> Place:
@@ -37,11 +43,19 @@ def overflow_in(module: torch.nn.Module, dtypes: set[torch.dtype]) -> None:
     module.register_forward_hook(spoil)
 
 
-def paint(painter: Painter) -> Sample:
-    sample = painter.begin(order(), 0)
+def paint(painter: Painter, **changes: Any) -> Sample:
+    sample = painter.begin(order(**changes), 0)
     while not sample.done:
         painter.step([sample])
     return sample
+
+
+def paints_only(level: float, painter: Painter) -> Painter:
+    """Let its decoder paint one colour, of -1 to 1, whatever it is given."""
+    with torch.no_grad():
+        painter.codec.vae.decoder.conv_out.weight.zero_()
+        painter.codec.vae.decoder.conv_out.bias.fill_(level)
+    return painter
 
 
 @pytest.mark.parametrize("part", ["transformer", "decoder"])
@@ -73,14 +87,35 @@ def test_a_picture_that_stays_broken_is_refused(rounded: Painter) -> None:
         finish(rounded, paint(rounded))
 
 
-def test_in_fp32_there_is_nothing_to_try_again(tiny: Path) -> None:
-    painter = Painter(load(tiny, place(torch.float32)), place(torch.float32))
-    with torch.no_grad():
-        painter.codec.vae.decoder.conv_out.weight.zero_()
-        painter.codec.vae.decoder.conv_out.bias.fill_(-1.0)
+@pytest.mark.parametrize("level", [-1.0, 0.0, 1.0], ids=["black", "grey", "white"])
+def test_a_flat_picture_is_refused_and_in_fp32_there_is_nothing_to_try_again(tiny: Path, level: float) -> None:
+    painter = paints_only(level, Painter(load(tiny, place(torch.float32)), place(torch.float32)))
 
     with pytest.raises(FlatPicture):
         finish(painter, paint(painter))
+
+
+@pytest.mark.parametrize("level", [-1.0, 1.0], ids=["black", "white"])
+@pytest.mark.parametrize(
+    "changes",
+    [{"kind": Kind.UPSCALE, "width": 128, "height": 128}, {"kind": Kind.INPAINT, "region": Region.LEFT}],
+    ids=str,
+)
+def test_a_tile_or_a_part_may_be_as_flat_as_what_it_was_painted_over(
+    tiny: Path, level: float, changes: dict[str, Any]
+) -> None:
+    painter = paints_only(level, Painter(load(tiny, place(torch.float32)), place(torch.float32)))
+    flat, lively = (_png(picture) for picture in (Image.new("RGB", (64, 64), int(level > 0) * 0xFFFFFF), LIVELY))
+
+    sample: Sample | np.ndarray = paint(painter, source=flat, **changes)
+    while isinstance(sample, Sample):
+        while not sample.done:
+            painter.step([sample])
+        sample = finish(painter, sample)
+
+    assert (sample == 255 * int(level > 0)).all()
+    with pytest.raises(FlatPicture):
+        finish(painter, paint(painter, source=lively, **changes))
 
 
 def test_bf16_stays_close_to_fp32(rounded: Painter, painter: Painter) -> None:
@@ -88,3 +123,9 @@ def test_bf16_stays_close_to_fp32(rounded: Painter, painter: Painter) -> None:
 
     error = np.mean((exact.astype(float) - close.astype(float)) ** 2)
     assert 10 * np.log10(255**2 / error) >= 40
+
+
+def _png(picture: Image.Image) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()

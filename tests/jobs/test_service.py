@@ -302,7 +302,7 @@ async def test_a_paused_guild_accepts_and_begins_nothing_while_others_paint(tmp_
         async with core.engine().running():
             await core.ended(elsewhere)
             assert (await core.service.job(waiting.id)).state is JobState.QUEUED
-            assert core.service.pause_status(10).guild
+            assert (await core.service.queue(10)).guild_paused
             await core.service.resume("guild", ADMIN)
             await core.ended(waiting)
 
@@ -315,7 +315,7 @@ async def test_the_owners_pause_holds_everything_and_outlives_a_restart(tmp_path
 
     async with stage(tmp_path) as core, core.engine().running():
         await ready(core)
-        assert (await core.service.queue()).paused
+        assert (await core.service.queue()).everything_paused
         with pytest.raises(Paused):
             await core.ask(BEN)
         assert (await core.service.job(job.id)).state is JobState.QUEUED

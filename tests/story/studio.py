@@ -244,6 +244,12 @@ class Visitor:
         assert status == 200, body
         return [item["label"] for item in body["items"]]
 
+    async def misses(self, option: str) -> None:
+        """Wait until /imagine has no such option: Discord's list follows the model a moment later."""
+        async with asyncio.timeout(30):
+            while option in await self.completions("/imagine prompt:x "):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
     async def messages(self) -> list[Message]:
         query = {"person": self.person.id, "channel": self.channel}
         async with self.session.get(f"{self.url}/page/messages", params=query) as reply:

@@ -126,6 +126,7 @@ async def test_the_status_names_the_painter_and_its_pace(studio: Studio, mia: Vi
     await robin.say("/admin status")
 
     await robin.is_told("Fake Painter on cpu (float32), ready")
+    await robin.is_told("weights: fake")  # how the engine keeps them, in its own words
     await robin.is_told("s a picture")
 
 

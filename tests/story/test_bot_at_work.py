@@ -8,12 +8,14 @@ import re
 from dataclasses import replace
 
 import discord
+import msgspec
 import pytest
 
+from bot.command_list import NEEDS
 from bot.pace import Pace
 from playground import Playground, people
 from tests.story.studio import BRISK, Message, Studio, Visitor, is_from_the_bot, words
-from tests.support.fake_engine import Script
+from tests.support.fake_engine import CARD, Script
 from tests.support.openapi import WireContract
 from tests.support.patience import until
 
@@ -28,16 +30,36 @@ async def test_it_asks_for_nothing_but_guilds_and_pings_nobody(studio: Studio) -
 
 
 async def test_commands_are_sent_once_and_again_only_when_they_have_changed(
-    studio: Studio, wire_contract: WireContract
+    empty_studio: Studio, wire_contract: WireContract
 ) -> None:
+    key = f"commands:{people.APPLICATION_ID}"
+    await empty_studio.open_bot()
+    everything = await empty_studio.service.ledger.fact(key)
     assert wire_contract.seen[SYNC] == 1
 
-    await studio.restart_bot()
-    assert wire_contract.seen[SYNC] == 1
-
-    await studio.service.ledger.keep_fact(f"commands:{people.APPLICATION_ID}", "an older tree")
-    await studio.restart_bot()
+    await empty_studio.open_engine()  # a model that cannot do everything
+    async with asyncio.timeout(30):
+        while await empty_studio.service.ledger.fact(key) == everything:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    await empty_studio.restart_bot()
     assert wire_contract.seen[SYNC] == 2
+
+    await empty_studio.service.ledger.keep_fact(key, "an older tree")
+    await empty_studio.restart_bot()
+    assert wire_contract.seen[SYNC] == 3
+
+
+async def test_options_that_would_do_nothing_with_the_model_are_not_listed(
+    empty_studio: Studio, mia: Visitor, bao: Visitor
+) -> None:
+    await empty_studio.open_bot()
+    assert set(NEEDS) < set(await mia.completions("/imagine prompt:x "))
+
+    await empty_studio.open_engine(card=msgspec.structs.replace(CARD, features=("text", "image")))
+    await mia.misses("lora")
+
+    assert await mia.completions("/imagine prompt:x ") == ["shape", "seed", "count", "steps", "image", "strength"]
+    assert await bao.completions("/画图 提示词:x ") == ["画幅", "种子", "张数", "步数", "原图", "重绘幅度"]
 
 
 async def test_a_session_that_ends_is_begun_anew_at_the_endpoint_and_not_at_discord(

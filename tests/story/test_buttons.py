@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 
 from tests.story.studio import Studio, Visitor, buttons, finished, gallery, words
-from tests.support.fake_engine import Script
-
-SLOW = Script(step_seconds=0.25)
 
 
 async def test_reroll_paints_the_same_words_from_a_new_seed_in_a_new_message(studio: Studio, mia: Visitor) -> None:
@@ -148,7 +145,7 @@ async def test_a_double_click_makes_one_picture(studio: Studio, mia: Visitor) ->
 
 async def test_cancel_takes_a_waiting_picture_back(empty_studio: Studio, mia: Visitor) -> None:
     await empty_studio.open_bot()
-    await empty_studio.open_engine(SLOW)
+    await empty_studio.open_engine(held_after=2)
     await mia.say("/imagine prompt:the first")
     await mia.sees("the first")
     await mia.say("/imagine prompt:the second")
@@ -158,12 +155,13 @@ async def test_cancel_takes_a_waiting_picture_back(empty_studio: Studio, mia: Vi
 
     message = await mia.sees(lambda m: m["id"] == waiting["id"] and "Cancelled" in words(m))
     assert list(buttons(message)) == ["Reroll", "Edit", "Delete"]
+    empty_studio.go_on()
     assert "the first" in words(await mia.sees_pictures())
 
 
 async def test_cancel_stops_a_picture_that_is_being_painted(empty_studio: Studio, mia: Visitor) -> None:
     await empty_studio.open_bot()
-    await empty_studio.open_engine(Script(step_seconds=0.4))
+    await empty_studio.open_engine(held_after=2)
     await mia.say("/imagine prompt:a red star")
     await mia.sees("▰")
 
@@ -177,7 +175,7 @@ async def test_somebody_elses_picture_cannot_be_cancelled_except_by_a_moderator(
     empty_studio: Studio, mia: Visitor, bao: Visitor, robin: Visitor
 ) -> None:
     await empty_studio.open_bot()
-    await empty_studio.open_engine(Script(step_seconds=0.5))
+    await empty_studio.open_engine(held_after=2)
     await mia.say("/imagine prompt:a red star")
     await mia.sees("▰")
 
@@ -192,7 +190,7 @@ async def test_cancel_without_a_name_takes_back_everything_of_mine(
     empty_studio: Studio, mia: Visitor, bao: Visitor
 ) -> None:
     await empty_studio.open_bot()
-    await empty_studio.open_engine(SLOW)
+    await empty_studio.open_engine(held_after=2)
     await bao.say("/imagine prompt:三")
     await bao.sees("三")
     for prompt in ("one", "two"):
@@ -202,6 +200,7 @@ async def test_cancel_without_a_name_takes_back_everything_of_mine(
     await mia.say("/cancel")
 
     await mia.is_told("Cancelled 2 requests.")
+    empty_studio.go_on()
     assert "三" in words(await bao.sees_pictures())
     await mia.say("/cancel")
     await mia.is_told("You have nothing waiting or being painted.")
@@ -211,7 +210,7 @@ async def test_cancel_without_a_name_takes_back_everything_of_mine(
 
 async def test_one_of_several_can_be_cancelled_by_its_words(empty_studio: Studio, mia: Visitor) -> None:
     await empty_studio.open_bot()
-    await empty_studio.open_engine(SLOW)
+    await empty_studio.open_engine(held_after=2)
     for prompt in ("one", "two"):
         await mia.say(f"/imagine prompt:{prompt}")
         await mia.sees(prompt)
@@ -222,6 +221,7 @@ async def test_one_of_several_can_be_cancelled_by_its_words(empty_studio: Studio
 
     await mia.is_told("Cancelled one request.")
     await mia.sees(lambda m: "two" in words(m) and "Cancelled" in words(m))
+    empty_studio.go_on()
     assert "one" in words(await mia.sees_pictures())
 
 
@@ -229,7 +229,7 @@ async def test_words_that_are_typed_and_not_chosen_mean_the_one_request_that_the
     empty_studio: Studio, mia: Visitor
 ) -> None:
     await empty_studio.open_bot()
-    await empty_studio.open_engine(SLOW)
+    await empty_studio.open_engine(held_after=2)
     for prompt in ("a red fox", "a red hen"):
         await mia.say(f"/imagine prompt:{prompt}")
         await mia.sees(prompt)
@@ -242,6 +242,7 @@ async def test_words_that_are_typed_and_not_chosen_mean_the_one_request_that_the
 
     await mia.is_told("Cancelled one request.")
     await mia.sees(lambda m: "a red hen" in words(m) and "Cancelled" in words(m))
+    empty_studio.go_on()
     assert "a red fox" in words(await mia.sees_pictures())
 
 
@@ -249,7 +250,7 @@ async def test_the_queue_shows_mine_and_only_the_number_of_others(
     empty_studio: Studio, mia: Visitor, bao: Visitor
 ) -> None:
     await empty_studio.open_bot()
-    await empty_studio.open_engine(Script(step_seconds=0.5))
+    await empty_studio.open_engine(held_after=2)
     for who, prompt in ((bao, "秘密"), (mia, "a red star"), (mia, "a blue ring")):
         await who.say(f"/imagine prompt:{prompt}")
         await who.sees(prompt)

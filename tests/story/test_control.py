@@ -99,11 +99,8 @@ async def test_what_cannot_be_followed_is_refused_in_one_sentence(able: Studio, 
 
 
 async def test_without_a_controlnet_nothing_is_offered(studio: Studio, mia: Visitor) -> None:
-    assert await mia.completions("/imagine prompt:x control:") == []
-
-    await mia.say("/imagine prompt:a cat control:canny control_image:@cat.png", cat=sketch())
-
-    await mia.is_told("The model that is loaded cannot do this: following a control image.")
+    for option in ("control", "control_image", "control_strength"):
+        await mia.misses(option)
 
 
 async def test_the_real_painter_follows_the_edges_of_a_picture(

@@ -15,7 +15,6 @@ from tests.support.clocks import ManualClock
 from tests.support.fake_engine import Script
 from tests.support.openapi import WireContract
 
-SLOW = Script(step_seconds=0.3)
 EDIT_BY_TOKEN = r"/webhooks/.*/messages/"
 EDIT_AS_BOT = r"/channels/\d+/messages/\d+$"
 NEW_MESSAGE = r"/channels/\d+/messages$"
@@ -29,11 +28,12 @@ async def test_a_waiting_message_that_was_deleted_is_replaced_by_a_new_one(
     empty_studio: Studio, mia: Visitor, robin: Visitor
 ) -> None:
     await empty_studio.open_bot()
-    await empty_studio.open_engine(SLOW)
+    await empty_studio.open_engine(held_after=2)
     await mia.say("/imagine prompt:a red star")
     waiting = await mia.sees("▰")
 
     await robin.delete(waiting)
+    empty_studio.go_on()
 
     message = await mia.sees_pictures()
     assert message["id"] != waiting["id"]
@@ -68,11 +68,12 @@ class TestAfterFifteenMinutes:
     ) -> None:
         empty_studio.clock = clock
         await empty_studio.open_bot()
-        await empty_studio.open_engine(SLOW)
+        await empty_studio.open_engine(held_after=2)
         await mia.say("/imagine prompt:a red star")
         waiting = await mia.sees("▰")
 
         clock.advance(16 * 60)
+        empty_studio.go_on()
 
         assert (await mia.sees_pictures())["id"] == waiting["id"]
         assert wire_contract.seen["PATCH", "/channels/{channel_id}/messages/{message_id}"]
@@ -81,11 +82,12 @@ class TestAfterFifteenMinutes:
         self, empty_studio: Studio, playground: Playground, mia: Visitor
     ) -> None:
         await empty_studio.open_bot()
-        await empty_studio.open_engine(SLOW)
+        await empty_studio.open_engine(held_after=2)
         await mia.say("/imagine prompt:a red star")
         waiting = await mia.sees("▰")
 
         playground.faults.refuse(EDIT_BY_TOKEN, times=99, status=401, code=50027, message="Invalid Webhook Token")
+        empty_studio.go_on()
 
         assert (await mia.sees_pictures())["id"] == waiting["id"]
 
@@ -108,11 +110,12 @@ async def test_a_new_message_whose_answer_was_lost_is_found_again(
     empty_studio: Studio, playground: Playground, mia: Visitor, robin: Visitor
 ) -> None:
     await empty_studio.open_bot()
-    await empty_studio.open_engine(SLOW)
+    await empty_studio.open_engine(held_after=2)
     await mia.say("/imagine prompt:a red star")
     playground.faults.lose_answer(NEW_MESSAGE, method="POST")
 
     await robin.delete(await mia.sees("▰"))
+    empty_studio.go_on()
 
     await mia.sees_pictures()
     await empty_studio.all_is_told()
@@ -133,11 +136,12 @@ async def test_a_bot_restarted_while_a_picture_is_painted_shows_it_in_the_same_m
     empty_studio: Studio, mia: Visitor
 ) -> None:
     await empty_studio.open_bot()
-    await empty_studio.open_engine(SLOW)
+    await empty_studio.open_engine(held_after=2)
     await mia.say("/imagine prompt:a red star")
     waiting = await mia.sees("▰")
 
     await empty_studio.restart_bot()
+    empty_studio.go_on()
 
     assert (await mia.sees_pictures())["id"] == waiting["id"]
     assert empty_studio.engine is not None
@@ -166,7 +170,7 @@ async def test_a_bot_restarted_after_a_failure_that_it_could_not_tell_tells_it(
 
 async def test_an_engine_that_dies_is_replaced_and_people_are_told(empty_studio: Studio, mia: Visitor) -> None:
     await empty_studio.open_bot()
-    await empty_studio.open_engine(SLOW)
+    await empty_studio.open_engine(held_after=2)
     await mia.say("/imagine prompt:a red star")
     waiting = await mia.sees("▰")
 
@@ -196,7 +200,7 @@ class TestWithASmallUploadLimit:
 
     async def test_the_limit_is_known_after_a_restart(self, empty_studio: Studio, mia: Visitor) -> None:
         await empty_studio.open_bot()
-        await empty_studio.open_engine(SLOW)
+        await empty_studio.open_engine(held_after=2)
         await mia.say("/imagine prompt:a red star")
         await mia.sees("▰")
 

@@ -7,7 +7,6 @@ import time
 from bot.jobs.defaults import OwnerSettings
 from bot.jobs.retention import Keep, prune
 from tests.story.studio import Studio, Visitor, words
-from tests.support.fake_engine import Script
 
 SECRET_WISH = "a house that nobody knows"
 DAY = 24 * 3600.0
@@ -72,7 +71,7 @@ async def test_forgetting_gives_no_allowance_back_and_the_last_rows_go_after_a_d
 
 async def test_what_waits_is_given_up(empty_studio: Studio, mia: Visitor) -> None:
     await empty_studio.open_bot()
-    await empty_studio.open_engine(Script(step_seconds=0.3))
+    await empty_studio.open_engine(held_after=2)
     await mia.say("/imagine prompt:one")
     await mia.sees("▰")
     await mia.say("/imagine prompt:two")

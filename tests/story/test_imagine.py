@@ -185,10 +185,12 @@ async def test_before_any_model_is_known_the_painter_is_said_to_be_loading(
     await bao.is_told("画师还在加载模型，请过一分钟再试。")
 
 
-async def test_options_that_would_do_nothing_with_this_model_are_refused(empty_studio: Studio, mia: Visitor) -> None:
+async def test_an_old_list_of_options_is_answered_in_a_sentence(empty_studio: Studio, mia: Visitor) -> None:
     plain = type(CARD)(**{name: getattr(CARD, name) for name in CARD.__struct_fields__} | {"features": ("text",)})
     await empty_studio.open_bot()
     await empty_studio.open_engine(card=plain)
+    await mia.misses("negative")
+    await empty_studio.bot.tree.sync()  # everything, as a client has it that was open before
 
     await mia.say("/imagine prompt:a star negative:blue")
     await mia.is_told("The model that is loaded cannot do this: guidance and negative prompts.")

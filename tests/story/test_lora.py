@@ -79,11 +79,8 @@ async def test_what_cannot_be_applied_is_refused_in_one_sentence(
 
 
 async def test_without_any_file_nothing_is_offered(studio: Studio, mia: Visitor) -> None:
-    assert await mia.completions("/imagine prompt:x lora:") == []
-
-    await mia.say("/imagine prompt:a star lora:ink wash")
-
-    await mia.is_told("The model that is loaded cannot do this: LoRAs.")
+    for option in ("lora", "lora_weight", "lora2", "lora2_weight"):
+        await mia.misses(option)
 
 
 async def test_reroll_and_edit_keep_them_and_say_when_the_file_is_gone(gallery_of_styles: Studio, mia: Visitor) -> None:

@@ -52,7 +52,7 @@ async def test_fifty_wishes_at_once_get_exactly_the_allowance(empty_studio: Stud
     await empty_studio.open_engine(Script(step_seconds=0.01))
 
     await asyncio.gather(*(mia.say(f"/imagine prompt:wish {number}") for number in range(50)))
-    await until(lambda: len(empty_studio.refusals) == 43, within=30)
+    await until(lambda: len(empty_studio.refusals) == 43, within=90)
 
     accepted = await empty_studio.service.ledger.read(lambda db: db.execute("SELECT count(*) FROM job").fetchone()[0])
     assert accepted == 7

@@ -70,9 +70,7 @@ async def test_a_model_that_reads_no_styles_offers_none(empty_studio: Studio, mi
     await empty_studio.open_bot()
     await empty_studio.open_engine(card=msgspec.structs.replace(CARD, features=("text",)))
 
-    assert await mia.completions("/imagine prompt:x style:") == []
-    await mia.say("/imagine prompt:a star style:Photo")
-    await mia.is_told("The model that is loaded cannot do this: styles.")
+    await mia.misses("style")
 
 
 async def test_an_admin_adds_changes_and_removes_a_style_and_old_pictures_keep_theirs(

@@ -8,7 +8,6 @@ from playground import people
 from tests.story.studio import Studio, Visitor, buttons, words
 from tests.story.test_buttons import job_of
 from tests.support import forged
-from tests.support.fake_engine import Script
 
 UNKNOWN = "I do not know this picture any more."
 FIELDS = {"prompt": "a green heart", "shape": "square", "seed": "9", "steps": "4"}
@@ -113,7 +112,7 @@ async def test_a_form_is_held_to_the_limits_of_whoever_sends_it(
     studio = empty_studio
     studio.owner = type(studio.owner)(in_flight=1)
     await studio.open_bot()
-    await studio.open_engine(Script(step_seconds=0.3))
+    await studio.open_engine(held_after=2)
     await mia.say("/imagine prompt:a red star")
     await mia.sees(lambda m: "Cancel" in buttons(m))
     job = (await studio.service.live_jobs(f"discord:{mia.person.id}"))[0].id

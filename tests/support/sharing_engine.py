@@ -40,8 +40,8 @@ class SharingEngine(FakeEngine):
 
     @property
     def known(self) -> int:
-        """How many orders have come."""
-        return len(self.orders) + len(self._jobs)
+        """How many jobs have come."""
+        return len({order.job for order in (*self.orders, *self._jobs)})
 
     async def _work(self) -> None:
         batch: Batch[Generate, Sample] = Batch(pace=self.pace)
@@ -51,9 +51,10 @@ class SharingEngine(FakeEngine):
                 self._arrived.clear()
                 await self._arrived.wait()
             self._board(batch)
-            while self.is_held(1):  # noqa: ASYNC110  (a test turns it)
+            while self.is_held(1):
+                self._busy = not batch.idle
                 await asyncio.sleep(0.01)
-            self._board(batch)
+                self._board(batch)
             company = batch.next_forward()
             await asyncio.sleep(self.pace.seconds(load(company)) if company else 0)
             self._step(batch, company)
