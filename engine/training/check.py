@@ -56,7 +56,6 @@ alone. The recipe grew better on the way, so a fresh run will not give the same 
 nearly still, from 126 steps favoured noise, from 210 backgrounds were said in many more ways, after a first look at
 this list had shown that they were missed in unknown words (no pattern of this list was added), and from 231 up to two
 thirds of the pictures were signs, since 278 with few texts; the last 13 minutes showed scenes again, at a low rate.
-Signs cost outlines a little: before them shapes stood at 92 %.
 """
 
 
