@@ -1,4 +1,5 @@
-"""What /imagine can be asked. A new option is one line in `Asked` and one in `Asked.wish`.
+"""What /imagine can be asked. A new option is a line in `Asked`, one in `Asked.wish`, and one in
+`bot.command_list.NEEDS` where not every model can do it.
 
 Its words are `option-<name>` and `option-<name>-text` in the translations, those of a choice `<name>-<value>`.
 """
