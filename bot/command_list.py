@@ -8,11 +8,13 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+import aiohttp
 import discord
 from discord import app_commands
 
 from bot.jobs.news import PainterState
 from bot.jobs.service import JobService
+from bot.jobs.workshop import STORAGE_ERRORS
 from bot.translations.commands import CommandTranslator
 from engine.card import ModelCard
 
@@ -61,12 +63,16 @@ class CommandList:
     async def follow(self) -> None:
         """Send it anew whenever engines can do something else than before. Runs until it is cancelled."""
         with self._service.subscribe() as events:
+            await self._try_to_send()  # an engine may have come since `begin`
             async for event in events:
                 if isinstance(event, PainterState):
-                    try:
-                        await self._send()
-                    except discord.HTTPException as error:
-                        _log.warning("the commands could not be sent, and are again with the next engine: %s", error)
+                    await self._try_to_send()
+
+    async def _try_to_send(self) -> None:
+        try:
+            await self._send()
+        except (discord.HTTPException, aiohttp.ClientError, *STORAGE_ERRORS) as error:
+            _log.warning("the list of commands could not be sent or noted, until an engine comes again: %s", error)
 
     @property
     def _key(self) -> str:

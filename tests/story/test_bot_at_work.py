@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from bot.command_list import NEEDS
+from bot.jobs.database import LedgerFull
 from bot.pace import Pace
 from playground import Playground, people
 from tests.story.studio import BRISK, Message, Studio, Visitor, is_from_the_bot, words
@@ -60,6 +61,27 @@ async def test_options_that_would_do_nothing_with_the_model_are_not_listed(
 
     assert await mia.completions("/imagine prompt:x ") == ["shape", "seed", "count", "steps", "image", "strength"]
     assert await bao.completions("/画图 提示词:x ") == ["画幅", "种子", "张数", "步数", "原图", "重绘幅度"]
+
+
+async def test_a_disk_that_is_full_when_the_list_is_noted_ends_nothing(
+    empty_studio: Studio, mia: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await empty_studio.open_bot()
+    keep = empty_studio.service.ledger.keep_fact
+
+    async def keep_without_room(key: str, value: str) -> None:
+        if key.startswith("commands:"):
+            raise LedgerFull("database or disk is full")
+        await keep(key, value)
+
+    monkeypatch.setattr(empty_studio.service.ledger, "keep_fact", keep_without_room)
+    await empty_studio.open_engine()
+    await mia.misses("lora")
+
+    await empty_studio.restart_bot()
+
+    await mia.say("/imagine prompt:a red star")
+    await mia.sees_pictures()
 
 
 async def test_a_session_that_ends_is_begun_anew_at_the_endpoint_and_not_at_discord(
