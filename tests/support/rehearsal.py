@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -19,6 +19,7 @@ from engine.request import ImageRequest
 from engine.worker.batch import Batch, Expected, load
 from engine.worker.pace import Pace
 from tests.support import fake_engine
+from tests.support.sharing_engine import Sample
 
 CARD = msgspec.structs.replace(fake_engine.CARD, max_side=4096, max_pixels=4096 * 4096)
 
@@ -31,20 +32,6 @@ class Arrival:
     at: float = 0.0
     side: int = 256  # pixels
     steps: int = 8
-
-
-@dataclass(eq=False, slots=True)
-class Sample:
-    job: str
-    tokens: int
-    steps: int
-    rows: int = 1
-    position: int = 0
-    outfit: Hashable = ()
-
-    @property
-    def left(self) -> int:
-        return self.steps - self.position
 
 
 @dataclass
@@ -134,7 +121,7 @@ class Rehearsal:
             machine.batch.wait(order.job, order, [Expected(tokens=tokens, rows=1, left=steps)])
         machine.inbox.clear()
         while (order := machine.batch.next_order()) is not None:
-            machine.batch.board(order, [Sample(order.job, _tokens(order.request), order.request.steps)])
+            machine.batch.board(order, [Sample(order, 0, _tokens(order.request), order.request.steps)])
             self.begun[order.job] = self.now
             painter.began(painter.orders[order.job], self.now)
             self._board.update(replace(self._board.jobs[order.job], state=JobState.RUNNING))
@@ -147,12 +134,12 @@ class Rehearsal:
         painter = self._crew.painters[machine.name]
         for sample in machine.company:
             sample.position += 1
-            painter.stepped(painter.orders[sample.job], sample.position, sample.steps, self.now)
+            painter.stepped(painter.orders[sample.order.job], sample.position, sample.steps, self.now)
             if not sample.left:
                 machine.batch.leave(sample)
-                self.ended[sample.job] = self.now
-                self._board.update(replace(self._board.jobs[sample.job], state=JobState.RENDERED))
-                holder = self._crew.let_go(sample.job)
+                self.ended[sample.order.job] = self.now
+                self._board.update(replace(self._board.jobs[sample.order.job], state=JobState.RENDERED))
+                holder = self._crew.let_go(sample.order.job)
                 assert holder is not None
                 painter.ended(holder[1], self.now, done=True)
         machine.company = []

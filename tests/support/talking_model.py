@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from diffusers import ZImagePipeline
 from tokenizers.pre_tokenizers import ByteLevel
-from transformers import Qwen2Tokenizer, Qwen3Config, Qwen3Model
+from transformers import Qwen2Tokenizer, Qwen3Model
 
 from engine.worker.enhance import PROBE
 from tests.support import tiny_model
@@ -37,21 +37,9 @@ def write(folder: Path, *, practised: bool = True) -> Path:
 def _text_encoder(tokenizer: Qwen2Tokenizer, *, steps: int) -> Qwen3Model:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        config = Qwen3Config(
-            vocab_size=len(tokenizer),
-            hidden_size=tiny_model.WIDTH,
-            intermediate_size=128,
-            num_hidden_layers=3,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-            head_dim=16,
-            tie_word_embeddings=True,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-        encoder = Qwen3Model(config)
+        encoder = tiny_model.text_encoder(tokenizer)
         _practise(encoder, tokenizer, steps)
-    return encoder.eval()
+    return encoder
 
 
 def _practise(encoder: Qwen3Model, tokenizer: Qwen2Tokenizer, steps: int) -> None:

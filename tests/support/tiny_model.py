@@ -32,7 +32,7 @@ def tiny_pipeline(*, seed: int = 0) -> ZImagePipeline:
         pipeline = ZImagePipeline(
             scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
             vae=_vae(),
-            text_encoder=_text_encoder(tokenizer),
+            text_encoder=text_encoder(tokenizer),
             tokenizer=tokenizer,
             transformer=_transformer(),
         )
@@ -70,7 +70,8 @@ def _vae() -> AutoencoderKL:
     )
 
 
-def _text_encoder(tokenizer: Qwen2Tokenizer) -> Qwen3Model:
+def text_encoder(tokenizer: Qwen2Tokenizer) -> Qwen3Model:
+    """One of random weights for this vocabulary."""
     config = Qwen3Config(
         vocab_size=len(tokenizer),
         hidden_size=WIDTH,
