@@ -1,21 +1,25 @@
 # make setup | demo | lint | test | check | chaos KILLS=40
 # TESTERS: how many tests at once; they wait more than they work.
-# TORCH_INDEX: where to take torch from, e.g. https://download.pytorch.org/whl/cpu or .../cu130; empty: PyPI.
+# TORCH_INDEX: where to take torch from, e.g. https://download.pytorch.org/whl/cpu or .../cu130; empty: what fits here.
 
 PYTHON ?= python3
 TORCH_INDEX ?=
 KILLS ?= 40
 TESTERS ?= 3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+NO_VENV := Python here cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv
 
 .PHONY: setup demo lint test check chaos clean
 
 setup: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(NO_VENV)" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(if $(TORCH_INDEX),$(BIN)/python -m pip install --quiet --constraint constraints.txt --index-url $(TORCH_INDEX) torch)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@index="$(TORCH_INDEX)"; [ "$$index" ] || index=$$($(BIN)/python config/torch_build.py); \
+		[ -z "$$index" ] || $(PIP) --no-deps --index-url "$$index" torch
+	$(PIP) --editable '.[dev]'
 	touch $@
 
 demo: setup
