@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from bot.jobs.job import JobState
 from tests.jobs.stage import ready, stage, until
-from tests.support import broker as server_support
 from tests.support.broker import broker
 from tests.support.fake_engine import Script
 
@@ -38,14 +35,3 @@ async def test_engines_join_and_leave_at_any_time(tmp_path: Path) -> None:
 
         assert [job.state for job in ended] == [JobState.RENDERED] * 6
         assert first.begun
-
-
-def test_without_a_server_ci_fails_and_everybody_else_skips(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_support, "SERVER", None)
-
-    monkeypatch.setenv("CI", "true")
-    with pytest.raises(pytest.fail.Exception, match="nats-server"):
-        server_support.need_server()
-    monkeypatch.delenv("CI")
-    with pytest.raises(pytest.skip.Exception, match="nats-server"):
-        server_support.need_server()

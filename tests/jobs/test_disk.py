@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
+import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-
-import pytest
 
 from bot.errors import DiskFull
 from bot.jobs.job import Job, JobState
 from tests.jobs.stage import ready, stage, until
 from tests.support.fake_engine import Script
+from tests.support.needs import SMALL_DISK, need_mounts
 
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Four MiB of it."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if sys.platform != "linux" or os.getuid() != 0:
-        pytest.skip("only root can mount a small disk; the same is tested with a small file in test_ledger.py")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)], check=False)
-    if mounted.returncode != 0:
-        pytest.skip("nothing can be mounted here")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+ROOT = Path(__file__).parents[2]
 
 
 def fill(disk: Path) -> Path:
@@ -40,9 +27,17 @@ def fill(disk: Path) -> Path:
     return ballast
 
 
-async def test_a_full_disk_refuses_new_jobs_and_the_accepted_ones_are_painted_when_there_is_room(
-    small_disk: Path,
-) -> None:
+def test_a_full_disk_refuses_new_jobs_and_the_accepted_ones_are_painted_when_there_is_room(tmp_path: Path) -> None:
+    mount = shlex.join([*SMALL_DISK, str(tmp_path)])
+    script = f"{mount} && exec {shlex.join([sys.executable, '-m', __name__, str(tmp_path)])}"
+
+    ended = subprocess.run([*need_mounts(), "sh", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 0, ended.stderr
+
+
+async def refused_and_painted(small_disk: Path) -> None:
+    """The test itself, on its disk."""
     async with stage(small_disk) as core, core.engine(script=Script(step_seconds=0.05)).running():
         await ready(core)
         accepted = [await core.ask() for _ in range(3)]
@@ -62,3 +57,7 @@ async def test_a_full_disk_refuses_new_jobs_and_the_accepted_ones_are_painted_wh
         assert {job.attempt for job in ended} == {1}
         check = await core.service.ledger.read(lambda db: db.execute("PRAGMA integrity_check").fetchone()[0])
         assert check == "ok"
+
+
+if __name__ == "__main__":
+    asyncio.run(refused_and_painted(Path(sys.argv[1])))

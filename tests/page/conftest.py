@@ -1,22 +1,19 @@
 """A real Chromium in front of a real playground with a real discord.py bot behind it."""
 
-import os
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from playground.server import open_playground
 from playground.state import Rules
 from tests.page.demo_bot import DemoBot, running
+from tests.support.needs import need_program
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -53,13 +50,9 @@ async def say(page: Page, line: str) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    if CHROMIUM is None:
-        reason = "chromium is not installed (Debian: apt-get install chromium)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    program = need_program("chromium", "chromium-browser", package="chromium")
     async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        chromium = await playwright.chromium.launch(executable_path=program, args=list(QUIET))
         yield chromium
         await chromium.close()
 

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
-
+from tests.support.needs import need_program
 from tests.support.ports import free_port
-
-SERVER = shutil.which("nats-server", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-MISSING = "nats-server is not installed (Debian: apt-get install nats-server)"
 
 
 def need_server() -> str:
-    """The program; a test that needs it is skipped without, but never in CI."""
-    if SERVER is not None:
-        return SERVER
-    if os.environ.get("CI") == "true":
-        pytest.fail(MISSING)
-    pytest.skip(MISSING)
+    return need_program("nats-server", package="nats-server")
 
 
 class Broker:

@@ -1,0 +1,50 @@
+"""What tests need that is not part of this repository. Nothing else may skip a test: `tests/meta/test_skips.py`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[3] / "shared"
+DOCUMENT = SHARED / "discord-openapi.json"
+NO_DOCUMENT = (
+    "Discord's OpenAPI document is not there: put specs/openapi.json of "
+    "https://github.com/discord/discord-api-spec to ../shared/discord-openapi.json"
+)
+SMALL_DISK = ("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs")
+
+
+def need_document() -> Path:
+    """Discord's OpenAPI document. Without, the test that asks for it is skipped; beside a `../shared` it fails."""
+    if DOCUMENT.is_file():
+        return DOCUMENT
+    if SHARED.is_dir():
+        pytest.fail(NO_DOCUMENT)
+    pytest.skip(NO_DOCUMENT)
+
+
+def need_program(*names: str, package: str) -> str:
+    """The first of these programs that is installed. Without, the test is skipped; in CI, which installs it, fails."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+    for name in names:
+        if found := shutil.which(name, path=path):
+            return found
+    missing = f"{names[0]} is not installed (Debian: apt-get install {package})"
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(missing)
+    pytest.skip(missing)
+
+
+def need_mounts() -> tuple[str, ...]:
+    """What to put before a command so that it may mount: for root, or for anybody whom the system lets be it inside.
+
+    Many containers forbid both; then the test is skipped.
+    """
+    for prefix in (("unshare", "--mount"), ("unshare", "--user", "--map-root-user", "--mount")):
+        if shutil.which(prefix[0]) and subprocess.run([*prefix, *SMALL_DISK, "/mnt"], check=False).returncode == 0:
+            return prefix
+    pytest.skip("nothing can be mounted here; the same is tested with a small file in tests/jobs/test_ledger.py")
