@@ -48,7 +48,6 @@ class Loop:
     def run(self) -> None:
         """Hear, step, tell, for ever."""
         while self._hear():
-            self._pulse.busy = True
             self._board()
             self._step()
             self._write()
@@ -60,10 +59,11 @@ class Loop:
 
     def _hear(self) -> bool:
         """Take in all commands; with nothing to paint, wait for one. False when told to stop."""
-        self._pulse.busy = not self._idle
         while True:
+            # Said before each wait, for each command may change it: whoever waits and seems busy is taken for hung.
+            self._pulse.busy = not self._idle
             try:
-                command = self._inbox.get(block=self._idle)
+                command = self._inbox.get(block=not self._pulse.busy)
             except queue.Empty:
                 return True
             match command:

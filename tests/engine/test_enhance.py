@@ -238,6 +238,15 @@ def test_cancel_ends_a_job_whose_prompt_is_being_written(talker: Painter) -> Non
     assert of(events, Finished, "next")[0].enhanced
 
 
+def test_an_engine_whose_only_draft_is_withdrawn_is_said_to_be_idle(talker: Painter) -> None:
+    def react(event: Event) -> Command | None:
+        return Cancel(job="job") if isinstance(event, Enhanced) else None
+
+    events = perform(talker, order(enhance=True), react=react)  # which sees to it
+
+    assert len(of(events, Cancelled)) == 1
+
+
 def test_a_bug_while_writing_fails_that_order_alone(talker: Painter, monkeypatch: pytest.MonkeyPatch) -> None:
     write = Writer.write
 

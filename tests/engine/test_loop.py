@@ -33,6 +33,23 @@ from engine.worker.sample import Developing, Sample
 from tests.support.orders import order
 
 
+class Inbox(queue.SimpleQueue[Command]):
+    """Notes each look into it that was not as it seemed: `busy` is what the supervisor believes meanwhile."""
+
+    def __init__(self, pulse: Pulse) -> None:
+        super().__init__()
+        self.pulse = pulse
+        self.lies: list[str] = []
+        self.waited_for = threading.Event()
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Command:
+        if self.pulse.busy is block:
+            self.lies.append("waits and seems busy" if block else "works and seems idle")
+        if block and self.empty():
+            self.waited_for.set()
+        return super().get(block, timeout)
+
+
 def perform(
     painter: Painter,
     *commands: Command,
@@ -40,8 +57,12 @@ def perform(
     batch: Batch[Generate, Sample] | None = None,
     **press: Any,
 ) -> list[Event]:
-    """All events until every picture of every order has ended. `react` may answer an event with a command."""
-    inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
+    """All events until every picture of every order has ended and the loop waits, as it says that it does.
+
+    `react` may answer an event with a command.
+    """
+    pulse = Pulse()
+    inbox = Inbox(pulse)
     events: list[Event] = []
     over = threading.Event()
     missing = sum(len(command.wanted) for command in commands if isinstance(command, Generate))
@@ -60,9 +81,11 @@ def perform(
     for command in commands:
         inbox.put(command)
     machine = Press(tell, **press)
-    thread = threading.Thread(target=Loop(painter, inbox, machine, Pulse(), batch).run, daemon=True)
+    thread = threading.Thread(target=Loop(painter, inbox, machine, pulse, batch).run, daemon=True)
     thread.start()
     assert over.wait(60), events
+    assert inbox.waited_for.wait(60)
+    assert inbox.lies == []
     inbox.put(Stop())
     thread.join(10)
     machine.close()
@@ -239,6 +262,28 @@ def test_cancel_ends_a_running_job_at_the_next_step_and_leaves_others_alone(pain
     assert of(events, Finished) == []
     assert len(of(events, Progress)) < 20
     assert len(of(events, Finished, "other")) == 1
+
+
+@pytest.mark.parametrize("at", [1, 8])
+def test_an_engine_whose_only_job_is_cancelled_is_said_to_be_idle(painter: Painter, at: int) -> None:
+    def react(event: Event) -> Command | None:
+        return Cancel(job="job") if isinstance(event, Progress) and event.step == at else None
+
+    events = perform(painter, order(steps=60, count=4), react=react)  # which sees to it
+
+    assert len(of(events, Cancelled)) == 4
+
+
+def test_an_engine_whose_only_job_fails_is_said_to_be_idle(painter: Painter) -> None:
+    assert of(perform(painter, order(width=4096)), Failed)
+
+
+def test_an_engine_that_is_told_to_cancel_what_it_does_not_have_is_said_to_be_idle(painter: Painter) -> None:
+    assert perform(painter, Cancel(job="unknown"), order(), Cancel(job="job"), react=_cancel_what_is_done)
+
+
+def _cancel_what_is_done(event: Event) -> Command | None:
+    return Cancel(job=event.job) if isinstance(event, Finished) else None
 
 
 def test_cancel_ends_a_waiting_job_without_starting_it(painter: Painter) -> None:

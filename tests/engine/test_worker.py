@@ -14,7 +14,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from engine.protocol import Beat, EngineHello, Failed, Finished, Loading, Progress, Stop
+from engine.protocol import Beat, Cancel, Cancelled, EngineHello, Failed, Finished, Loading, Progress, Stop
+from engine.supervisor import Limits, Supervisor
+from tests.support.clocks import ManualClock
 from tests.support.fake_bot import FakeBot, fake_bot
 from tests.support.orders import order
 from tests.support.patience import alive, until
@@ -69,6 +71,47 @@ async def test_a_worker_killed_in_mid_picture_comes_back_and_paints(tiny: Path, 
         assert bot.heard(Failed) == []
         assert Image.open(io.BytesIO(picture.png)).size == (64, 64)
         await gone(worker_of(second))
+
+
+class CountingClock(ManualClock):
+    """How often it was read: the supervisor reads it once a beat."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = 0
+
+    def __call__(self) -> float:
+        self.reads += 1
+        return super().__call__()
+
+
+async def test_an_engine_whose_only_job_was_cancelled_is_not_taken_for_hung(tiny: Path, tmp_path: Path) -> None:
+    clock, limits = CountingClock(), Limits(hang_after=120)
+    async with fake_bot(tmp_path) as bot:
+        address = ("--url", bot.url, "--secret-file", str(tmp_path / "engine.json"), "--model", str(tiny))
+        command = [sys.executable, "-m", "engine.worker", *address, "--supervised"]
+        supervisor = Supervisor(command, limits, clock=clock)
+        supervising = asyncio.create_task(supervisor.run())
+        try:
+            await bot.wait_for(EngineHello)
+            await bot.order(LONG)
+            await bot.wait_for(Progress)
+            await bot.say(Cancel(job="long"))
+            await bot.wait_for(Cancelled, lambda event: event.k == 3)
+
+            for _ in range(3):  # whatever it was doing, it rests now, and for more than two minutes
+                heard, read = len(bot.events), clock.reads
+                await bot.wait_for(Beat, since=heard)
+                await until(lambda read=read: clock.reads > read + 1)
+                clock.advance(1 + limits.hang_after)
+            await bot.order(order())
+            await bot.wait_for(Finished)
+
+            assert len({hello.engine for hello in bot.heard(EngineHello)}) == 1
+        finally:
+            supervisor.stop()
+            async with asyncio.timeout(30):
+                await supervising
 
 
 async def test_a_killed_supervisor_takes_its_worker_along(tiny: Path, tmp_path: Path) -> None:
