@@ -149,7 +149,8 @@ async def _send(
 
 def _payload(state: State, seat: Seat, interaction: Interaction, data: Json) -> Json:
     permissions = str(seat.person.permissions)
-    return {
+    channel: Json = {"channel": seat.channel.payload() | {"permissions": permissions}}
+    return (channel if state.rules.interactions_name_channel else {}) | {
         "id": interaction.id,
         "application_id": people.APPLICATION_ID,
         "type": interaction.kind,
@@ -159,7 +160,6 @@ def _payload(state: State, seat: Seat, interaction: Interaction, data: Json) -> 
         "guild_id": people.GUILD_ID,
         "guild": {"id": people.GUILD_ID, "locale": people.GUILD_LOCALE, "features": []},
         "channel_id": seat.channel.id,
-        "channel": seat.channel.payload() | {"permissions": permissions},
         "member": seat.person.member() | {"permissions": permissions},
         "app_permissions": str(people.BOT.permissions),
         "locale": seat.locale,

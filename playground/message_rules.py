@@ -1,8 +1,9 @@
 """What Discord refuses in a message: lengths, embeds, files, flags and what they exclude. Pure."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from playground import refusals
+from playground import kinds, refusals
 from playground.component_rules import check_message_components
 from playground.fields import array, check, record, text, whole
 from playground.jsons import Json, inner, listed
@@ -56,6 +57,13 @@ def refuse_empty(message: Json) -> None:
     """A message has to show something."""
     if not any(message.get(part) for part in ("content", "embeds", "components", "attachments", "sticker_items")):
         raise refusals.empty_message()
+
+
+def refuse_links(message: Json, harmful: Sequence[str]) -> None:
+    """Discord's filter of harmful links reads all text of a message."""
+    texts = [message["content"], *(str(part.get("content", "")) for part, _ in kinds.walk(message["components"]))]
+    if any(link in text for link in harmful for text in texts):
+        raise refusals.harmful_link()
 
 
 def _check_legacy_fields(body: Json, before: Json, problems: Problems) -> None:

@@ -33,11 +33,14 @@ async def create(
     message = blank(state, channel_id, author, flags | (EPHEMERAL if ephemeral else 0)) | (more or {})
     await _fill(state, message, body, uploads)
     message_rules.refuse_empty(message)
+    message_rules.refuse_links(message, state.rules.harmful_links)
     return message
 
 
 async def edit(state: State, before: Json, body: Json, uploads: list[Upload]) -> Json:
     """An edited copy of a message, checked but not yet stored."""
+    if before["channel_id"] in state.archived:
+        raise refusals.archived_thread()
     asked = number(body, "flags")
     flags = before["flags"] | (asked & _SETTABLE_ON_EDIT)
     if "flags" in body and not asked & SUPPRESS_EMBEDS:
@@ -47,6 +50,7 @@ async def edit(state: State, before: Json, body: Json, uploads: list[Upload]) ->
     message = before | {"flags": flags & ~LOADING, "edited_timestamp": _now(state)}
     await _fill(state, message, body, uploads)
     message_rules.refuse_empty(message)
+    message_rules.refuse_links(message, state.rules.harmful_links)
     return message
 
 

@@ -105,6 +105,14 @@ def not_the_author() -> Refusal:
     return Refusal(403, 50005, "Cannot edit a message authored by another user")
 
 
+def archived_thread() -> Refusal:
+    return Refusal(400, 50083, "Thread is archived")
+
+
+def harmful_link() -> Refusal:
+    return Refusal(400, 240000, "Message blocked by harmful links filter")
+
+
 def missing_permissions() -> Refusal:
     return Refusal(403, 50013, "Missing Permissions")
 

@@ -43,6 +43,10 @@ class Playground:
         """Whether a bot is connected to the gateway."""
         return self._state.gateway.online
 
+    def archive(self, channel_id: str) -> None:
+        """As Discord does with a thread in which nothing was said for a while: no edits until a new message."""
+        self._state.archived.add(channel_id)
+
     async def drop_gateway(self, *, code: int = 4000) -> None:
         """Closes the bot's connections; it may resume."""
         await self._state.gateway.drop(code=code)

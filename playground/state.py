@@ -28,6 +28,8 @@ class Rules:
     token_life: float = 900.0
     attachment_size: int = 10 * MIB
     request_size: int = 25 * MIB
+    harmful_links: tuple[str, ...] = ()  # what Discord's filter of links knows; a message with one is refused
+    interactions_name_channel: bool = True  # with the channel itself and not its id alone
     rate_limits: RateLimits = field(default_factory=RateLimits)
     wall: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
@@ -43,6 +45,7 @@ class State:
         self.new_id = Snowflakes(rules.wall)
         self.audience = Audience()
         self.faults = Faults()
+        self.archived: set[str] = set()  # ids of threads; a new message opens one again
         self.gateway = Gateway(token=self.token, on_online=self._tell_online)
         self.interactions = Interactions(store=store, rules=rules, audience=self.audience)
         self.base_url = ""
@@ -84,6 +87,8 @@ class State:
     async def put_message(self, message: Json, *, ephemeral_for: str | None, created: bool) -> None:
         """Stores a message and tells those who may see it."""
         self.store.put_message(message, ephemeral_for=ephemeral_for)
+        if created and ephemeral_for is None:
+            self.archived.discard(message["channel_id"])
         page_message = self.for_page(message, ephemeral_for)
         self.audience.tell({"type": "message", "message": page_message}, only=ephemeral_for)
         if ephemeral_for is None:
