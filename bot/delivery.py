@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import discord
 
+from bot.codes import ALREADY_ANSWERED
 from bot.jobs import news
 from bot.jobs.job import Job
 from bot.jobs.rows import InteractionToken
@@ -22,7 +23,6 @@ from bot.routes import TOKEN_LIFE, Place, Routes
 from bot.sheets import Sheet
 from bot.ui import views
 
-_ALREADY_ANSWERED = 40060  # Discord's code where an earlier try of the answer had arrived
 _LEAST_ESTIMATE = 3.0  # seconds ahead that are worth a countdown
 _TOKENS_PURGED_EVERY = 60.0  # seconds
 _LONGEST_RETRY = 60.0  # seconds until a full disk is worth another try
@@ -104,7 +104,7 @@ class Delivery:
         except discord.NotFound as error:
             _log.warning("job %s: the answer came too late: %s", sheet.job.id, error)
         except discord.HTTPException as error:
-            if error.code != _ALREADY_ANSWERED:
+            if error.code != ALREADY_ANSWERED:
                 raise
         return None
 

@@ -15,16 +15,13 @@ from typing import cast
 import aiohttp
 import discord
 
+from bot.codes import UNKNOWN_MESSAGE, Meaning, meaning_of
 from bot.jobs.ids import WallClock
 from bot.jobs.rows import InteractionToken
 
 TOKEN_LIFE = 14.5 * 60  # seconds; Discord's 15 minutes less what a slow upload takes
 _LOOK_BACK = 60.0  # seconds before the job ended, for clocks that differ
 _LOOK_AT = 200  # messages
-
-# Codes of Discord, https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
-_UNKNOWN_MESSAGE = 10008
-_TOO_LARGE = 40005
 
 Drawn = tuple[discord.ui.LayoutView, list[discord.File]]
 Draw = Callable[[], Drawn]  # makes fresh files for each try
@@ -97,7 +94,7 @@ class Routes:
                 # discord.py adds enforce_nonce: Discord itself drops a repeat within a few minutes
                 return (await channel.send(view=view, files=files, nonce=place.job)).id
         except _Refused as refused:
-            if refused.code == _UNKNOWN_MESSAGE:
+            if refused.code == UNKNOWN_MESSAGE:
                 return 0  # a message of this nonce was sent and has been deleted since: it was delivered
             raise NoRoute from refused
 
@@ -140,10 +137,12 @@ def _plain_words() -> Generator[None]:
     except (TimeoutError, aiohttp.ClientError, ConnectionError, discord.DiscordServerError) as error:
         raise Unclear(str(error)) from error
     except discord.HTTPException as error:
-        if error.status == 413 or error.code == _TOO_LARGE:
-            raise TooHeavy from error
-        if error.status in (401, 403, 404):
-            raise _Refused(error.code) from error
-        if error.status == 429:
-            raise Unclear(str(error)) from error
-        raise Rejected(str(error)) from error
+        match meaning_of(error):
+            case Meaning.GONE | Meaning.NOT_THIS_WAY:
+                raise _Refused(error.code) from error
+            case Meaning.NOT_THIS_CONTENT:
+                raise Rejected(str(error)) from error
+            case Meaning.TOO_HEAVY:
+                raise TooHeavy(str(error)) from error
+            case Meaning.LATER:
+                raise Unclear(str(error)) from error
