@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.chaos.links import LINKS
 from tests.chaos.run import Plan, run
 from tests.chaos.verdict import Verdict
-from tests.support.broker import MISSING, SERVER
+from tests.support.needs import find_program
 
 HEAD = (
     "| run | kills | jobs | ended | ambiguous answers | messages deleted | lost | duplicate posts | re-runs "
@@ -32,8 +32,8 @@ def main() -> int:
     options = parser.parse_args()
     jobs = options.jobs or max(100, options.kills * 5 // 2)
     links = options.link or sorted(LINKS)
-    if "nats" in links and SERVER is None:
-        parser.error(MISSING)
+    if "nats" in links and find_program("nats-server") is None:
+        parser.error("nats-server is not installed (Debian: apt-get install nats-server)")
 
     print(HEAD, "|" + "---|" * (HEAD.count("|") - 1), sep="\n", flush=True)
     well = True

@@ -29,14 +29,18 @@ def need_document() -> Path:
 
 def need_program(*names: str, package: str) -> str:
     """The first of these programs that is installed. Without, the test is skipped; in CI, which installs it, fails."""
-    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
-    for name in names:
-        if found := shutil.which(name, path=path):
-            return found
+    if found := find_program(*names):
+        return found
     missing = f"{names[0]} is not installed (Debian: apt-get install {package})"
     if os.environ.get("CI", "").lower() == "true":
         pytest.fail(missing)
     pytest.skip(missing)
+
+
+def find_program(*names: str) -> str | None:
+    """The first of these programs that is installed, also where only root looks."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+    return next((found for name in names if (found := shutil.which(name, path=path))), None)
 
 
 def need_mounts() -> tuple[str, ...]:
