@@ -22,7 +22,8 @@ from bot.jobs.defaults import OwnerSettings
 from bot.jobs.retention import Keep, pruning
 from bot.jobs.service import open_service
 from bot.startup.commands import run_command
-from bot.startup.engines import Departure, link_engines
+from bot.startup.departure import Departure
+from bot.startup.engines import link_engines
 from bot.startup.flags import Stopped, parser
 from bot.startup.online import connected, serve
 from bot.startup.saying import make_folder, say
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings, flags = read_settings(parser(), sys.argv[1:] if arguments is None else arguments)
         _start_log(settings)
-        status = asyncio.run(_run(settings, flags))
+        status = run_command(settings, flags) if flags.command else asyncio.run(_run(settings, flags))
     except* (BrokenSetting, Unusable, LedgerUnusable, Stopped) as sentences:  # task groups wrap what they let through
         _print_all(sentences)
     except* Unlaunched:
@@ -79,8 +80,14 @@ def _start_log(settings: Settings) -> None:
 
 
 async def _run(settings: Settings, flags: argparse.Namespace) -> int:
-    if flags.command:
-        return run_command(settings, flags)
+    departure = Departure(errand=bool(flags.say))
+    async with AsyncExitStack() as stack:
+        with departure.interrupts():
+            return await _work(stack, settings, flags, departure)
+        return departure.status
+
+
+async def _work(stack: AsyncExitStack, settings: Settings, flags: argparse.Namespace, departure: Departure) -> int:
     lines: list[str] = flags.say
     if not flags.playground and (lines or flags.save):
         raise Stopped("--say and --save work with --playground only.")
@@ -88,22 +95,20 @@ async def _run(settings: Settings, flags: argparse.Namespace) -> int:
         raise Stopped(HOW_TO_START)
     if flags.save is not None:
         await asyncio.to_thread(make_folder, flags.save)
-    departure = Departure()
-    async with AsyncExitStack() as stack:
-        data = stack.enter_context(data_folder(settings.data))
-        place = None
-        if flags.playground:
-            port = 0 if lines else settings.playground_port
-            place = await stack.enter_async_context(launched(port=port, data=data / "playground"))
-        service = await stack.enter_async_context(open_service(data, owner=_owner(settings)))
-        await stack.enter_async_context(pruning(service.ledger, service.blobs, _keep(settings), wall=time.time))
-        await link_engines(stack, settings, service, data, departure)
-        refusals: list[Refusal] = []
-        bot = ImageBot(service, endpoint=_endpoint(settings, place), on_refusal=lambda _, told: refusals.append(told))
-        connection = await stack.enter_async_context(connected(bot, _token(settings, place)))
-        if place is not None and lines:
-            return await say(lines, bot, place, save=flags.save, refusals=refusals)
-        return await serve(service, departure, connection, place)
+    data = stack.enter_context(data_folder(settings.data))
+    place = None
+    if flags.playground:
+        port = 0 if lines else settings.playground_port
+        place = await stack.enter_async_context(launched(port=port, data=data / "playground"))
+    service = await stack.enter_async_context(open_service(data, owner=_owner(settings)))
+    await stack.enter_async_context(pruning(service.ledger, service.blobs, _keep(settings), wall=time.time))
+    await link_engines(stack, settings, service, data, departure)
+    refusals: list[Refusal] = []
+    bot = ImageBot(service, endpoint=_endpoint(settings, place), on_refusal=lambda _, told: refusals.append(told))
+    connection = await stack.enter_async_context(connected(bot, _token(settings, place)))
+    if place is not None and lines:
+        return await say(lines, bot, place, save=flags.save, refusals=refusals)
+    return await serve(service, connection, place)
 
 
 def _owner(settings: Settings) -> OwnerSettings:

@@ -20,6 +20,7 @@ from discord.http import Route
 from bot.command_list import CommandList
 from bot.delivery import Delivery
 from bot.errors import Refusal
+from bot.gateway import SteadyBot
 from bot.jobs.job import Requester
 from bot.jobs.service import JobService
 from bot.pace import Pace
@@ -46,7 +47,7 @@ class Tree(app_commands.CommandTree["ImageBot"]):
         await self.client.explain(interaction, error)
 
 
-class ImageBot(commands.AutoShardedBot):
+class ImageBot(SteadyBot):
     """One gateway session (or as many shards as Discord asks for) over one job service.
 
     `endpoint` is a REST proxy or Discord-compatible server; its address is set for the whole process, before any

@@ -35,6 +35,8 @@ class Gateway:
         self._sessions: dict[str, Session] = {}
         self._online = False
         self.url = ""
+        self.down = False  # answers 503 to whoever dials
+        self.turned_away = 0  # dials that were answered so
 
     @property
     def online(self) -> bool:
@@ -66,6 +68,9 @@ class Gateway:
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
         """One connection, from HELLO to its close."""
+        if self.down:
+            self.turned_away += 1
+            raise web.HTTPServiceUnavailable
         socket = web.WebSocketResponse(max_msg_size=16 * 1024)
         await socket.prepare(request)
         connection = Connection(socket, compressor(request.query.get("compress")))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 STARTUP = 30.0  # seconds
-FAREWELL = 5.0  # seconds to end by itself
+FAREWELL = 1.0  # seconds to end by itself; what it has shown is on its disk
 
 
 class Unlaunched(Exception):

@@ -47,6 +47,21 @@ class Playground:
         """As Discord does with a thread in which nothing was said for a while: no edits until a new message."""
         self._state.archived.add(channel_id)
 
+    @property
+    def turned_away(self) -> int:
+        """How often a bot has dialled a gateway that was down."""
+        return self._state.gateway.turned_away
+
+    @asynccontextmanager
+    async def gateway_down(self) -> AsyncGenerator[None]:
+        """An outage: no connection lives and none is made while the block lasts. Sessions stay resumable."""
+        self._state.gateway.down = True
+        await self.drop_gateway()
+        try:
+            yield
+        finally:
+            self._state.gateway.down = False
+
     async def drop_gateway(self, *, code: int = 4000) -> None:
         """Closes the bot's connections; it may resume."""
         await self._state.gateway.drop(code=code)

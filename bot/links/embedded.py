@@ -29,6 +29,7 @@ HEALTHY_AFTER = 60.0  # seconds after which a life counts as a success and the w
 MOST_LIVES = 3  # workers that may die while they load a model
 LAST_CALL = 5.0  # seconds for a living engine to dial before it is ended for another model
 FAREWELL = 5.0  # seconds between Stop and SIGTERM, and again until SIGKILL
+HASTY_FAREWELL = 0.6  # the same where somebody waits for the bot to leave; an engine that is killed loses nothing
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +121,7 @@ class EmbeddedEngine:
     async def stop(self) -> None:
         """End the engine: asked over the link first, then by signals."""
         self._stopping.set()
-        await self._end()
+        await self._end(HASTY_FAREWELL)
 
     def let_go(self) -> None:
         """Leave a living engine to the next bot."""
@@ -169,14 +170,14 @@ class EmbeddedEngine:
         code = None if self.process is None else self.process.exit_code
         return f"The engine ended while it loaded {model} (exit code {code}); its log is engine.log."
 
-    async def _end(self) -> None:
+    async def _end(self, patience: float = FAREWELL) -> None:
         process = self.process
         if process is None:
             return
         for ask in (self._ask_to_leave, process.terminate, process.kill):
             ask()
             with suppress(TimeoutError):
-                async with asyncio.timeout(FAREWELL):
+                async with asyncio.timeout(patience):
                     while process.is_alive():  # noqa: ASYNC110
                         await asyncio.sleep(POLL / 4)
             if not process.is_alive():

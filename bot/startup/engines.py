@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.jobs.service import JobService
 from bot.links.command import engine_command
-from bot.links.embedded import EmbeddedEngine, embedded_engine
+from bot.links.embedded import embedded_engine
 from bot.startup.commands import NO_CLUSTER
+from bot.startup.departure import Departure
 from bot.startup.flags import BUILD, Stopped
 from config.settings import ClusterSettings, Settings
 
@@ -58,23 +57,3 @@ def _access(url: str, chosen: ClusterSettings) -> Access:
     if chosen.ca is not None and not chosen.ca.is_file():
         raise Stopped(f"{chosen.ca} is no file with certificates.")
     return access
-
-
-class Departure:
-    """How the bot leaves. Only when it is asked to make room for its successor does the engine stay alive."""
-
-    def __init__(self) -> None:
-        self.asked = asyncio.Event()
-        self._keep_engine = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with suppress(NotImplementedError):  # on Windows Ctrl-C cancels the main task instead
-                asyncio.get_running_loop().add_signal_handler(number, self._hear, number)
-
-    def _hear(self, number: int) -> None:
-        self._keep_engine = number == signal.SIGTERM
-        self.asked.set()
-
-    async def leave(self, engine: EmbeddedEngine) -> None:
-        """Stop the engine too, unless it is to be adopted."""
-        if not self._keep_engine:
-            await engine.stop()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import NoReturn
 
 import aiohttp
 import discord
@@ -12,9 +13,10 @@ import discord
 from bot.client import ImageBot
 from bot.jobs.news import PainterState
 from bot.jobs.service import JobService
-from bot.startup.engines import Departure
 from bot.startup.flags import BUILD, Stopped
 from playground.launch import Address
+
+GOODBYE = 0.8  # seconds for Discord's end of the line to say goodbye too
 
 
 @asynccontextmanager
@@ -29,11 +31,14 @@ async def connected(bot: ImageBot, token: str) -> AsyncGenerator[asyncio.Task[No
         yield connection
     finally:
         online.cancel()
-        await bot.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE):
+                await bot.close()
+        connection.cancel()
         await asyncio.wait({connection})
 
 
-def _explain_end(connection: asyncio.Task[None]) -> None:
+def _explain_end(connection: asyncio.Task[None]) -> NoReturn:
     """Raises Stopped with the reason why a connection that should last has ended."""
     try:
         connection.result()
@@ -44,21 +49,15 @@ def _explain_end(connection: asyncio.Task[None]) -> None:
     raise Stopped("Discord has closed the connection.")
 
 
-async def serve(
-    service: JobService, departure: Departure, connection: asyncio.Task[None], place: Address | None
-) -> int:
-    """Until somebody ends it; the exit status."""
+async def serve(service: JobService, connection: asyncio.Task[None], place: Address | None) -> NoReturn:
+    """Until it is cancelled. Raises Stopped where Discord ends it."""
     print(f"Zimagine {BUILD} is online" + (f": open {place.url}" if place else "."), flush=True)
     telling = asyncio.create_task(_tell_of_painters(service), name="painters")
-    asked = asyncio.create_task(departure.asked.wait(), name="departure")
     try:
-        await asyncio.wait({connection, asked}, return_when=asyncio.FIRST_COMPLETED)
-        if connection.done():
-            _explain_end(connection)
-        return 0
+        await asyncio.wait({connection})
+        _explain_end(connection)
     finally:
         telling.cancel()
-        asked.cancel()
 
 
 async def _tell_of_painters(service: JobService) -> None:

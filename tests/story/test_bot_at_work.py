@@ -87,7 +87,7 @@ async def test_a_disk_that_is_full_when_the_list_is_noted_ends_nothing(
 async def test_a_session_that_ends_is_begun_anew_at_the_endpoint_and_not_at_discord(
     studio: Studio, playground: Playground, mia: Visitor
 ) -> None:
-    await playground.invalidate_sessions()  # the library pauses for 5 seconds
+    await playground.invalidate_sessions()  # the next may begin 5 seconds after this one
     await until(lambda: not playground.online)
     await until(lambda: playground.online, patience=30)
 
