@@ -23,6 +23,7 @@ from bot.errors import Refusal
 from bot.gateway import SteadyBot
 from bot.jobs.job import Requester
 from bot.jobs.service import JobService
+from bot.one_try import trace
 from bot.pace import Pace
 from bot.pictures import PictureReader
 from bot.translations import say
@@ -77,6 +78,7 @@ class ImageBot(SteadyBot):
             chunk_guilds_at_startup=False,
             max_messages=None,
             guild_ready_timeout=guild_ready_timeout,
+            http_trace=trace(),
         )
         self.service = service
         self._endpoint = endpoint
@@ -135,6 +137,8 @@ class ImageBot(SteadyBot):
 
     async def on_interaction(self, interaction: discord.Interaction[ImageBot]) -> None:
         """Forms, by their id alone: one that was opened before a restart can still be submitted."""
+        if interaction.type is not discord.InteractionType.autocomplete:
+            self.delivery.bring(interaction)
         if interaction.type is not discord.InteractionType.modal_submit:
             return
         data = cast("dict[str, Any]", interaction.data or {})

@@ -11,7 +11,8 @@ from typing import Any
 import aiohttp
 import discord
 
-from bot.codes import ALREADY_ANSWERED
+from bot.codes import ALREADY_ANSWERED, Meaning, meaning_of
+from bot.errors import UnknownJob
 from bot.jobs import news
 from bot.jobs.job import Job
 from bot.jobs.rows import InteractionToken
@@ -22,10 +23,12 @@ from bot.posting import Posting
 from bot.routes import TOKEN_LIFE, Place, Routes
 from bot.sheets import Sheet
 from bot.ui import views
+from bot.undelivered import Undelivered
 
 _LEAST_ESTIMATE = 3.0  # seconds ahead that are worth a countdown
 _TOKENS_PURGED_EVERY = 60.0  # seconds
 _LONGEST_RETRY = 60.0  # seconds until a full disk is worth another try
+_LONGEST_REST = 24 * 3600.0  # seconds until a message that met a bug is looked after again
 
 _log = logging.getLogger(__name__)
 
@@ -37,9 +40,10 @@ class Delivery:
         self._service = service
         self._ledger = service.ledger
         self._wall = service.wall
-        self._retry = pace.retry
+        self._pace = pace
         self._gate = Gate(pace, monotonic=service.monotonic)
         self._posting = Posting(client, service, routes=Routes(client, wall=service.wall), gate=self._gate, pace=pace)
+        self._undelivered = Undelivered(service, pace=pace)
         self._sheets: dict[str, Sheet] = {}
         self._idle = asyncio.Event()
         self._idle.set()
@@ -57,9 +61,10 @@ class Delivery:
                     self._hear(event)
                 purge.cancel()
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            while self._tasks:  # one that meets a bug now begins another
+                for task in self._tasks:
+                    task.cancel()
+                await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def settled(self) -> None:
         """Wait until every message that is looked after has told its ending."""
@@ -67,22 +72,26 @@ class Delivery:
 
     async def open(self, interaction: discord.Interaction, job: Job) -> None:
         """Answer with the job's message and look after it from now on. A job that has one already keeps it."""
-        if job.id in self._sheets or job.requester.channel is None:
+        if job.id in self._sheets:
             return
-        sheet = await self._sheet(job, limit=interaction.filesize_limit)
+        sheet = self._sheet(job, limit=interaction.filesize_limit)
         at = interaction.created_at.timestamp()
         token = InteractionToken(token=interaction.token, application=interaction.application_id, at=at)
         sheet.place.token = token
         # Before the answer: a crash between the two must not leave a message that nobody can edit.
         await self._noted(job, self._ledger.keep_token(job.id, token.token, token.application, token.at))
         try:
-            sheet.place.message = message = await self._answer(interaction, sheet)
-            if message is not None:
-                bound = self._ledger.bind_message(job.id, sheet.place.channel, message, upload_limit=sheet.limit)
-                await self._noted(job, bound)
+            await self._answer(interaction, sheet)
             self._gate.answered(sheet)
+        except Exception:
+            await self._disown(sheet)  # whoever answers now, `@original` will be that answer
+            raise
         finally:
-            self._start(self._look_after(sheet), job.id)  # whatever went wrong, the ending will find a way
+            self._look_after(sheet)  # whatever went wrong, the ending will find a way
+
+    def bring(self, interaction: discord.Interaction) -> None:
+        """Have it carry what could not be shown to its person before, once it has been answered."""
+        self._start(self._undelivered.bring(interaction), f"bring-{interaction.id}")
 
     async def _noted(self, job: Job, writing: Awaitable[object]) -> None:
         """Without room on the disk the ending still finds its message, as long as this process lives."""
@@ -91,53 +100,60 @@ class Delivery:
         except STORAGE_ERRORS as error:
             _log.error("job %s: its message cannot be noted: %s", job.id, error)
 
-    async def _answer(self, interaction: discord.Interaction, sheet: Sheet) -> int | None:
-        """The id of the waiting message; None where it is unclear, and the token will tell later."""
+    async def _answer(self, interaction: discord.Interaction, sheet: Sheet) -> None:
+        """Show the waiting message. Where it is unclear whether it is there, the token will tell later."""
         sheet.changed.clear()
-        view = views.live(sheet.job, self._glimpse(sheet))
         try:
-            if interaction.response.is_done():
-                return (await interaction.edit_original_response(view=view)).id
-            return (await interaction.response.send_message(view=view)).message_id
+            message = await self._say(interaction, views.live(sheet.said, self._glimpse(sheet)))
         except (aiohttp.ClientError, TimeoutError, ConnectionError, discord.DiscordServerError) as error:
             _log.warning("job %s: unclear whether the answer arrived: %s", sheet.job.id, error)
-        except discord.NotFound as error:
-            _log.warning("job %s: the answer came too late: %s", sheet.job.id, error)
         except discord.HTTPException as error:
-            if error.code != ALREADY_ANSWERED:
-                raise
-        return None
+            if error.code == ALREADY_ANSWERED:
+                return
+            _log.warning("job %s: its first answer was refused: %s", sheet.job.id, error)
+            if meaning_of(error) is Meaning.NOT_THIS_CONTENT and not sheet.wordless:
+                sheet.wordless = True
+                await self._answer(interaction, sheet)
+            elif not interaction.response.is_done():
+                await self._disown(sheet)
+        else:
+            sheet.place.message = message
+            if message is not None and sheet.place.channel is not None:
+                bound = self._ledger.bind_message(sheet.job.id, sheet.place.channel, message, upload_limit=sheet.limit)
+                await self._noted(sheet.job, bound)
+
+    async def _say(self, interaction: discord.Interaction, view: discord.ui.LayoutView) -> int | None:
+        if interaction.response.is_done():
+            return (await interaction.edit_original_response(view=view)).id
+        return (await interaction.response.send_message(view=view)).message_id
+
+    async def _disown(self, sheet: Sheet) -> None:
+        """`@original` is not the job's message; the ending is sent as a new one."""
+        sheet.place.token = None
+        sheet.unreachable = True
+        await self._noted(sheet.job, self._ledger.drop_token(sheet.job.id))
 
     async def _resume(self, job: Job) -> None:
-        if job.id in self._sheets or job.requester.channel is None:
+        if job.id in self._sheets:
             return
-        sheet = await self._sheet(job, limit=await self._ledger.upload_limit_of(job.id))
+        sheet = self._sheet(job, limit=await self._ledger.upload_limit_of(job.id))
         bound = await self._ledger.message_of(job.id)
         if bound is not None:
             sheet.place.channel, sheet.place.message = bound
         sheet.place.token = await self._ledger.token_of(job.id)
         sheet.unreachable = bound is None and sheet.place.token is None
         sheet.changed.set()
-        self._start(self._look_after(sheet), job.id)
+        self._look_after(sheet)
 
-    async def _sheet(self, job: Job, *, limit: int | None) -> Sheet:
-        assert job.requester.channel is not None
-        sheet = Sheet(
-            job=job,
-            place=Place(job=job.id, channel=job.requester.channel, message=None, token=None),
-            limit=limit,
-        )
-        self._sheets[job.id] = sheet
-        self._idle.clear()
-        # Events before this moment went past it, so the row is read again.
-        current = await self._service.job(job.id)
-        sheet.glimpse = views.Glimpse(
+    def _sheet(self, job: Job, *, limit: int | None) -> Sheet:
+        glimpse = views.Glimpse(
             standing=self._service.standing(job.id),
             starting=not self._service.painter_ready,
             changing=self._changing(),
         )
-        if sheet.job is job:
-            sheet.turn(current)
+        place = Place(job=job.id, channel=job.requester.channel, message=None, token=None)
+        self._sheets[job.id] = sheet = Sheet(job=job, place=place, limit=limit, glimpse=glimpse)
+        self._idle.clear()
         return sheet
 
     def _start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
@@ -147,7 +163,7 @@ class Delivery:
         return task
 
     def _stopped(self, task: asyncio.Task[None]) -> None:
-        """A bug with one message is logged with its job's id and leaves all others alone."""
+        """A bug is logged and leaves all messages alone."""
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("%s stopped", task.get_name(), exc_info=error)
@@ -165,33 +181,57 @@ class Delivery:
                 if (sheet := self._sheets.get(event.job.id)) is not None:
                     sheet.hear(event)
 
-    async def _look_after(self, sheet: Sheet) -> None:
-        pause = self._retry
-        try:
-            while not await self._followed(sheet):
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_RETRY)
-        finally:
-            self._sheets.pop(sheet.job.id, None)
-            if not self._sheets:
-                self._idle.set()
+    def _look_after(self, sheet: Sheet, *, rest: float = 0.0) -> None:
+        """From now on (or after a rest) until its ending is told. What a bug ends begins again, ever more rarely."""
+        task = asyncio.create_task(self._follow(sheet, rest), name=f"delivery-{sheet.job.id}")
+        self._tasks.add(task)
+
+        def over(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if task.cancelled() or (error := task.exception()) is None:
+                self._sheets.pop(sheet.job.id, None)
+                if not self._sheets:
+                    self._idle.set()
+                return
+            if not rest:
+                _log.error("job %s: its message met a bug", sheet.job.id, exc_info=error)
+            self._look_after(sheet, rest=min(2 * rest or self._pace.retry, _LONGEST_REST))
+
+        task.add_done_callback(over)
+
+    async def _follow(self, sheet: Sheet, rest: float) -> None:
+        if rest:
+            await self._pace.sleep(rest)
+        pause = self._pace.retry
+        while not await self._followed(sheet):
+            await self._pace.sleep(pause)
+            pause = min(2 * pause, _LONGEST_RETRY)
 
     async def _followed(self, sheet: Sheet) -> bool:
         """Through to its ending; False where ledger or blob store failed on the way, and it is to be tried again."""
         try:
+            await self._catch_up(sheet)
             while sheet.job.live:
                 await self._news(sheet)
                 if not sheet.unreachable:
                     await self._gate.until_allowed(sheet)
                 sheet.changed.clear()
                 if sheet.job.live and not sheet.unreachable:
-                    await self._gate.count(sheet)
                     await self._posting.show(sheet, self._glimpse(sheet))
             await self._posting.end(sheet)
         except STORAGE_ERRORS as error:
             _log.error("job %s: what its message says cannot be written down: %s", sheet.job.id, error)
             return False
+        except UnknownJob:
+            _log.info("job %s: its person was forgotten, and nothing is said of it any more", sheet.job.id)
         return True
+
+    async def _catch_up(self, sheet: Sheet) -> None:
+        """Events before its sheet was there went past it, so the row is read again. Raises UnknownJob."""
+        job = sheet.job
+        current = await self._service.job(job.id)
+        if sheet.job is job and current != job:
+            sheet.turn(current)
 
     async def _news(self, sheet: Sheet) -> None:
         """Until there is something to show; a countdown that has run out is something, for it would count up."""
@@ -205,6 +245,8 @@ class Delivery:
 
     def _glimpse(self, sheet: Sheet) -> views.Glimpse:
         """What to show now; an estimate that is nearly up is not worth a countdown."""
+        if sheet.wordless:
+            sheet.glimpse = replace(sheet.glimpse, writing="")  # words as well
         glimpse, standing = sheet.glimpse, sheet.glimpse.standing
         if standing is not None and standing.eta is not None and standing.eta <= self._wall() + _LEAST_ESTIMATE:
             glimpse = replace(glimpse, standing=replace(standing, eta=None))

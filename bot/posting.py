@@ -11,13 +11,15 @@ import discord
 from bot.errors import PictureGone
 from bot.jobs.job import Job, JobState
 from bot.jobs.service import JobService
+from bot.one_try import RateLimited, Unclear, one_try
 from bot.pace import Gate, Pace
-from bot.routes import Draw, Drawn, NoRoute, Rejected, Routes, TooHeavy, Unclear
+from bot.routes import Draw, Drawn, NoRoute, Rejected, Routes, Spot, TooHeavy
 from bot.sheets import Sheet
 from bot.ui import views
 from bot.uploads import DEFAULT_LIMIT, Upload, fit
 
-_UPLOADS_AT_ONCE = 4  # each holds its files in memory twice
+_UPLOADS_AT_ONCE = 4  # endings whose bytes travel at the same time
+_EDITS_AT_ONCE = 4  # live edits; slow ones take no place from an ending
 
 _log = logging.getLogger(__name__)
 
@@ -33,50 +35,67 @@ class Posting:
         self._gate = gate
         self._pace = pace
         self._uploading = asyncio.Semaphore(_UPLOADS_AT_ONCE)
+        self._editing = asyncio.Semaphore(_EDITS_AT_ONCE)
 
     async def show(self, sheet: Sheet, glimpse: views.Glimpse) -> None:
         """One edit of a live message; one that fails is not repeated, the next will be newer."""
-        job, preview = sheet.job, sheet.preview
+        job, preview = sheet.said, sheet.preview
 
         def draw() -> Drawn:
             shown = job.state is JobState.RUNNING and glimpse.preview and preview is not None
             files = [discord.File(io.BytesIO(preview), filename=views.PREVIEW)] if shown and preview else []
             return views.live(job, glimpse), files
 
+        self._gate.count(sheet)
         try:
-            await self._remember(sheet, await self._routes.edit(sheet.place, draw))
+            with one_try(self._editing):
+                await self._remember(sheet, await self._routes.edit(sheet.place, draw))
         except (Unclear, TooHeavy, Rejected) as error:
             _log.info("job %s: an edit was lost: %s", job.id, error)
+            if isinstance(error, RateLimited):
+                self._gate.hold(sheet, error)
+            if isinstance(error, Rejected):
+                sheet.wordless = True
         self._gate.edited(sheet)
 
     async def end(self, sheet: Sheet) -> None:
         """Tell how it ended, again and again until that is certain, then write down that it was told."""
-        job = sheet.job
-        upload = await self._pictures(sheet, rung=0) if job.ended_well else None
-        pause = self._pace.retry
+        job, rung, pause = sheet.job, 0, self._pace.retry
+        shown = stored = job.ended_well  # whether its pictures are in the message, and there at all
         while True:
+            upload = None
             try:
-                await self._gate.count(sheet)
-                async with self._uploading:
-                    told = await self._tell(sheet, self._ending(job, upload))
+                async with self._gate.ending(sheet):  # its pictures are in memory for one try
+                    if shown:
+                        upload = await self._pictures(sheet, rung=rung)
+                    with one_try(self._uploading):
+                        told = await self._tell(sheet, self._ending(sheet.said, upload, stored=stored))
+                break
+            except RateLimited as limited:
+                _log.info("job %s: its ending waits: %s", job.id, limited)  # at the gate, as long as Discord said
             except Unclear as error:
                 _log.info("job %s: its ending is tried again: %s", job.id, error)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, 60.0)
-            except TooHeavy:
-                assert upload is not None
-                upload = await self._pictures(sheet, rung=upload.rung + 1)
-            except Rejected:
+                await self._pace.sleep(min(pause, error.longest))
+                pause = min(2 * pause, error.longest)
+            except TooHeavy as error:
                 if upload is None:
-                    raise  # not even the words: a bug of ours
-                _log.exception("job %s: Discord does not take its pictures", job.id)
-                upload = None
-            else:
-                await (self._ledger.mark_posted(job.id) if told else self._ledger.mark_undeliverable(job.id))
-                return
+                    raise  # words alone are never too heavy: a bug
+                _log.info("job %s: as %s it is too heavy: %s", job.id, upload.kind, error)
+                rung = upload.rung + 1
+            except Rejected as error:
+                if sheet.wordless and not shown:
+                    raise  # not even our own words: a bug
+                _log.warning("job %s: Discord does not take its message: %s", job.id, error)
+                shown = shown and not sheet.wordless
+                sheet.wordless = True
+            except PictureGone:
+                _log.error("job %s: its pictures are not in the blob store", job.id)
+                shown = stored = False
+        reached = told and (upload is not None or not stored)
+        await (self._ledger.mark_posted(job.id) if reached else self._ledger.mark_undeliverable(job.id))
 
     async def _tell(self, sheet: Sheet, draw: Draw) -> bool:
-        """Whether the reader can see it. Raises Unclear, TooHeavy."""
+        """Whether the reader can see it. Raises Unclear, TooHeavy, Rejected."""
         edited = await self._routes.edit(sheet.place, draw)
         if edited is not None:
             await self._remember(sheet, edited)
@@ -86,36 +105,32 @@ class Posting:
         try:
             sent = await self._routes.send(sheet.place, draw, since=sheet.job.ended or sheet.job.created)
         except NoRoute as refused:
-            _log.warning("job %s: no way to its reader: %s", sheet.job.id, refused.__cause__)
+            _log.warning("job %s: no way to its reader: %s", sheet.job.id, refused)
             return False
-        await self._remember(sheet, sent or None)
+        await self._remember(sheet, sent)
         return True
 
-    async def _remember(self, sheet: Sheet, message: int | None) -> None:
-        sheet.unreachable = message is None
-        if message is not None and message != sheet.place.message:
-            sheet.place.message = message
-            await self._ledger.bind_message(sheet.job.id, sheet.place.channel, message, upload_limit=sheet.limit)
+    async def _remember(self, sheet: Sheet, spot: Spot | None) -> None:
+        sheet.unreachable = spot is None
+        if spot is not None and spot != (sheet.place.channel, sheet.place.message):
+            sheet.place.channel, sheet.place.message = spot
+            await self._ledger.bind_message(sheet.job.id, spot.channel, spot.message, upload_limit=sheet.limit)
 
-    def _ending(self, job: Job, upload: Upload | None) -> Draw:
+    def _ending(self, job: Job, upload: Upload | None, *, stored: bool) -> Draw:
         def draw() -> Drawn:
             if upload is None:
-                return (views.cancelled(job) if job.state is JobState.CANCELLED else views.failed(job)), []
-            names = [views.file_name(job, picture.k, upload.kind) for picture in job.pictures]
-            converted = None if upload.kind == "png" else upload.kind.upper()
-            view = views.finished(job, self._service.card, files=names, converted=converted)
-            pairs = zip(upload.files, names, strict=True)
-            return view, [discord.File(io.BytesIO(data), filename=name) for data, name in pairs]
+                cancelled = job.state is JobState.CANCELLED
+                return (views.cancelled(job) if cancelled else views.failed(job, stored=stored)), []
+            names = upload.names(job)
+            view = views.finished(job, self._service.card, files=names, converted=upload.converted)
+            return view, upload.attached(names)
 
         return draw
 
     async def _pictures(self, sheet: Sheet, *, rung: int) -> Upload | None:
+        """None where no form of them is light enough. Raises PictureGone."""
         job = sheet.job
-        try:
-            pngs = [await self._service.picture(job.id, picture.k) for picture in job.pictures]
-        except PictureGone:
-            _log.error("job %s: its pictures are not in the blob store", job.id)
-            return None
+        pngs = [await self._service.picture(job.id, picture.k) for picture in job.pictures]
         guild = self._client.get_guild(job.requester.guild) if job.requester.guild else None
         limit = sheet.limit or (guild.filesize_limit if guild else DEFAULT_LIMIT)
         return await fit(pngs, limit=limit, rung=rung)

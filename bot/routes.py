@@ -10,7 +10,7 @@ import datetime
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import aiohttp
 import discord
@@ -18,6 +18,7 @@ import discord
 from bot.codes import UNKNOWN_MESSAGE, Meaning, meaning_of
 from bot.jobs.ids import WallClock
 from bot.jobs.rows import InteractionToken
+from bot.one_try import Refused, Unclear
 
 TOKEN_LIFE = 14.5 * 60  # seconds; Discord's 15 minutes less what a slow upload takes
 _LOOK_BACK = 60.0  # seconds before the job ended, for clocks that differ
@@ -25,10 +26,6 @@ _LOOK_AT = 200  # messages
 
 Drawn = tuple[discord.ui.LayoutView, list[discord.File]]
 Draw = Callable[[], Drawn]  # makes fresh files for each try
-
-
-class Unclear(Exception):
-    """No answer, or one that does not tell whether it was done. Trying again is harmless."""
 
 
 class TooHeavy(Exception):
@@ -43,14 +40,26 @@ class NoRoute(Exception):
     """Nothing reaches the reader: kicked, no permission, the channel is gone."""
 
 
+class Spot(NamedTuple):
+    """A message and the channel that it is in."""
+
+    channel: int
+    message: int
+
+
 @dataclass(kw_only=True, slots=True)
 class Place:
-    """Where a job's message is. `message` is None before it is known or after it was deleted."""
+    """Where a job's message is.
+
+    `channel` is None where the interaction did not say it; an edit will. `message` is None before it is known or
+    after it was deleted. `shut` is a message that is there but cannot be edited, as in an archived thread.
+    """
 
     job: str
-    channel: int
+    channel: int | None
     message: int | None
     token: InteractionToken | None
+    shut: int | None = None
 
 
 class Routes:
@@ -60,54 +69,59 @@ class Routes:
         self._client = client
         self._wall = wall
 
-    async def edit(self, place: Place, draw: Draw) -> int | None:
-        """The id of the edited message, or None when neither route found it; `place` forgets what has died.
+    async def edit(self, place: Place, draw: Draw) -> Spot | None:
+        """Where the edited message is, or None when neither route found it; `place` forgets what has died.
 
         Raises Unclear, TooHeavy, Rejected.
         """
         if place.token is not None and self._wall() - place.token.at < TOKEN_LIFE:
             try:
-                with _plain_words():
+                with plain_words():
                     return await self._edit_by_token(place, place.token, draw)
-            except _Refused:
+            except No:
                 place.token = None  # dead early, or its message is gone; the bot's own route tells
-        if place.message is not None:
+        if place.channel is not None and place.message is not None:
             try:
-                with _plain_words():
+                with plain_words():
                     return await self._edit_as_bot(place.channel, place.message, draw)
-            except _Refused:
+            except No as no:
+                place.shut = None if no.meaning is Meaning.GONE else place.message
                 place.message = None
         return None
 
-    async def send(self, place: Place, draw: Draw, *, since: float) -> int:
-        """The id of a new message with the job's pictures, or of the one that an earlier try had sent.
+    async def send(self, place: Place, draw: Draw, *, since: float) -> Spot | None:
+        """A new message with the job's pictures, or that which an earlier try had sent; None where it is deleted again.
 
         `since` is when the job ended. Raises Unclear, TooHeavy, Rejected, NoRoute.
         """
+        if place.channel is None:
+            raise NoRoute("its channel was never told")
         channel = self._client.get_partial_messageable(place.channel)
         try:
-            with _plain_words():
+            with plain_words():
                 sent = await self._sent_before(channel, place.job, since)
-                if sent is not None:
-                    return sent
-                view, files = draw()
-                # discord.py adds enforce_nonce: Discord itself drops a repeat within a few minutes
-                return (await channel.send(view=view, files=files, nonce=place.job)).id
-        except _Refused as refused:
-            if refused.code == UNKNOWN_MESSAGE:
-                return 0  # a message of this nonce was sent and has been deleted since: it was delivered
-            raise NoRoute from refused
+                if sent is None:
+                    view, files = draw()
+                    # discord.py adds enforce_nonce: Discord itself drops a repeat within a few minutes
+                    sent = (await channel.send(view=view, files=files, nonce=place.job)).id
+        except No as no:
+            if no.code == UNKNOWN_MESSAGE:
+                return None  # a message of this nonce was sent and has been deleted since: it was delivered
+            raise NoRoute(str(no)) from no
+        await self._clear_away(place)
+        return Spot(place.channel, sent)
 
-    async def _edit_by_token(self, place: Place, token: InteractionToken, draw: Draw) -> int:
+    async def _edit_by_token(self, place: Place, token: InteractionToken, draw: Draw) -> Spot:
         hook = discord.Webhook.partial(token.application, token.token, client=self._client)
         view, files = draw()
         target = place.message if place.message is not None else cast(int, "@original")
-        return (await hook.edit_message(target, view=view, attachments=files)).id
+        edited = await hook.edit_message(target, view=view, attachments=files)
+        return Spot(edited.channel.id if place.channel is None else place.channel, edited.id)
 
-    async def _edit_as_bot(self, channel: int, message: int, draw: Draw) -> int:
+    async def _edit_as_bot(self, channel: int, message: int, draw: Draw) -> Spot:
         view, files = draw()
         partial = self._client.get_partial_messageable(channel).get_partial_message(message)
-        return (await partial.edit(view=view, attachments=files)).id
+        return Spot(channel, (await partial.edit(view=view, attachments=files)).id)
 
     async def _sent_before(self, channel: discord.PartialMessageable, job: str, since: float) -> int | None:
         after = datetime.datetime.fromtimestamp(since - _LOOK_BACK, datetime.UTC)
@@ -116,22 +130,35 @@ class Routes:
             async for message in channel.history(limit=_LOOK_AT, after=after):
                 if message.author == me and any(file.filename.startswith(job) for file in message.attachments):
                     return message.id
-        except discord.Forbidden:
-            return None  # without Read Message History the nonce alone has to do
-        return None
+        except discord.Forbidden as error:
+            if meaning_of(error) is Meaning.LATER:
+                raise
+        return None  # without Read Message History the nonce alone has to do
+
+    async def _clear_away(self, place: Place) -> None:
+        """A new message has opened the thread again; the old one would go on saying that the job is being painted."""
+        if place.channel is None or place.shut is None:
+            return
+        shut, place.shut = place.shut, None
+        try:
+            with plain_words():
+                await self._client.get_partial_messageable(place.channel).get_partial_message(shut).delete()
+        except (No, Unclear, Rejected, TooHeavy):
+            pass  # it may stay: the pictures are there
 
 
-class _Refused(Exception):
-    """Discord's clear no; `code` is its own."""
+class No(Exception):
+    """Discord's clear no to this way; `code` is its own."""
 
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
+    def __init__(self, error: discord.HTTPException) -> None:
+        super().__init__(str(error))
+        self.code = error.code
+        self.meaning = meaning_of(error)
 
 
 @contextmanager
-def _plain_words() -> Generator[None]:
-    """The library's errors as the few cases that matter here."""
+def plain_words() -> Generator[None]:
+    """The library's errors as the few cases that matter here. Raises Unclear, No, TooHeavy, Rejected."""
     try:
         yield
     except (TimeoutError, aiohttp.ClientError, ConnectionError, discord.DiscordServerError) as error:
@@ -139,10 +166,10 @@ def _plain_words() -> Generator[None]:
     except discord.HTTPException as error:
         match meaning_of(error):
             case Meaning.GONE | Meaning.NOT_THIS_WAY:
-                raise _Refused(error.code) from error
+                raise No(error) from error
             case Meaning.NOT_THIS_CONTENT:
                 raise Rejected(str(error)) from error
             case Meaning.TOO_HEAVY:
                 raise TooHeavy(str(error)) from error
             case Meaning.LATER:
-                raise Unclear(str(error)) from error
+                raise Refused(str(error)) from error

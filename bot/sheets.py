@@ -9,7 +9,7 @@ from typing import Any
 from bot.jobs import news
 from bot.jobs.job import Job
 from bot.routes import Place
-from bot.ui.views import Glimpse
+from bot.ui.views import Glimpse, without_words
 
 
 @dataclass(kw_only=True, slots=True)
@@ -24,6 +24,7 @@ class Sheet:
     preview: bytes | None = None
     counts_to: float | None = None  # Unix seconds that its message counts down to
     unreachable: bool = False  # edits find no message; the ending will send a new one
+    wordless: bool = False  # Discord refused the words of its prompt; they are not sent again
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -49,6 +50,11 @@ class Sheet:
                 self.turn(job)
             case news.PainterState():
                 pass
+
+    @property
+    def said(self) -> Job:
+        """The job as its message may say it."""
+        return without_words(self.job) if self.wordless else self.job
 
     def note(self, **changes: Any) -> None:
         """Change the glimpse; nothing is to be shown where that changes nothing."""

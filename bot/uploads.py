@@ -7,10 +7,15 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import discord
 from PIL import Image
+
+from bot.jobs.job import Job
+from bot.ui.views import file_name
 
 DEFAULT_LIMIT = 10 * 1024 * 1024  # bytes a file, where neither the interaction nor the guild says otherwise
 TOTAL_LIMIT = 24 * 1024 * 1024  # bytes of all files; Discord takes 25 MiB a request, with its form fields
+LEAST_SIDE = 32  # pixels of the longer side
 _DIGITAL_SOURCE = "XML:com.adobe.xmp"  # Pillow's name for the XMP of a PNG; it says that the picture is generated
 
 
@@ -22,20 +27,44 @@ class Upload:
     kind: str  # also the file ending
     files: tuple[bytes, ...]
 
+    @property
+    def converted(self) -> str | None:
+        """The format that the pictures had to be shown in, where it is not the one they are kept in."""
+        return None if self.kind == "png" else self.kind.upper()
 
-async def fit(pngs: Sequence[bytes], *, limit: int, rung: int = 0) -> Upload:
-    """The best form of these pictures within `limit` bytes each and TOTAL_LIMIT together, from `rung` down."""
+    def names(self, job: Job) -> list[str]:
+        """One per picture of this job."""
+        return [file_name(job, picture.k, self.kind) for picture in job.pictures]
+
+    def attached(self, names: Sequence[str]) -> list[discord.File]:
+        """Fresh files, for a library that closes them after each try."""
+        return [discord.File(io.BytesIO(data), filename=name) for data, name in zip(self.files, names, strict=True)]
+
+
+async def fit(pngs: Sequence[bytes], *, limit: int, rung: int = 0) -> Upload | None:
+    """The best form of these pictures within `limit` bytes each and TOTAL_LIMIT together, from `rung` down.
+
+    None where the ladder ends: what is smaller than LEAST_SIDE shows nothing.
+    """
     return await asyncio.to_thread(_fit, pngs, limit, rung)
 
 
-def _fit(pngs: Sequence[bytes], limit: int, rung: int) -> Upload:
+def _fit(pngs: Sequence[bytes], limit: int, rung: int) -> Upload | None:
+    longest = max(map(_longer_side, pngs))
     while True:
         kind, encode = _LADDER[min(rung, len(_LADDER) - 1)]
         scale = 2 ** max(0, rung - len(_LADDER) + 1)  # below the ladder: JPEG at half the side, a quarter, …
+        if scale > 1 and longest // scale < LEAST_SIDE:
+            return None
         files = tuple(encode(png, scale) for png in pngs)
         if max(map(len, files)) <= limit and sum(map(len, files)) <= TOTAL_LIMIT:
             return Upload(rung=rung, kind=kind, files=files)
         rung += 1
+
+
+def _longer_side(png: bytes) -> int:
+    with Image.open(io.BytesIO(png)) as picture:
+        return max(picture.size)
 
 
 def _original(png: bytes, scale: int) -> bytes:
@@ -48,7 +77,7 @@ def _encoder(form: str, quality: int) -> Callable[[bytes, int], bytes]:
             xmp = picture.info.get(_DIGITAL_SOURCE) or picture.info.get("xmp") or b""
             shown = picture.convert("RGB")
         if scale > 1:
-            shown.thumbnail((shown.width // scale, shown.height // scale), Image.Resampling.LANCZOS)
+            shown.thumbnail((max(1, shown.width // scale), max(1, shown.height // scale)), Image.Resampling.LANCZOS)
         out = io.BytesIO()
         shown.save(out, form, quality=quality, xmp=xmp.encode() if isinstance(xmp, str) else xmp)
         return out.getvalue()

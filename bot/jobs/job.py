@@ -21,7 +21,7 @@ class JobState(StrEnum):
     RUNNING = "running"  # an engine paints it
     RENDERED = "rendered"  # all its pictures lie in the blob store
     POSTED = "posted"  # its message shows them
-    UNDELIVERABLE = "undeliverable"  # painted, but no route to its reader is left
+    UNDELIVERABLE = "undeliverable"  # painted, but its place cannot show it; its person's next command brings it
     FAILED = "failed"  # it will not be painted; the reason is kept
     CANCELLED = "cancelled"  # given up because somebody asked
 
@@ -39,7 +39,7 @@ TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
     JobState.RUNNING: frozenset({JobState.QUEUED, JobState.RENDERED, JobState.CANCELLED, JobState.FAILED}),
     JobState.RENDERED: frozenset({JobState.POSTED, JobState.UNDELIVERABLE}),
     JobState.POSTED: frozenset(),
-    JobState.UNDELIVERABLE: frozenset(),
+    JobState.UNDELIVERABLE: frozenset({JobState.POSTED}),
     JobState.FAILED: frozenset(),
     JobState.CANCELLED: frozenset(),
 }

@@ -71,6 +71,10 @@ class Messages(Database):
             return None
         return InteractionToken(token=row["token"], application=row["application"], at=row["at"])
 
+    async def drop_token(self, job_id: str) -> None:
+        """Forget the token of this job: what it would edit is not the job's message."""
+        await self.write(lambda db: db.execute("DELETE FROM interaction_token WHERE job = ?", (job_id,)))
+
     async def drop_tokens(self, older_than: float) -> int:
         """Forget tokens made before this moment (Unix seconds); returns how many."""
         return await self.write(
@@ -78,12 +82,17 @@ class Messages(Database):
         )
 
     async def mark_posted(self, job_id: str) -> bool:
-        """The message of this job says how it ended. False: it said so before, or the job has not ended."""
-        return await self._told(job_id, "posted")
+        """A message says how this job ended. False: one said so before, or the job has not ended."""
+        return await self._told(job_id, "posted", "rendered", "undeliverable")
 
     async def mark_undeliverable(self, job_id: str) -> bool:
         """No route to the reader of this job is left. False: that was known, or the job has not ended."""
-        return await self._told(job_id, "undeliverable")
+        return await self._told(job_id, "undeliverable", "rendered")
+
+    async def undeliverable(self, principal: str) -> list[Job]:
+        """What this person was painted and could not be shown, oldest first."""
+        sql = "SELECT * FROM job WHERE principal = ? AND state = 'undeliverable' ORDER BY created"
+        return await self.read(lambda db: [read_job(db, row) for row in db.execute(sql, (principal,)).fetchall()])
 
     async def unposted(self) -> list[Job]:
         """Jobs that delivery owes something, oldest first: live, rendered, or ended without saying so."""
@@ -93,12 +102,13 @@ class Messages(Database):
             ]
         )
 
-    async def _told(self, job_id: str, state: str) -> bool:
+    async def _told(self, job_id: str, state: str, *before: str) -> bool:
         def work(db: sqlite3.Connection) -> bool:
             now = self.wall()
+            marks = ", ".join("?" for _ in before)
             rendered = db.execute(
-                "UPDATE job SET state = ?, told = 1, posted = ? WHERE id = ? AND state = 'rendered'",
-                (state, now, job_id),
+                f"UPDATE job SET state = ?, told = 1, posted = ? WHERE id = ? AND state IN ({marks})",  # noqa: S608
+                (state, now, job_id, *before),
             ).rowcount
             ended = db.execute(
                 "UPDATE job SET told = 1, posted = ? WHERE id = ? AND told = 0 AND state IN ('failed', 'cancelled')",

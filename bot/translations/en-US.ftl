@@ -58,7 +58,6 @@ outdated-command = This command has changed. Reload Discord and try again.
 ## Failures: failure-<code an engine or the dispatcher sends>
 
 failure-unknown = The painter could not finish this picture.
-failure-not-shown = The picture was painted, but Discord did not accept it.
 failure-out-of-memory = The painter ran out of memory. Try a smaller shape or fewer pictures.
 failure-flat-picture = The painting came out empty. Try another seed.
 failure-bad-source = The painter could not read the image to start from.
@@ -82,6 +81,9 @@ finishing = Finishing
 due-at = due { $when }
 cancelled = Cancelled
 failed = Not painted
+not-shown = Painted and kept, but Discord does not take it here: your next command brings it to you in private.
+words-refused = (Discord refused to show the words of this prompt.)
+brought = This was painted for you earlier and could not be shown where you asked for it.
 shown-as = Shown as { $format } because of Discord’s size limit; the PNG is kept.
 
 parameter-seed = seed { $seed }

@@ -49,7 +49,6 @@ outdated-command = 这个命令有更新，请重新加载 Discord 后再试。
 ## 失败
 
 failure-unknown = 画师没能完成这幅画。
-failure-not-shown = 已经画好，但 Discord 没有接受这张图片。
 failure-out-of-memory = 画师内存不够了，请换小一点的画幅或少画几张。
 failure-flat-picture = 画出来是一片空白，请换个种子再试。
 failure-bad-source = 画师读不了那张原图。
@@ -73,6 +72,9 @@ finishing = 正在收尾
 due-at = 预计 { $when }
 cancelled = 已取消
 failed = 没能画成
+not-shown = 已经画好并保存，但 Discord 不接受在这里显示：你下次使用命令时，我会私下发给你。
+words-refused = （Discord 拒绝显示这条提示词的文字。）
+brought = 这是之前为你画的图片，当时无法在你提出请求的地方显示。
 shown-as = 受 Discord 大小限制，以 { $format } 显示；PNG 原图已保留。
 
 parameter-seed = 种子 { $seed }

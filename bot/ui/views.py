@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import discord
+from msgspec import structs
 
 from bot.jobs.job import Job, JobState
 from bot.jobs.news import Standing
@@ -39,6 +40,13 @@ class Glimpse:
 def file_name(job: Job, k: int, kind: str = "png") -> str:
     """The name under which picture k is uploaded; delivery looks for it after a restart."""
     return f"{job.id}-{k + 1}.{kind}"
+
+
+def without_words(job: Job) -> Job:
+    """The same job where Discord refuses the words of its person: a sentence stands in their place."""
+    words, request = say(job.requester.locale, "words-refused"), job.request
+    written = words if request.enhanced else ""  # the same words are not shown twice
+    return replace(job, request=structs.replace(request, prompt=words, enhanced=written, negative="", style=None))
 
 
 def live(job: Job, glimpse: Glimpse) -> discord.ui.LayoutView:
@@ -86,12 +94,24 @@ def finished(
     return _layout(parts)
 
 
-def failed(job: Job) -> discord.ui.LayoutView:
-    """Why there is no picture, and the way to try again."""
+def failed(job: Job, *, stored: bool = True) -> discord.ui.LayoutView:
+    """Why there is no picture, and the way to try again. One that was painted may be `stored` though nobody sees it."""
     locale = job.requester.locale
-    reason = say(locale, "failure-not-shown") if job.ended_well else text.failure(locale, job.failure)
-    line = f"**{say(locale, 'failed')}** · {reason}"
+    if job.ended_well:
+        line = say(locale, "not-shown" if stored else "refusal-picture-gone")
+    else:
+        line = f"**{say(locale, 'failed')}** · {text.failure(locale, job.failure)}"
     return _layout([_prompt(job), discord.ui.TextDisplay(line), *_buttons(job, _AGAIN)], accent=None)
+
+
+def brought(job: Job, *, files: Sequence[str], converted: str | None = None) -> discord.ui.LayoutView:
+    """Pictures that could not be shown where they were asked for, for their person alone, wherever that is."""
+    locale, prompt = job.requester.locale, text.plain(job.request.prompt)
+    lines = [say(locale, "brought")]
+    if converted:
+        lines.append(f"-# {say(locale, 'shown-as', format=converted)}")
+    gallery = _gallery([(name, say(locale, "alt-picture", prompt=prompt)) for name in files])
+    return _layout([_prompt(job), gallery, discord.ui.TextDisplay("\n".join(lines))])
 
 
 def cancelled(job: Job) -> discord.ui.LayoutView:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 OTHERS = [locale for locale in locales() if locale != DEFAULT]
 FAILURES = (
     "out-of-memory", "flat-picture", "bad-source", "worker-error", "prompt-too-many-tokens", "too-large", "poison",
-    "unknown", "not-shown", "model-changed", "beyond-engines", "nothing-to-paint",
+    "unknown", "model-changed", "beyond-engines", "nothing-to-paint",
 )  # fmt: skip
 SOURCES = [*(ROOT / "bot").rglob("*.py"), *(ROOT / "cogs").rglob("*.py")]
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from PIL import Image, PngImagePlugin
 
 from bot import uploads
-from bot.uploads import fit
+from bot.uploads import Upload, fit
+
+
+async def fitted(pngs: list[bytes], *, limit: int, rung: int = 0) -> Upload:
+    upload = await fit(pngs, limit=limit, rung=rung)
+    assert upload is not None
+    return upload
 
 
 def noise(side: int = 256) -> bytes:
@@ -21,7 +28,7 @@ def noise(side: int = 256) -> bytes:
 async def test_what_fits_is_sent_as_it_is() -> None:
     png = noise()
 
-    upload = await fit([png, png], limit=len(png))
+    upload = await fitted([png, png], limit=len(png))
 
     assert (upload.kind, upload.files) == ("png", (png, png))
 
@@ -29,25 +36,46 @@ async def test_what_fits_is_sent_as_it_is() -> None:
 async def test_what_does_not_fit_goes_down_the_ladder() -> None:
     png = noise()
 
-    kinds = [(await fit([png], limit=limit)).kind for limit in (len(png), len(png) - 1, 30_000, 20_000)]
+    kinds = [(await fitted([png], limit=limit)).kind for limit in (len(png), len(png) - 1, 30_000, 20_000)]
 
     assert kinds[:2] == ["png", "webp"]
     assert kinds[-1] == "jpg"
 
 
 async def test_even_an_absurd_limit_is_kept() -> None:
-    upload = await fit([noise()], limit=1500)
+    upload = await fitted([noise()], limit=1500)
 
     assert len(upload.files[0]) <= 1500
     assert Image.open(io.BytesIO(upload.files[0])).format == "JPEG"
 
 
+@pytest.mark.parametrize("side", [1, 64, 256])
+async def test_the_ladder_ends_where_nothing_would_be_seen(side: int) -> None:
+    assert await fit([noise(side)], limit=100) is None
+    assert await fit([noise(side), noise(256)], limit=100) is None
+
+
+async def test_a_rung_beyond_the_end_is_the_end() -> None:
+    assert await fit([noise()], limit=10**6, rung=6) is not None
+    assert await fit([noise()], limit=10**6, rung=7) is None
+    assert await fit([noise()], limit=10**6, rung=99) is None
+
+
+async def test_a_long_strip_goes_down_without_losing_its_shorter_side() -> None:
+    file = io.BytesIO()
+    Image.effect_noise((512, 8), 60).convert("RGB").save(file, "PNG")
+
+    upload = await fitted([file.getvalue()], limit=10**6, rung=7)
+
+    assert Image.open(io.BytesIO(upload.files[0])).size == (32, 1)
+
+
 async def test_all_files_together_stay_within_a_request(monkeypatch: object) -> None:
     png = noise()
 
-    upload = await fit([png] * 4, limit=uploads.TOTAL_LIMIT)
+    upload = await fitted([png] * 4, limit=uploads.TOTAL_LIMIT)
     assert upload.kind == "png"
-    upload = await fit([png + bytes(uploads.TOTAL_LIMIT // 3)] * 4, limit=uploads.TOTAL_LIMIT)
+    upload = await fitted([png + bytes(uploads.TOTAL_LIMIT // 3)] * 4, limit=uploads.TOTAL_LIMIT)
 
     assert upload.kind == "webp"
     assert sum(map(len, upload.files)) <= uploads.TOTAL_LIMIT
@@ -57,4 +85,4 @@ async def test_the_mark_of_a_generated_picture_stays_in_each_format() -> None:
     png = noise()
 
     for rung in (1, 2, 3):
-        assert b"trainedAlgorithmicMedia" in (await fit([png], limit=10**6, rung=rung)).files[0]
+        assert b"trainedAlgorithmicMedia" in (await fitted([png], limit=10**6, rung=rung)).files[0]

@@ -27,7 +27,7 @@ from bot.jobs.service import open_service
 from bot.links.local import LocalLink
 from bot.links.nats import broker_link
 from bot.pace import Pace
-from bot.routes import Draw, Place, Routes
+from bot.routes import Draw, Place, Routes, Spot
 from config.settings import LogSettings, Settings
 from engine.cluster import Access
 from tests.chaos.points import Trap, watch
@@ -41,7 +41,7 @@ SECRET = "chaos"
 class ForgetfulRoutes(Routes):
     """Sends as most bots do: no nonce, and no look whether an earlier try has arrived."""
 
-    async def send(self, place: Place, draw: Draw, *, since: float) -> int:
+    async def send(self, place: Place, draw: Draw, *, since: float) -> Spot | None:
         nameless: Any = None  # what becomes the nonce
         unnamed = Place(job=nameless, channel=place.channel, message=None, token=None)
         return await super().send(unnamed, draw, since=since)

@@ -33,7 +33,7 @@ from tests.support.ports import free_port
 PAINT, SKETCHBOOK = people.CHANNELS[0].id, people.CHANNELS[1].id
 EPHEMERAL = 64
 # Edits as quick as a test wants them; the real pace has its own test.
-BRISK = Pace(gap=0.05, first=0.02, per_minute=10_000, kept_free=5, retry=0.05)
+BRISK = Pace(gap=0.05, first=0.02, per_minute=10_000, kept_free=5, retry=0.05, calm=0.05)
 
 STEADY = Script()
 

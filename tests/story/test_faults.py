@@ -9,7 +9,17 @@ import pytest
 from bot.jobs.database import LedgerFull
 from bot.jobs.job import Job, JobState
 from playground import Playground
-from tests.story.studio import Studio, Visitor, finished, is_from_the_bot, manual_clock, until, words
+from tests.story.studio import (
+    SKETCHBOOK,
+    Studio,
+    Visitor,
+    finished,
+    gallery,
+    is_from_the_bot,
+    manual_clock,
+    until,
+    words,
+)
 from tests.support.fake_engine import Script
 
 SLOW = Script(step_seconds=0.15)
@@ -60,8 +70,34 @@ async def test_a_picture_without_any_way_to_its_reader_is_kept_and_troubles_nobo
 
     assert ended.state is JobState.UNDELIVERABLE
     assert kept.startswith(b"\x89PNG")
-    assert "a blue ring" in words(await mia.sees_pictures())
-    assert len([message for message in await mia.messages() if finished(message)]) == 1
+    await mia.sees(lambda message: finished(message) and "a blue ring" in words(message))
+
+
+async def test_what_could_not_be_shown_is_brought_in_private_by_the_next_command_of_its_person_once(
+    empty_studio: Studio, playground: Playground, mia: Visitor, robin: Visitor, painting: Job
+) -> None:
+    playground.faults.refuse(BY_TOKEN, times=ALWAYS, status=404, code=10015, message="Unknown Webhook")
+    playground.faults.refuse(IN_CHANNEL, times=ALWAYS, status=403, code=50013, message="Missing Permissions")
+    await empty_studio.all_is_told()
+    playground.faults.clear()
+
+    await robin.say("/queue")
+    await robin.sees("Queue")
+    mia.channel = SKETCHBOOK
+    await mia.say("/queue")
+    brought = await mia.sees(finished)
+    await mia.say("/queue")
+    await mia.say("/help")
+    await mia.sees("Painting with words")
+
+    assert brought["ephemeral_for"] == mia.person.id
+    assert "a red star" in words(brought)
+    assert (await mia.download(gallery(brought)[0]["media"]["url"])).startswith(b"\x89PNG")
+    async with asyncio.timeout(30):
+        while await empty_studio.service.ledger.undeliverable(f"discord:{mia.person.id}"):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    assert [finished(message) for message in await mia.messages()].count(True) == 1
+    assert not [message for message in await robin.messages() if finished(message)]
 
 
 async def test_permissions_taken_away_do_not_matter_while_the_token_lives(
