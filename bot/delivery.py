@@ -25,7 +25,6 @@ from bot.sheets import Sheet
 from bot.ui import views
 from bot.undelivered import Undelivered
 
-_LEAST_ESTIMATE = 3.0  # seconds ahead that are worth a countdown
 _TOKENS_PURGED_EVERY = 60.0  # seconds
 _LONGEST_RETRY = 60.0  # seconds until a full disk is worth another try
 _LONGEST_REST = 24 * 3600.0  # seconds until a message that met a bug is looked after again
@@ -104,7 +103,7 @@ class Delivery:
         """Show the waiting message. Where it is unclear whether it is there, the token will tell later."""
         sheet.changed.clear()
         try:
-            message = await self._say(interaction, views.live(sheet.said, self._glimpse(sheet)))
+            message = await self._say(interaction, views.live(sheet.said, sheet.shown(self._wall())))
         except (aiohttp.ClientError, TimeoutError, ConnectionError, discord.DiscordServerError) as error:
             _log.warning("job %s: unclear whether the answer arrived: %s", sheet.job.id, error)
         except discord.HTTPException as error:
@@ -217,7 +216,7 @@ class Delivery:
                     await self._gate.until_allowed(sheet)
                 sheet.changed.clear()
                 if sheet.job.live and not sheet.unreachable:
-                    await self._posting.show(sheet, self._glimpse(sheet))
+                    await self._posting.show(sheet, sheet.shown(self._wall()))
             await self._posting.end(sheet)
         except STORAGE_ERRORS as error:
             _log.error("job %s: what its message says cannot be written down: %s", sheet.job.id, error)
@@ -235,23 +234,12 @@ class Delivery:
 
     async def _news(self, sheet: Sheet) -> None:
         """Until there is something to show; a countdown that has run out is something, for it would count up."""
-        left = None if sheet.counts_to is None else max(sheet.counts_to - self._wall(), 0.0)
         try:
-            async with asyncio.timeout(left):
+            async with asyncio.timeout(sheet.countdown(self._wall())):
                 await sheet.changed.wait()
         except TimeoutError:
             sheet.counts_to = None
             sheet.glimpse = replace(sheet.glimpse, standing=self._service.standing(sheet.job.id))
-
-    def _glimpse(self, sheet: Sheet) -> views.Glimpse:
-        """What to show now; an estimate that is nearly up is not worth a countdown."""
-        if sheet.wordless:
-            sheet.glimpse = replace(sheet.glimpse, writing="")  # words as well
-        glimpse, standing = sheet.glimpse, sheet.glimpse.standing
-        if standing is not None and standing.eta is not None and standing.eta <= self._wall() + _LEAST_ESTIMATE:
-            glimpse = replace(glimpse, standing=replace(standing, eta=None))
-        sheet.counts_to = None if glimpse.standing is None else glimpse.standing.eta
-        return glimpse
 
     def _changing(self) -> bool:
         return self._service.models.changing and not self._service.painter_ready

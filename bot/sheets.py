@@ -11,6 +11,8 @@ from bot.jobs.job import Job
 from bot.routes import Place
 from bot.ui.views import Glimpse, without_words
 
+_LEAST_ESTIMATE = 3.0  # seconds ahead that are worth a countdown
+
 
 @dataclass(kw_only=True, slots=True)
 class Sheet:
@@ -55,6 +57,20 @@ class Sheet:
     def said(self) -> Job:
         """The job as its message may say it."""
         return without_words(self.job) if self.wordless else self.job
+
+    def shown(self, now: float) -> Glimpse:
+        """What is to be shown at this moment (Unix seconds); an estimate that is nearly up is not worth a countdown."""
+        glimpse, standing = self.glimpse, self.glimpse.standing
+        if self.wordless:
+            glimpse = replace(glimpse, writing="")  # these are words as well
+        if standing is not None and standing.eta is not None and standing.eta <= now + _LEAST_ESTIMATE:
+            glimpse = replace(glimpse, standing=replace(standing, eta=None))
+        self.counts_to = None if glimpse.standing is None else glimpse.standing.eta
+        return glimpse
+
+    def countdown(self, now: float) -> float | None:
+        """Seconds until what its message counts down to; None where it counts down to nothing."""
+        return None if self.counts_to is None else max(self.counts_to - now, 0.0)
 
     def note(self, **changes: Any) -> None:
         """Change the glimpse; nothing is to be shown where that changes nothing."""
