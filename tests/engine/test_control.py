@@ -18,8 +18,9 @@ from engine.worker.loading import load
 from engine.worker.memory import find_place
 from engine.worker.painter import Painter
 from tests.engine.test_loop import of, perform
-from tests.engine.test_parity import SOURCE, painted, png, relative
+from tests.engine.test_parity import SOURCE, painted, png
 from tests.support import tiny_control
+from tests.support.likeness import LATENTS, assert_same_latents, relative
 from tests.support.orders import order
 
 CPU = torch.device("cpu")
@@ -80,7 +81,7 @@ def test_a_picture_that_follows_another_equals_that_of_the_bare_pipeline(
 
     (sample,) = painted(painter, painter.begin(wish, 0))
 
-    assert relative(sample.latent.squeeze(1), theirs[0]) <= 1e-5
+    assert_same_latents(sample.latent.squeeze(1), theirs[0])
 
 
 def test_it_makes_a_difference(led: Painter) -> None:
@@ -104,14 +105,14 @@ def test_those_that_follow_and_those_that_do_not_share_forwards_and_come_out_as_
 
     together = painted(led, *(led.begin(wish, 0) for wish in wishes))
 
-    for wish, sample, latent in zip(wishes, together, alone, strict=True):
-        assert relative(sample.latent, latent) <= 1e-5, wish.job
+    for sample, latent in zip(together, alone, strict=True):
+        assert_same_latents(sample.latent, latent)
 
 
 def test_without_anybody_who_follows_the_transformer_is_called_as_ever(led: Painter, painter: Painter) -> None:
     ours, theirs = (painted(one, one.begin(order(), 0))[0].latent for one in (led, painter))
 
-    assert torch.equal(ours, theirs)
+    assert_same_latents(ours, theirs)
 
 
 def test_only_what_this_file_was_made_for_is_offered(tiny: Path, tmp_path: Path, painter: Painter) -> None:
@@ -176,7 +177,7 @@ def test_it_is_painted_right_under_a_backend_that_refuses_masks(led: Painter, ti
     finally:
         other.transformer.set_attention_backend("native")  # the choice is the whole process's
 
-    assert relative(ours, painted(led, led.begin(following(), 0))[0].latent) <= 1e-5
+    assert_same_latents(ours, painted(led, led.begin(following(), 0))[0].latent)
 
 
 @pytest.mark.parametrize("policy", ["fp8-storage", "group-offload", "sequential"])
@@ -187,7 +188,7 @@ def test_it_lies_where_the_weights_lie(led: Painter, tiny: Path, tmp_path: Path,
 
     latents = [painted(one, one.begin(following(), 0))[0].latent for one in (frugal, led)]
 
-    assert relative(*latents) <= (0.1 if policy == "fp8-storage" else 1e-5)
+    assert relative(*latents) <= (0.1 if policy == "fp8-storage" else LATENTS)
 
 
 def test_edges_of_a_picture_are_thin_white_lines_where_its_colours_change() -> None:

@@ -17,7 +17,8 @@ from engine.worker.batch import Batch
 from engine.worker.pace import Pace
 from engine.worker.painter import Painter
 from engine.worker.sample import Sample
-from tests.engine.test_loop import decoded, of, perform, png
+from tests.engine.test_loop import of, perform, png
+from tests.support.likeness import assert_same_pixels, decoded
 from tests.support.orders import order, request
 
 TOGETHER = Pace(points=((0, 1.0), (100_000, 1.0)))
@@ -94,9 +95,7 @@ def test_pictures_in_different_passes_share_forwards_and_each_is_the_one_it_is_a
 
     assert companies == [3] * 10
     for one in orders:
-        difference = np.abs(decoded(of(together, Finished, one.job)[0].png) - alone[one.job])
-        assert difference.max() <= 1
-        assert (difference > 0).mean() <= 0.001
+        assert_same_pixels(decoded(of(together, Finished, one.job)[0].png), alone[one.job])
 
 
 def test_what_an_inpainting_keeps_stays_as_it_is(painter: Painter) -> None:

@@ -13,7 +13,8 @@ from engine.worker.loading import load
 from engine.worker.memory import find_place
 from engine.worker.painter import Painter
 from engine.worker.sample import Sample
-from tests.engine.test_parity import painted, relative
+from tests.engine.test_parity import painted
+from tests.support.likeness import assert_same_latents
 from tests.support.orders import order
 
 
@@ -76,7 +77,8 @@ def test_mixed_lengths_are_painted_right_under_a_backend_that_refuses_masks(pain
     finally:
         other.transformer.set_attention_backend("native")  # the choice is the whole process's
 
-    assert all(relative(one.latent, two.latent) <= 1e-5 for one, two in zip(ours, theirs, strict=True))
+    for one, two in zip(ours, theirs, strict=True):
+        assert_same_latents(one.latent, two.latent)
 
 
 def test_compiled_blocks_paint_the_same_pictures_alone_and_in_mixed_company(painter: Painter, tiny: Path) -> None:
@@ -88,4 +90,5 @@ def test_compiled_blocks_paint_the_same_pictures_alone_and_in_mixed_company(pain
     theirs = painted(painter, *company(painter)) + painted(painter, company(painter)[0])
 
     assert torch.compiler.config.recompile_limit == haste.RECOMPILES
-    assert all(relative(one.latent, two.latent) <= 1e-5 for one, two in zip(ours, theirs, strict=True))
+    for one, two in zip(ours, theirs, strict=True):
+        assert_same_latents(one.latent, two.latent)

@@ -22,6 +22,7 @@ from engine.worker.painter import Painter
 from engine.worker.sample import Sample
 from engine.worker.surroundings import filled
 from tests.engine.test_loop import of, perform
+from tests.support.likeness import assert_same_latents
 from tests.support.orders import order
 from tests.support.painting import finish
 
@@ -79,7 +80,7 @@ def test_latents_equal_those_of_the_bare_pipeline(
 
     ours = painted(painter, painter.begin(wish(mask=ball(), strength=strength, guidance=guidance), 0)).latent
 
-    assert float((ours.squeeze(1)[None] - theirs).abs().max() / theirs.abs().max()) <= 1e-5
+    assert_same_latents(ours.squeeze(1)[None], theirs)
 
 
 def kept_by(region: Region) -> np.ndarray:

@@ -30,6 +30,7 @@ from engine.worker.painter import Painter
 from engine.worker.press import Press
 from engine.worker.pulse import Pulse
 from engine.worker.sample import Developing, Sample
+from tests.support.likeness import assert_same_pixels, decoded
 from tests.support.orders import order
 
 
@@ -159,13 +160,7 @@ def test_requests_of_every_kind_share_forwards_and_each_picture_is_the_one_it_is
     assert len(companies) == 12  # those of the upscale; everybody else left earlier
     for one in orders:
         for ours, theirs in zip(of(together, Finished, one.job), alone[one.job], strict=True):
-            difference = np.abs(decoded(ours.png) - decoded(theirs))
-            assert difference.max() <= 1
-            assert (difference > 0).mean() <= 0.001
-
-
-def decoded(picture: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(picture))).astype(int)
+            assert_same_pixels(decoded(ours.png), decoded(theirs))
 
 
 def test_a_small_picture_passes_an_upscale_that_came_first(painter: Painter) -> None:
@@ -218,7 +213,7 @@ def test_tiles_go_on_while_earlier_ones_are_decoded(slow: Painter, tiny: Path) -
 
     late, at_once = (of(perform(one, wish), Finished)[0] for one in (slow, Painter(load(tiny, place), place)))
 
-    assert late.png == at_once.png
+    assert_same_pixels(decoded(late.png), decoded(at_once.png))
 
 
 def test_a_picture_cancelled_while_it_is_decoded_ends_once(slow: Painter) -> None:

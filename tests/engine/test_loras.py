@@ -19,9 +19,10 @@ from engine.worker.memory import Storage, find_place
 from engine.worker.pace import Pace
 from engine.worker.painter import Painter
 from engine.worker.sample import Sample
-from tests.engine.test_loop import decoded, of, perform
-from tests.engine.test_parity import assert_same_pixels, painted, relative
+from tests.engine.test_loop import of, perform
+from tests.engine.test_parity import painted
 from tests.support import lora_file
+from tests.support.likeness import LATENTS, assert_same_latents, assert_same_pixels, decoded, relative
 from tests.support.orders import order
 
 INK, GOLD = Lora(name="ink", weight=0.8), Lora(name="gold", weight=-0.5)
@@ -66,7 +67,7 @@ def test_a_picture_equals_that_of_the_bare_pipeline_with_merged_weights(
 
     ours = latent(wearing, *loras)
 
-    assert relative(ours.squeeze(1), theirs[0]) <= 1e-5
+    assert_same_latents(ours.squeeze(1), theirs[0])
 
 
 def test_a_picture_before_and_after_is_bit_for_bit_the_same(wearing: Painter) -> None:
@@ -89,7 +90,7 @@ def test_wherever_the_weights_lie_it_is_applied_and_leaves_no_trace(
 
     assert torch.equal(before, after)
     # Storage in one byte moves every picture a little, and one that wears a LoRA no more than others.
-    nearest = max(1e-5, 1.5 * relative(before, latent(wearing)))
+    nearest = max(LATENTS, 1.5 * relative(before, latent(wearing)))
     assert relative(dressed, latent(wearing, INK)) <= nearest
 
 
@@ -112,7 +113,7 @@ def test_compiled_blocks_apply_what_was_put_on_after_they_were_compiled(
     haste.compile_blocks(compiled.transformer, backend="aot_eager")  # the graphs without a compiler's minutes
 
     for loras in ((), (INK,), (INK, GOLD), (GOLD,), ()):
-        assert relative(latent(compiled, *loras), latent(wearing, *loras)) <= 1e-5
+        assert_same_latents(latent(compiled, *loras), latent(wearing, *loras))
 
 
 def test_the_order_of_two_and_their_company_change_nothing(wearing: Painter) -> None:
@@ -120,8 +121,8 @@ def test_the_order_of_two_and_their_company_change_nothing(wearing: Painter) -> 
 
     together = painted(wearing, first, second)
 
-    assert torch.equal(together[0].latent, together[1].latent)
-    assert relative(together[0].latent, latent(wearing, GOLD, INK)) <= 1e-5
+    assert_same_latents(together[0].latent, together[1].latent)
+    assert_same_latents(together[0].latent, latent(wearing, GOLD, INK))
 
 
 def test_requests_of_different_sets_share_no_forward_and_all_come_out_as_alone(

@@ -14,6 +14,7 @@ from engine.worker.loading import load, weigh
 from engine.worker.memory import GIB, Place, Policy, Weights
 from engine.worker.painter import Painter
 from engine.worker.placing import Visiting
+from tests.support.likeness import assert_same_pixels
 from tests.support.orders import order
 from tests.support.painting import finish
 
@@ -78,7 +79,7 @@ def painted(tiny: Path, policy: str) -> np.ndarray:
 
 @pytest.mark.parametrize("policy", ["encoder-evicted", "group-offload", "sequential"])
 def test_a_picture_is_the_same_wherever_the_weights_lie(tiny: Path, policy: str) -> None:
-    assert np.array_equal(painted(tiny, "resident"), painted(tiny, policy))
+    assert_same_pixels(painted(tiny, "resident"), painted(tiny, policy))
 
 
 def test_weights_of_one_byte_paint_nearly_the_same_picture_in_half_the_space(tiny: Path) -> None:

@@ -16,6 +16,7 @@ from engine.protocol import Generate
 from engine.request import Kind, Region
 from engine.worker.painter import Painter
 from engine.worker.sample import Sample
+from tests.support.likeness import assert_same_latents, assert_same_pixels
 from tests.support.orders import order
 from tests.support.painting import finish
 
@@ -27,16 +28,6 @@ def painted(painter: Painter, *samples: Sample) -> list[Sample]:
     while not all(sample.done for sample in samples):
         painter.step([sample for sample in samples if not sample.done])
     return list(samples)
-
-
-def relative(ours: torch.Tensor, theirs: torch.Tensor) -> float:
-    return float((ours - theirs).abs().max() / theirs.abs().max())
-
-
-def assert_same_pixels(ours: np.ndarray, theirs: np.ndarray) -> None:
-    difference = np.abs(ours.astype(int) - theirs.astype(int))
-    assert difference.max() <= 1
-    assert (difference > 0).mean() <= 0.001
 
 
 def png(picture: Image.Image) -> bytes:
@@ -70,7 +61,7 @@ def test_pictures_equal_those_of_the_bare_pipeline(
     samples = painted(painter, *(painter.begin(wish, k) for k in range(count)))
 
     for sample, latent, picture in zip(samples, theirs["latent"], theirs["pil"], strict=True):
-        assert relative(sample.latent.squeeze(1), latent) <= 1e-5
+        assert_same_latents(sample.latent.squeeze(1), latent)
         assert_same_pixels(finish(painter, sample), np.asarray(picture))
 
 
@@ -100,7 +91,7 @@ def test_pictures_from_pictures_equal_those_of_the_bare_pipeline(
             ).images[0]
             for kind in ("latent", "pil")
         }
-        assert relative(sample.latent.squeeze(1), theirs["latent"]) <= 1e-5
+        assert_same_latents(sample.latent.squeeze(1), theirs["latent"])
         assert_same_pixels(finish(painter, sample), np.asarray(theirs["pil"]))
 
 
@@ -157,7 +148,7 @@ def test_a_picture_is_the_same_alone_and_in_any_company(painter: Painter, wishes
     alone = [finished(painter, painter.begin(wish, 0))[0] for wish in wishes]
 
     for (latent, pixels), (latent_alone, pixels_alone) in zip(together, alone, strict=True):
-        assert relative(latent, latent_alone) <= 1e-5
+        assert_same_latents(latent, latent_alone)
         assert_same_pixels(pixels, pixels_alone)
 
 

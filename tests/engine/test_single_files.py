@@ -21,6 +21,7 @@ from engine.worker.memory import GIB, Place, Policy, Storage, find_place, weight
 from engine.worker.painter import Painter
 from tests.engine.test_control import following
 from tests.support import lora_file, tiny_control, tiny_model
+from tests.support.likeness import assert_same_pixels
 from tests.support.model_files import (
     Tensors,
     ae,
@@ -221,7 +222,7 @@ def test_files_for_all_three_parts_need_only_the_small_files_of_the_folder(
 
     parts = loaded(mine, small, text_encoder=te, vae=vae)
 
-    assert np.array_equal(painted(parts), painted(whole))
+    assert_same_pixels(painted(parts), painted(whole))
 
 
 def test_a_checkpoint_with_all_parts_in_one_file_needs_no_others(
@@ -234,7 +235,7 @@ def test_a_checkpoint_with_all_parts_in_one_file_needs_no_others(
 
     parts = loaded(save(everything, tmp_path / "all.safetensors"), small)
 
-    assert np.array_equal(painted(parts), painted(whole))
+    assert_same_pixels(painted(parts), painted(whole))
 
 
 def test_a_card_beside_a_file_is_the_one_used(tiny: Path, transformer: Tensors, tmp_path: Path) -> None:

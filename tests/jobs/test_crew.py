@@ -11,6 +11,7 @@ from bot.jobs.crew import Crew
 from bot.jobs.job import JobState
 from engine.protocol import PROTOCOL, Command, EngineHello
 from engine.request import Lora
+from tests.jobs.lines import Core
 from tests.jobs.stage import ANNA, OpenStage, ready, until
 from tests.support.fake_engine import CARD, Script
 
@@ -94,21 +95,35 @@ async def test_people_are_offered_what_the_engines_of_one_model_can_do_together(
         assert offered.loras == ("ink",)
 
 
-async def test_engines_of_different_speed_share_by_measured_speed(opened: OpenStage, tmp_path: Path) -> None:
-    async with opened(tmp_path) as core:
-        fast, slow = Script(step_seconds=0.02), Script(step_seconds=0.1)
-        quick, steady = core.engine("quick", fast), core.engine("steady", slow)
-        steady.threads = 7  # the pace is remembered by model and machine
-        async with quick.running(), steady.running():
-            await ready(core, engines=2)
-            await core.ended(*[await core.ask() for _ in range(4)])
-            quick.begun.clear()
-            steady.begun.clear()
+async def test_engines_of_different_speed_share_by_measured_speed(core: Core) -> None:
+    quick, steady = core.line("quick"), core.line("steady")
+    await quick.join()
+    await steady.join()
+    await core.ask()
+    await core.ask()
+    for line in (quick, steady):
+        await line.start((await line.ordered(1))[0])
+    core.clock.advance(1)
+    await quick.finish(quick.orders()[0])
+    core.clock.advance(4)
+    await steady.finish(steady.orders()[0])
 
-            await core.ended(*[await core.ask() for _ in range(18)])
+    jobs = [await core.ask() for _ in range(18)]
+    for line in (quick, steady):
+        await line.start((await line.ordered(2))[1])
+    for second in range(1, 16):
+        await quick.ordered(min(second + 2, 16))
+        core.clock.advance(1)
+        await quick.finish(quick.orders()[second])
+        if second < 15:
+            await quick.start(quick.orders()[second + 1])
+        if second % 5 == 0:
+            await steady.finish(steady.orders()[second // 5])
+            if second < 15:
+                await steady.start((await steady.ordered(second // 5 + 2))[-1])
 
-        assert len(quick.begun) >= 2 * len(steady.begun)
-        assert steady.begun
+    assert [await core.state(job) for job in jobs] == [JobState.RENDERED] * 18
+    assert (len(quick.orders()) - 1, len(steady.orders()) - 1) == (15, 3)
 
 
 class Silence:
