@@ -42,6 +42,11 @@ _log = logging.getLogger(__name__)
 class Tree(app_commands.CommandTree["ImageBot"]):
     """The commands; what goes wrong in them is said by the bot."""
 
+    async def _call(self, interaction: discord.Interaction[ImageBot]) -> None:
+        """The library's own, which loses what it stumbles over before it has found the command."""
+        async with self.client.border(interaction):
+            await super()._call(interaction)
+
     async def on_error(
         self, interaction: discord.Interaction[ImageBot], error: app_commands.AppCommandError, /
     ) -> None:
@@ -87,6 +92,7 @@ class ImageBot(SteadyBot):
         self.delivery = Delivery(self, service, pace=pace or Pace())
         self._on_refusal = on_refusal
         self._owners: frozenset[int] = frozenset()
+        self._answering = set[asyncio.Task[None]]()
         self._delivering: asyncio.Task[None] | None = None
         self._listing: asyncio.Task[None] | None = None
 
@@ -176,13 +182,38 @@ class ImageBot(SteadyBot):
         elif isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
             sentence = say(locale, "outdated-command")
         else:
-            bug = secrets.token_hex(4)
-            _log.error("bug %s, job %s, interaction %s", bug, job or "-", interaction.id, exc_info=error)
-            sentence = say(locale, "bug", id=bug)
+            sentence = _bug(locale, error, job or "-", interaction.id)
         try:
             await _whisper(interaction, sentence)
         except (discord.HTTPException, aiohttp.ClientError, ConnectionError, TimeoutError) as lost:
             _log.warning("interaction %s: could not be answered: %s", interaction.id, lost)
+
+    def skip(self, event: str, data: Any, error: Exception) -> None:
+        """Whoever sent an interaction that the library cannot read still gets a word, if it says where to."""
+        match event, data:
+            case "INTERACTION_CREATE", {"type": 2 | 3 | 5, "id": str(number), "token": str(token)}:
+                task = asyncio.create_task(self._answer_unread(number, token, str(data.get("locale")), error))
+                self._answering.add(task)
+                task.add_done_callback(self._answering.discard)
+            case _:
+                super().skip(event, data, error)
+
+    async def _answer_unread(self, number: str, token: str, locale: str, error: Exception) -> None:
+        words = {"content": _bug(locale, error, "-", number), "flags": discord.MessageFlags(ephemeral=True).value}
+        route = Route(
+            "POST", "/interactions/{webhook_id}/{webhook_token}/callback", webhook_id=number, webhook_token=token
+        )
+        try:
+            await self.http.request(route, json={"type": 4, "data": words})
+        except (discord.HTTPException, aiohttp.ClientError, ConnectionError, TimeoutError) as lost:
+            _log.warning("interaction %s: could not be answered: %s", number, lost)
+
+
+def _bug(locale: str, error: Exception, job: str, interaction: int | str) -> str:
+    """The one line that a person gets, with the id that the log has."""
+    bug = secrets.token_hex(4)
+    _log.error("bug %s, job %s, interaction %s", bug, job, interaction, exc_info=error)
+    return say(locale, "bug", id=bug)
 
 
 async def _whisper(interaction: discord.Interaction[Any], sentence: str) -> None:

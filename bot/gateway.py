@@ -1,4 +1,4 @@
-"""The line to Discord as this bot keeps it: waited for at the start, and taken up again within seconds, for ever."""
+"""The line to Discord as this bot keeps it: waited for, taken up again within seconds, unharmed by what it brings."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import random
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -27,6 +28,8 @@ IDENTIFY_GAP = 5.0  # seconds
 LONGEST_IDENTIFY_GAP = 320.0  # for a shard whose sessions do not last; 270 a day
 LASTING = 3600.0  # seconds after which an IDENTIFY is forgotten
 
+# What makes a session; without it there is nothing to go on with. Any other event can be done without.
+MAKES_A_SESSION = ("READY", "RESUMED")
 # What an outage looks like; it passes.
 OUTAGES = (OSError, TimeoutError, aiohttp.ClientError, discord.HTTPException, discord.GatewayNotFound)
 
@@ -40,6 +43,9 @@ class SteadyBot(commands.AutoShardedBot):
         super().__init__(*arguments, **options)
         self.identifies = IdentifyGaps(time.monotonic)
         self._away = False
+        self._skipped = set[tuple[str, str]]()
+        parsers = self._connection.parsers
+        self._connection.parsers = {event: self._guarded(event, parser) for event, parser in parsers.items()}
 
     async def launch_shard(self, gateway: yarl.URL, shard_id: int, *, initial: bool = False) -> None:
         """Until it is there; the library's own tries would call one another deeper and deeper."""
@@ -68,6 +74,24 @@ class SteadyBot(commands.AutoShardedBot):
             self._away = True
             _log.warning("Discord cannot be reached; trying again until it can: %s", _sentence(trouble))
 
+    def skip(self, event: str, data: Any, error: Exception) -> None:
+        """An event that the library cannot read is as good as not sent. Each kind of mistake is logged once."""
+        kind = (event, type(error).__name__)
+        if kind not in self._skipped:
+            self._skipped.add(kind)
+            _log.error("an event that cannot be read is skipped: %s", event, exc_info=error)
+
+    def _guarded(self, event: str, parser: Callable[[Any], None]) -> Callable[[Any], None]:
+        def guarded(data: Any) -> None:
+            try:
+                parser(data)
+            except Exception as error:  # the border of events: any field may be what nobody expects
+                if event in MAKES_A_SESSION:
+                    raise
+                self.skip(event, data, error)
+
+        return guarded
+
     async def on_shard_connect(self, _shard_id: int) -> None:
         self._note_return()
 
@@ -84,13 +108,15 @@ class SteadyShard(Shard):
     """One session. Where the library pauses ever longer and then begins a new one, this resumes the old one soon."""
 
     def __init__(self, ws: DiscordWebSocket, client: SteadyBot, queue_put: Callable[[EventItem], None]) -> None:
-        super().__init__(ws, client, queue_put)
+        super().__init__(ws, client, self._put)
         self._bot = client
+        self._queue = queue_put
         self._next_try = 0.0  # of the loop's clock
         self._tried_in_vain = False
 
     async def reidentify(self, exc: ReconnectWebSocket) -> None:
         """Resume, or begin anew where the session is gone. Called by the library; waits without holding it up."""
+        await self._hang_up()
         loop = asyncio.get_running_loop()
         wait = self._next_try - loop.time()
         if not exc.resume:
@@ -126,6 +152,19 @@ class SteadyShard(Shard):
             self._queue_put(EventItem(EventType.terminate, self, e))
         else:
             self._try_again(ReconnectWebSocket(self.id, resume=self.ws.session_id is not None))
+
+    def _put(self, item: EventItem) -> None:
+        """To the library, which would end the bot over a line whose words make no sense: that line is given up."""
+        if item.type == EventType.terminate and not isinstance(item.error, discord.ConnectionClosed):
+            _log.error("what the gateway says cannot be read; beginning a new session", exc_info=item.error)
+            item = EventItem(EventType.identify, self, ReconnectWebSocket(self.id, resume=False))
+        self._queue(item)
+
+    async def _hang_up(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE):
+                if self.ws.open:
+                    await self.ws.close(code=4000)
 
     def _try_again(self, exc: ReconnectWebSocket) -> None:
         if not self._bot.is_closed():

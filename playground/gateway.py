@@ -35,6 +35,7 @@ class Gateway:
         self._sessions: dict[str, Session] = {}
         self._online = False
         self.url = ""
+        self.spoil: Callable[[str, Json], Any] = lambda _, data: data  # what becomes of each event on its way out
         self.down = False  # answers 503 to whoever dials
         self.turned_away = 0  # dials that were answered so
 
@@ -46,7 +47,12 @@ class Gateway:
         """To every session of this guild that asked for such events, or into what they will be replayed."""
         for session in list(self._sessions.values()):
             if session.wants(event) and session.holds(people.GUILD_ID):
-                await session.emit(event, data)
+                await session.emit(event, self.spoil(event, data))
+
+    async def send(self, event: str, data: Any) -> None:
+        """To every session, whatever it asked for."""
+        for session in list(self._sessions.values()):
+            await session.emit(event, data)
 
     async def drop(self, *, code: int = 4000) -> None:
         """Closes every connection; sessions stay resumable."""
@@ -134,7 +140,7 @@ class Gateway:
         self._sessions[session.id] = session
         while len(self._sessions) > KNOWN_SESSIONS:
             self._sessions.pop(next(iter(self._sessions)))
-        await session.emit("READY", self._ready(session))
+        await session.emit("READY", self.spoil("READY", self._ready(session)))
         if session.holds(people.GUILD_ID) and session.intents & GUILDS:
             await session.emit("GUILD_CREATE", people.guild_create_payload())
         self._tell_online()
@@ -182,7 +188,7 @@ class Gateway:
                 await connection.send(text)
             seq = missed[-1][0]
         session.connection = connection
-        await session.emit("RESUMED", {"_trace": ["playground"]})
+        await session.emit("RESUMED", self.spoil("RESUMED", {"_trace": ["playground"]}))
         self._tell_online()
         return session
 

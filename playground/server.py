@@ -1,5 +1,6 @@
 """Puts the parts on one port: REST, gateway, files, page; refuses everybody who does not come from this machine."""
 
+import copy
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from aiohttp import web
 from playground import rest_basics, rest_commands, rest_interactions, rest_messages
 from playground.exchange import OnExchange
 from playground.faults import Faults
+from playground.jsons import Json
 from playground.rest import RestSide
 from playground.snowflakes import first_at
 from playground.state import Rules, State
@@ -61,6 +63,23 @@ class Playground:
             yield
         finally:
             self._state.gateway.down = False
+
+    def spoil_next(self, event: str, change: Callable[[Any], Any]) -> None:
+        """The next such event reaches the bot as `change` makes it."""
+        gateway = self._state.gateway
+        untouched = gateway.spoil
+
+        def spoil(name: str, data: Json) -> Any:
+            if name != event:
+                return data
+            gateway.spoil = untouched
+            return change(copy.deepcopy(data))
+
+        gateway.spoil = spoil
+
+    async def send_event(self, event: str, data: Any) -> None:
+        """Any event with anything in it, to the bot."""
+        await self._state.gateway.send(event, data)
 
     async def drop_gateway(self, *, code: int = 4000) -> None:
         """Closes the bot's connections; it may resume."""

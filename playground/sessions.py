@@ -9,8 +9,6 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from playground.jsons import Json
-
 REPLAY_LIMIT = 1000  # events kept for a session that is away
 SEND_SECONDS = 5.0  # a bot that reads nothing for so long is gone
 
@@ -63,7 +61,7 @@ class Session:
     def holds(self, guild_id: str) -> bool:
         return (int(guild_id) >> 22) % self.shard[1] == self.shard[0]
 
-    async def emit(self, event: str, data: Json) -> None:
+    async def emit(self, event: str, data: Any) -> None:
         """Say it in order; what cannot be said now is kept for RESUME."""
         self.seq += 1
         text = json.dumps({"op": DISPATCH, "t": event, "s": self.seq, "d": data})

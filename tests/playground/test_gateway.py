@@ -170,6 +170,31 @@ async def test_nobody_identifies_twice_or_talks_too_much(playground: Playground)
                 assert await gateway.hear() == code
 
 
+async def test_a_gateway_that_is_down_takes_nobody(playground: Playground) -> None:
+    async with aiohttp.ClientSession() as session:
+        async with playground.gateway_down():
+            with pytest.raises(aiohttp.WSServerHandshakeError, match="503"):
+                await session.ws_connect(f"{playground.url}/gateway")
+        async with session.ws_connect(f"{playground.url}/gateway") as socket:
+            assert (await RawGateway(socket).hear())["op"] == 10
+
+    assert playground.turned_away == 1
+
+
+async def test_an_event_can_be_spoilt_once_and_anything_be_sent(playground: Playground) -> None:
+    async with aiohttp.ClientSession() as session, session.ws_connect(f"{playground.url}/gateway") as socket:
+        gateway = RawGateway(socket)
+        await gateway.hear()
+        playground.spoil_next("READY", lambda data: data | {"v": "strange"})
+        ready = await gateway.tell(2, identity(playground))
+        await gateway.hear()
+
+        await playground.send_event("STRANGE", None)
+
+        assert ready["d"]["v"] == "strange"
+        assert (await gateway.hear())["t"] == "STRANGE"
+
+
 async def test_members_are_told_on_request(playground: Playground) -> None:
     async with aiohttp.ClientSession() as session, session.ws_connect(f"{playground.url}/gateway") as socket:
         gateway = RawGateway(socket)
