@@ -14,7 +14,7 @@ AMBIGUOUS: tuple[Kind, ...] = ("status", "lost", "late", "reset")  # the bot can
 
 @dataclass(slots=True)
 class Fault:
-    """Waits for `times` requests whose method and path match.
+    """Waits for `times` requests whose method and path match, and that have `over` so many bytes.
 
     status: refused with `status` before anything happens. lost: everything happens, the answer does not arrive.
     late: everything happens, the answer says `status`. reset: the connection breaks before anything happens.
@@ -30,6 +30,7 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict[str, str])
     seconds: float = 0.0
     hits: int = 0
+    over: int = -1
 
 
 @dataclass(kw_only=True, slots=True)
@@ -66,9 +67,10 @@ class Faults:
         status: int = 500,
         code: int = 0,
         message: str = "Internal Server Error",
+        over: int = -1,
     ) -> Fault:
         body: Json = {"message": message, "code": code}
-        return self._add(Fault("status", method, re.compile(path), times, status=status, body=body))
+        return self._add(Fault("status", method, re.compile(path), times, status=status, body=body, over=over))
 
     def rate_limit(self, path: str, *, method: str | None = None, times: int = 1, retry_after: float = 0.2) -> Fault:
         body: Json = {"message": "You are being rate limited.", "code": 0, "retry_after": retry_after, "global": False}
@@ -88,10 +90,10 @@ class Faults:
         self._waiting.clear()
         self._weather = None
 
-    def take(self, method: str, path: str) -> Fault | None:
-        """The fault that this request meets, counted; None when all is well."""
+    def take(self, method: str, path: str, size: int) -> Fault | None:
+        """The fault that this request of `size` bytes meets, counted; None when all is well."""
         for fault in self._waiting:
-            if fault.method in (None, method) and fault.path.search(path):
+            if fault.method in (None, method) and fault.path.search(path) and size > fault.over:
                 fault.hits += 1
                 if fault.hits >= fault.times:
                     self._waiting.remove(fault)

@@ -78,7 +78,7 @@ class RestSide:
 
     async def _serve(self, route: Route, request: web.Request) -> web.Response:
         call = Call(params={}, query={}, body=None, uploads=[])
-        fault = self._state.faults.take(request.method, request.path)
+        fault = self._state.faults.take(request.method, request.path, request.content_length or 0)
         injected = fault is not None and fault.kind == "status"
         headers: dict[str, str] = {}
         try:

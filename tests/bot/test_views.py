@@ -46,6 +46,10 @@ def test_every_state_of_a_job_is_a_message_that_discord_takes(job: MakeJob, loca
             payload(views.live(job(state=state, locale=locale, **wish), glimpse))
     done = job(state=JobState.RENDERED, locale=locale, **wish)
     payload(views.finished(done, CARD, files=[views.file_name(done, p.k) for p in done.pictures], converted="WEBP"))
+    payload(views.finished(views.without_words(done), CARD, files=[views.file_name(done, p.k) for p in done.pictures]))
+    payload(views.brought(done, files=[views.file_name(done, p.k) for p in done.pictures], converted="JPG"))
+    payload(views.failed(done))
+    payload(views.failed(done, stored=False))
     payload(views.failed(job(state=JobState.FAILED, locale=locale, **wish)))
     payload(views.cancelled(job(state=JobState.CANCELLED, locale=locale, **wish)))
 

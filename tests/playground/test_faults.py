@@ -124,3 +124,12 @@ async def test_a_message_with_a_harmful_link_is_refused(playground: Playground) 
         hidden, _ = await rest("POST", MESSAGES, {"flags": V2, "components": [text("https://evil.example")]})
 
     assert (plain, status, answer["code"], hidden) == (200, 400, 240000, 400)
+
+
+async def test_a_fault_can_be_for_heavy_requests_alone(playground: Playground) -> None:
+    playground.faults.refuse("/messages", method="POST", times=9, status=413, code=40005, over=100)
+    async with rest_client(playground) as rest:
+        light, _ = await rest("POST", MESSAGES, {"content": "x"})
+        heavy, _ = await rest("POST", MESSAGES, {"content": "x" * 100})
+
+    assert (light, heavy) == (200, 413)

@@ -39,6 +39,9 @@ async def test_a_waiting_message_that_was_deleted_is_replaced_by_a_new_one(
     assert message["id"] != waiting["id"]
     assert f"<@{mia.person.id}>" in words(message)
     assert len(await shown(mia)) == 1
+    await empty_studio.all_is_told()
+    (job,) = [job for job, _ in empty_studio.engine.begun] if empty_studio.engine else []
+    assert await empty_studio.service.ledger.message_of(job) == (int(mia.channel), int(message["id"]))
 
 
 async def test_a_click_on_a_picture_that_a_moderator_deleted_meanwhile_still_works(
