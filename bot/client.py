@@ -26,6 +26,7 @@ from bot.jobs.service import JobService
 from bot.one_try import trace
 from bot.pace import Pace
 from bot.pictures import PictureReader
+from bot.presence import Presence
 from bot.translations import say
 from bot.ui import modals, text
 from bot.ui.buttons import Clicks, JobButton
@@ -95,6 +96,7 @@ class ImageBot(SteadyBot):
         self._answering = set[asyncio.Task[None]]()
         self._delivering: asyncio.Task[None] | None = None
         self._listing: asyncio.Task[None] | None = None
+        self._showing: asyncio.Task[None] | None = None
 
     async def setup_hook(self) -> None:
         if self._endpoint is not None:
@@ -108,6 +110,7 @@ class ImageBot(SteadyBot):
         command_list = CommandList(self.tree, self.service)
         await command_list.begin()
         self._listing = asyncio.create_task(command_list.follow(), name="command list")
+        self._showing = asyncio.create_task(Presence(self, self.service).follow(), name="presence")
         resumed = asyncio.Event()
         self._delivering = asyncio.create_task(self.delivery.run(resumed=resumed), name="delivery")
         waiting = asyncio.create_task(resumed.wait())
@@ -118,12 +121,12 @@ class ImageBot(SteadyBot):
             await self._delivering
 
     async def close(self) -> None:
-        for task in (self._listing, self._delivering):
+        for task in (self._listing, self._showing, self._delivering):
             if task is not None:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
-        self._listing = self._delivering = None
+        self._listing = self._showing = self._delivering = None
         await super().close()
 
     def requester(self, interaction: discord.Interaction[Any]) -> Requester:

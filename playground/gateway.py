@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from playground import people
-from playground.jsons import Json, is_object
+from playground.jsons import Json, is_list, is_object
 from playground.sessions import GUILDS, Connection, Session, compressor
 
 HEARTBEAT_INTERVAL_MS = 41_250
@@ -22,18 +22,20 @@ KNOWN_SESSIONS = 16
 
 PRIVILEGED_INTENTS = (1 << 1) | (1 << 8) | (1 << 15)  # members, presences, message content: not granted here
 
-HEARTBEAT, IDENTIFY, RESUME, RECONNECT, REQUEST_MEMBERS = 1, 2, 6, 7, 8
+HEARTBEAT, IDENTIFY, PRESENCE, RESUME, RECONNECT, REQUEST_MEMBERS = 1, 2, 3, 6, 7, 8
+STATUSES = ("online", "idle", "dnd", "invisible", "offline")
 INVALID_SESSION, HELLO, HEARTBEAT_ACK = 9, 10, 11
 
 
 class Gateway:
-    """All sessions of the bot. `on_online` hears when the first one comes and when the last one goes."""
+    """All sessions of the bot. `on_presence` hears when the first comes, the last goes, and its status changes."""
 
-    def __init__(self, *, token: str, on_online: Callable[[bool], None]) -> None:
+    def __init__(self, *, token: str, on_presence: Callable[[Json], None]) -> None:
         self._token = token
-        self._on_online = on_online
+        self._on_presence = on_presence
         self._sessions: dict[str, Session] = {}
         self._online = False
+        self._status = "online"
         self.url = ""
         self.spoil: Callable[[str, Json], Any] = lambda _, data: data  # what becomes of each event on its way out
         self.down = False  # answers 503 to whoever dials
@@ -42,6 +44,11 @@ class Gateway:
     @property
     def online(self) -> bool:
         return self._online
+
+    @property
+    def presence(self) -> Json:
+        """Whether the bot is there, and the status that it has chosen."""
+        return {"online": self._online, "status": self._status if self._online else "offline"}
 
     async def dispatch(self, event: str, data: Json) -> None:
         """To every session of this guild that asked for such events, or into what they will be replayed."""
@@ -125,6 +132,12 @@ class Gateway:
             await connection.socket.close(code=4003, message=b"Not authenticated.")
         elif op == REQUEST_MEMBERS:
             await session.emit("GUILD_MEMBERS_CHUNK", _members_chunk(data))
+        elif op == PRESENCE:
+            if not is_object(data) or data.get("status") not in STATUSES or not is_list(data.get("activities")):
+                await connection.socket.close(code=4002, message=b"Error while decoding payload.")
+                return session
+            self._status = data["status"]
+            self._on_presence(self.presence)
         return session
 
     async def _identify(self, connection: Connection, data: Json) -> Session | None:
@@ -138,6 +151,7 @@ class Gateway:
             if other.connection is None and other.shard == session.shard:
                 self._sessions.pop(other.id)
         self._sessions[session.id] = session
+        self._status = "online"  # a new session has said nothing of itself yet
         while len(self._sessions) > KNOWN_SESSIONS:
             self._sessions.pop(next(iter(self._sessions)))
         await session.emit("READY", self.spoil("READY", self._ready(session)))
@@ -199,7 +213,7 @@ class Gateway:
         online = bool(self._connections())
         if online != self._online:
             self._online = online
-            self._on_online(online)
+            self._on_presence(self.presence)
 
 
 def _members_chunk(data: Json) -> Json:

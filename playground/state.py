@@ -46,7 +46,7 @@ class State:
         self.audience = Audience()
         self.faults = Faults()
         self.archived: set[str] = set()  # ids of threads; a new message opens one again
-        self.gateway = Gateway(token=self.token, on_online=self._tell_online)
+        self.gateway = Gateway(token=self.token, on_presence=self._tell_presence)
         self.interactions = Interactions(store=store, rules=rules, audience=self.audience)
         self.base_url = ""
 
@@ -122,8 +122,8 @@ class State:
             shown |= {"content": "", "embeds": [], "attachments": [], "components": []}
         return shown
 
-    def _tell_online(self, online: bool) -> None:
-        self.audience.tell({"type": "bot", "online": online})
+    def _tell_presence(self, presence: Json) -> None:
+        self.audience.tell({"type": "bot"} | presence)
 
 
 def _may_use(person: Person, command: Json) -> bool:

@@ -73,7 +73,7 @@ class PageSide:
         return answer(
             200,
             {
-                "bot": {"online": state.gateway.online, "id": people.BOT.id, "name": people.BOT_NAME},
+                "bot": state.gateway.presence | {"id": people.BOT.id, "name": people.BOT_NAME},
                 "guild": {"id": people.GUILD_ID, "name": people.GUILD_NAME},
                 "channels": channels,
                 "people": cast,
@@ -106,7 +106,7 @@ class PageSide:
         socket = web.WebSocketResponse(heartbeat=PING_SECONDS)
         await socket.prepare(request)
         with self._state.audience.watching(person) as viewer:
-            viewer.events.put_nowait({"type": "bot", "online": self._state.gateway.online})
+            viewer.events.put_nowait({"type": "bot"} | self._state.gateway.presence)
             listening = asyncio.create_task(_until_closed(socket))
             listening.add_done_callback(lambda _: viewer.events.put_nowait(None))
             try:

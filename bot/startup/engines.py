@@ -12,7 +12,9 @@ from bot.links.embedded import embedded_engine
 from bot.startup.commands import NO_CLUSTER
 from bot.startup.departure import Departure
 from bot.startup.flags import BUILD, Stopped
-from config.settings import ClusterSettings, Settings
+from config.settings import ClusterSettings, EngineSettings, Settings
+from engine.worker.cards import expected_card
+from engine.worker.finding import Beside
 
 if TYPE_CHECKING:
     from engine.cluster import Access
@@ -30,17 +32,28 @@ async def link_engines(
         at_broker = broker_link(service.dispatcher, access=access, build=BUILD, parts=data / "parts")
         await stack.enter_async_context(at_broker)
     if settings.engine.local or (settings.engine.local is None and chosen.url is None):
+        model = service.models.first(settings.engine.model)
+        if chosen.url is None or service.card is None:
+            await _expect(service, model, settings.engine)
         engine = await stack.enter_async_context(
             embedded_engine(
                 service.dispatcher,
                 data=data,
                 command=engine_command(**settings.engine.model_dump(exclude={"local", "model", "models"})),
-                model=service.models.first(settings.engine.model),
+                model=model,
                 build=BUILD,
             )
         )
         service.models.attach(engine, configured=settings.engine.model, folder=settings.engine.models)
         stack.push_async_callback(departure.leave, engine)
+
+
+async def _expect(service: JobService, model: str, chosen: EngineSettings) -> None:
+    """Offer what the model can do before it is loaded. What was learned of this very model before is more."""
+    beside = Beside(text_encoder=chosen.text_encoder, vae=chosen.vae, base=chosen.base)
+    card = await asyncio.to_thread(expected_card, model, device=chosen.device, beside=beside)
+    if card is not None and (service.card is None or service.card.id != card.id):
+        service.dispatcher.card = card
 
 
 def _access(url: str, chosen: ClusterSettings) -> Access:

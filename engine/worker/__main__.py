@@ -195,12 +195,13 @@ class Studio:
         while not self._leaving.is_set():
             try:
                 place = find_place(self._chosen.device, self._chosen.memory)
-                source = find(chosen.model, place, beside)
+                gpu = place.device.type == "cuda"
+                source = find(chosen.model, gpu=gpu, beside=beside)
                 spare = replace(place, free=place.free - weight_of(chosen.controlnet, place))
                 parts = load(source, spare, Storage(chosen.weights))
                 painter = Painter(parts, place, attention=chosen.attention, compiled=chosen.compile, loras=chosen.loras)
                 said = (
-                    advice(chosen.model, source, place),
+                    advice(chosen.model, source, gpu=gpu),
                     painter.follow(chosen.controlnet),
                     painter.sharpen_with(chosen.upscaler),
                     painter.loras.problem,

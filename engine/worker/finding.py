@@ -1,4 +1,4 @@
-"""From the words that name a model to the folders and files that hold it, and whether they are all there."""
+"""From the words that name a model to the folders and files that hold it, and whether they are all there. No torch."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
 from engine.worker import layouts
-from engine.worker.memory import Place
 from engine.worker.weight_files import LoadingProblem, entries, is_weights, read_json, weight_files
 
 STARTER = Path(__file__).resolve().parents[1] / "starter"
@@ -60,13 +56,13 @@ class Source:
 NOTHING = Beside()
 
 
-def find(model: str, place: Place, beside: Beside = NOTHING) -> Source:
+def find(model: str, *, gpu: bool, beside: Beside = NOTHING) -> Source:
     """`starter`, a diffusers folder, a hub id (only what is on disk already), a transformer file, or `auto`.
 
-    `beside` counts for a file only. Raises LoadingProblem.
+    `gpu` counts for `auto` only, `beside` for a file. Raises LoadingProblem.
     """
     if model == "auto":
-        return Source(folder=_automatic(place))
+        return Source(folder=_automatic(gpu=gpu))
     path = Path(model).expanduser()
     if path.is_file():
         return _around(path, beside)
@@ -99,11 +95,11 @@ def check(source: Source) -> None:
             entries(file)
 
 
-def advice(model: str, source: Source, place: Place) -> str:
+def advice(model: str, source: Source, *, gpu: bool) -> str:
     """Where `auto` had to take the starter: why, and how to get the real model. Otherwise nothing."""
     if model != "auto" or source.folder != STARTER:
         return ""
-    lack = f"{PUBLISHED} is not complete on disk" if place.device.type == "cuda" else "there is no supported GPU"
+    lack = f"{PUBLISHED} is not complete on disk" if gpu else "there is no supported GPU"
     return f"The starter paints because {lack}; the real model (33 GB) comes with: {FETCH}"
 
 
@@ -149,8 +145,8 @@ def _folder(model: str, *, small: bool = False) -> Path:
     return _cached(model, small=small)
 
 
-def _automatic(place: Place) -> Path:
-    if place.device.type != "cuda":
+def _automatic(*, gpu: bool) -> Path:
+    if not gpu:
         return STARTER
     try:
         folder = _cached(PUBLISHED)
@@ -162,6 +158,10 @@ def _automatic(place: Place) -> Path:
 
 
 def _cached(repository: str, *, small: bool = False) -> Path:
+    # Here, for it takes half a second, and the bot has no other use for it.
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
     try:
         return Path(snapshot_download(repository, local_files_only=True))
     except (LocalEntryNotFoundError, HFValidationError) as error:

@@ -61,6 +61,7 @@ def load(source: Source | Path, place: Place, storage: Storage = Storage.PLAIN) 
     """
     source = _as_source(source)
     check(source)
+    card = read_card(source)
     storage = _storage(source, storage)
     weights = weigh(source, place, storage)
     policy = place.policy(weights)
@@ -88,7 +89,7 @@ def load(source: Source | Path, place: Place, storage: Storage = Storage.PLAIN) 
         tokenizer=tokenizer,
         vae=vae,
         shift=float(scheduler.get("shift", 3.0)),
-        card=read_card(source.folder, vae, source.transformer),
+        card=card,
         policy=policy,
         storage=storage,
         tile=place.tile(weights, policy),

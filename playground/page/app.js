@@ -121,6 +121,7 @@ function hear(event) {
     bot: () => {
       scene.state.bot = { ...scene.state.bot, ...event, type: undefined };
       drawAround();
+      feed.refresh(start);
     },
     commands: () => {
       scene.state.commands = event.commands;
@@ -249,7 +250,7 @@ function start(empty, more) {
     composer.focus();
   };
   const act = { send: (line) => composer.send(line), edit };
-  return opening({ empty, more, channel: channel().name, commands: scene.state.commands ?? [], act });
+  return opening({ empty, more, channel: channel().name, status: scene.state.bot?.status, commands: scene.state.commands ?? [], act });
 }
 
 /** Shows a refusal in the banner's place for as long as the next one does not come; never a lost promise. */

@@ -1,7 +1,7 @@
 // The list of messages: keeps order, patches edits in place, stays at the bottom unless the reader scrolled away.
 import { el, icon, morph, olderFirst } from "./dom.js";
 import { dayName, dayOf } from "./clock.js";
-import { displayName, dots, isEphemeral, isLoading, messageItem, summary } from "./message.js";
+import { displayName, dots, hasPicture, isEphemeral, isLoading, messageItem, summary } from "./message.js";
 import { t } from "./words.js";
 
 const NEAR = 80; // px from the bottom that still count as the bottom
@@ -175,7 +175,8 @@ export class Feed {
   }
 
   #drawStart() {
-    this.start.replaceChildren(...[this.startNode(this.messages.length === 0, this.more)].filter(Boolean));
+    const next = this.startNode(!this.messages.some(hasPicture), this.more);
+    if (!this.start.firstChild?.isEqualNode(next)) this.start.replaceChildren(next); // else it keeps its focus
   }
 
   #announce(message) {

@@ -17,6 +17,11 @@ export function displayName(user, people) {
   return people.find((each) => each.id === user?.id)?.name ?? user?.global_name ?? user?.username ?? "?";
 }
 
+/** Whether it shows a picture, be it finished or a preview. */
+export function hasPicture(message) {
+  return (message.attachments ?? []).some(isPicture);
+}
+
 /** What a screen reader hears, and a preview for other places. */
 export function summary(message) {
   const texts = [message.content ?? ""];

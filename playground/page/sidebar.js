@@ -2,6 +2,8 @@
 import { avatar, el, icon } from "./dom.js";
 import { t } from "./words.js";
 
+const statusOf = (bot) => t(!bot?.online ? "offline" : ["idle", "dnd"].includes(bot.status) ? `status_${bot.status}` : "online");
+
 export class Sidebar {
   /** `act`: {channel(id), person(id), language(code), theme(name)}. */
   constructor(root, opener, curtain, act) {
@@ -59,7 +61,7 @@ export class Sidebar {
       el("img", { class: "avatar bot", src: "mark.svg", alt: "", width: "32", height: "32" }),
       el("span", { class: "pick-name" }, state.bot?.name || "Zimagine"),
       el("span", { class: "tag" }, t("bot")),
-      el("span", { class: `status${state.bot?.online ? " online" : ""}` }, state.bot?.online ? t("online") : t("offline")),
+      el("span", { class: `status ${state.bot?.online ? state.bot.status : ""}` }, statusOf(state.bot)),
     );
     this.prefs.replaceChildren(
       this.#segments("language", [["en", "English", null], ["zh", "简体中文", null]], language),

@@ -1,21 +1,24 @@
-// What stands above the first message: the welcome card in an empty channel, else a line.
+// What stands above the first message: the welcome card until a picture is there, else a line.
 import { said } from "./commands.js";
 import { el, icon } from "./dom.js";
 import { t } from "./words.js";
 
-/** `act`: {send(line), edit(line)}, for the example lines. */
-export function opening({ empty, more, channel, commands, act }) {
+const UNREADY = ["idle", "dnd"]; // of a bot that says that it cannot paint yet, or cannot at all
+
+/** `status`: the bot's; `act`: {send(line), edit(line)}, for the example lines. */
+export function opening({ empty, more, channel, status, commands, act }) {
   if (more) return el("p", { class: "older" }, t("older"));
-  return empty ? card(channel, commands, act) : el("p", { class: "beginning" }, t("beginning", { channel }));
+  return empty ? card(channel, status, commands, act) : el("p", { class: "beginning" }, t("beginning", { channel }));
 }
 
-function card(channel, commands, act) {
+function card(channel, status, commands, act) {
   return el(
     "section",
     { class: "welcome", "aria-labelledby": "welcome-title" },
     el("img", { src: "mark.svg", alt: "", width: "56", height: "56" }),
     el("h2", { id: "welcome-title" }, t("welcome_title", { channel })),
     el("p", {}, t("welcome_text")),
+    UNREADY.includes(status) ? el("p", { class: `painter ${status}`, role: "status" }, t(`welcome_${status}`)) : null,
     el("ul", {}, examples(commands).map((line) => example(line, act))),
   );
 }

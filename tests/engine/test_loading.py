@@ -120,20 +120,21 @@ def test_the_published_model_is_known_by_its_name(tiny: Path, tmp_path: Path) ->
 )
 def test_a_model_that_is_not_there_is_said_to_be_missing(model: str, sentence: str) -> None:
     with pytest.raises(LoadingProblem, match=sentence):
-        loading.find(model, CPU)
+        loading.find(model, gpu=False)
 
 
 @pytest.mark.parametrize(
-    ("place", "lack"), [(CPU, "there is no supported GPU"), (GPU, "Tongyi-MAI/Z-Image-Turbo is not complete on disk")]
+    ("gpu", "lack"),
+    [(False, "there is no supported GPU"), (True, "Tongyi-MAI/Z-Image-Turbo is not complete on disk")],
 )
-def test_auto_without_gpu_or_files_is_the_starter_and_tells_how_to_get_the_real_model(place: Place, lack: str) -> None:
-    source = loading.find("auto", place)
+def test_auto_without_gpu_or_files_is_the_starter_and_tells_how_to_get_the_real_model(gpu: bool, lack: str) -> None:
+    source = loading.find("auto", gpu=gpu)
 
     assert source == Source(folder=loading.STARTER)
-    assert loading.advice("auto", source, place) == (
+    assert loading.advice("auto", source, gpu=gpu) == (
         f"The starter paints because {lack}; the real model (33 GB) comes with: hf download Tongyi-MAI/Z-Image-Turbo"
     )
-    assert loading.advice("starter", source, place) == ""
+    assert loading.advice("starter", source, gpu=gpu) == ""
 
 
 def test_the_processor_paints_in_fp32() -> None:

@@ -52,7 +52,7 @@ def transformer(whole: Parts) -> Tensors:
 
 
 def loaded(file: Path, base: Path, **beside: Any) -> Parts:
-    return load(find(str(file), CPU, Beside(base=str(base), **beside)), CPU)
+    return load(find(str(file), gpu=False, beside=Beside(base=str(base), **beside)), CPU)
 
 
 def painted(parts: Parts) -> np.ndarray:
@@ -152,7 +152,7 @@ def test_a_gguf_file_whose_pad_tokens_are_plain_vectors_is_read_all_the_same(
 
 def test_a_gguf_model_is_weighed_as_it_is_stored(tiny: Path, transformer: Tensors, tmp_path: Path) -> None:
     file = save_gguf(comfy_transformer(transformer), tmp_path / "mine.gguf")
-    source = find(str(file), CPU, Beside(base=str(tiny)))
+    source = find(str(file), gpu=False, beside=Beside(base=str(tiny)))
 
     weights = weigh(source, CPU)
 
@@ -164,7 +164,7 @@ def test_a_packed_model_can_be_kept_in_main_memory(
     tiny: Path, transformer: Tensors, tmp_path: Path, policy: str
 ) -> None:
     file = save_gguf(transformer, tmp_path / "mine.gguf")
-    source, place = find(str(file), CPU, Beside(base=str(tiny))), find_place("cpu", policy)
+    source, place = find(str(file), gpu=False, beside=Beside(base=str(tiny))), find_place("cpu", policy)
 
     assert psnr(painted(load(source, place)), painted(load(source, CPU))) > 80
 
@@ -315,7 +315,7 @@ def test_a_transformer_file_without_the_small_files_says_how_to_get_them(transfo
     with pytest.raises(
         LoadingProblem, match=r"mine.safetensors needs .*engine.base.* hf download .* --exclude"
     ) as told:
-        find(str(file), CPU, Beside(base="nobody/nothing"))
+        find(str(file), gpu=False, beside=Beside(base="nobody/nothing"))
 
     assert str(told.value).count(". ") == 0
 
@@ -357,13 +357,15 @@ def test_packed_weights_paint_nearly_the_same_picture_in_less_space(
 def test_a_file_in_comfys_layout_can_be_packed_too(
     tiny: Path, whole: Parts, transformer: Tensors, tmp_path: Path
 ) -> None:
-    source = find(str(save(comfy_transformer(transformer), tmp_path / "m.safetensors")), CPU, Beside(base=str(tiny)))
+    file = save(comfy_transformer(transformer), tmp_path / "m.safetensors")
+    source = find(str(file), gpu=False, beside=Beside(base=str(tiny)))
 
     assert psnr(painted(load(source, CPU, Storage.INT8)), painted(whole)) >= 55
 
 
 def test_what_is_packed_is_not_packed_again(tiny: Path, transformer: Tensors, tmp_path: Path) -> None:
-    gguf = find(str(save_gguf(transformer, tmp_path / "mine.gguf")), CPU, Beside(base=str(tiny)))
+    packed = save_gguf(transformer, tmp_path / "mine.gguf")
+    gguf = find(str(packed), gpu=False, beside=Beside(base=str(tiny)))
 
     with pytest.raises(LoadingProblem, match=r"engine.weights can only be plain"):
         load(gguf, CPU, Storage.INT8)

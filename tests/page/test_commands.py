@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import discord
 import pytest
 from playwright.async_api import expect
 
@@ -176,7 +177,33 @@ async def test_an_example_of_the_welcome_card_can_be_sent_or_changed_first(studi
 
     await expect(page.locator("#messages").get_by_text("How to paint")).to_be_visible()
     await expect(page.get_by_text("Only you can see this")).to_be_visible()
-    await expect(page.locator(".welcome")).to_have_count(0)
+    await expect(page.locator(".welcome")).to_be_visible()
+
+
+async def test_the_welcome_stays_until_a_picture_is_there_and_says_how_the_painter_does(
+    studio: Studio, visit: Visit
+) -> None:
+    page = await visit(studio.url)
+    welcome, bot_line = page.locator(".welcome"), page.locator(".bot-line")
+    await expect(welcome.get_by_role("status")).to_have_count(0)
+
+    await studio.bot.change_presence(status=discord.Status.idle)
+    await expect(welcome.get_by_role("status")).to_contain_text("The painter is loading its model.")
+    await expect(bot_line).to_contain_text("loading")
+    await studio.bot.change_presence(status=discord.Status.dnd)
+    await expect(welcome.get_by_role("status")).to_contain_text("The painter cannot start.")
+    await studio.bot.change_presence(status=discord.Status.online)
+    await expect(welcome.get_by_role("status")).to_have_count(0)
+    await say(page, "/secret")
+    await expect(page.locator("li.message")).to_have_count(1)
+    await expect(welcome).to_be_visible()
+
+    await say(page, "/paint prompt:a disc")
+    await expect(page.locator("li.message")).to_have_count(2)
+    studio.bot.go_on.set()
+
+    await expect(welcome).to_have_count(0)
+    await expect(page.get_by_text("This is the beginning of #paint.")).to_be_visible()
 
 
 async def test_a_command_that_nobody_answers_says_so_and_can_be_dismissed(studio: Studio, visit: Visit) -> None:

@@ -5,6 +5,7 @@ import zlib
 from typing import Any
 
 import aiohttp
+import discord
 import pytest
 
 from playground import Playground
@@ -55,6 +56,19 @@ async def test_an_invalidated_session_identifies_again(playground: Playground, b
         await mia.say("/whisper text:anew")
         await mia.sees(content_is("anew!"))
         assert bot.resumed == 0
+
+
+async def test_what_the_bot_says_of_itself_is_shown_until_it_begins_a_new_session(
+    playground: Playground, bot: SmallBot
+) -> None:
+    async with at_the_page(playground) as mia:
+        await bot.change_presence(status=discord.Status.idle)
+        await mia.hears(lambda event: event["type"] == "bot" and event["status"] == "idle")
+
+        await playground.invalidate_sessions()
+        await mia.hears(lambda event: event is mia.events[-1] and event.get("status") == "offline")
+
+        await mia.hears(lambda event: event is mia.events[-1] and event.get("status") == "online")
 
 
 class RawGateway:

@@ -250,6 +250,15 @@ class Visitor:
             while option in await self.completions("/imagine prompt:x "):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
+    async def sees_status(self, wanted: str) -> None:
+        """What stands beside the bot's name: online, idle (its painter loads) or dnd (it cannot)."""
+        async with asyncio.timeout(30):
+            while True:
+                async with self.session.get(f"{self.url}/page/state", params={"person": self.person.id}) as reply:
+                    if (await reply.json())["bot"]["status"] == wanted:
+                        return
+                await asyncio.sleep(0.02)
+
     async def messages(self) -> list[Message]:
         query = {"person": self.person.id, "channel": self.channel}
         async with self.session.get(f"{self.url}/page/messages", params=query) as reply:

@@ -102,20 +102,13 @@ async def sees(mia: Visitor, wanted: Callable[[Message], bool], *, within: float
             await asyncio.sleep(0.05)
 
 
-async def says_until_accepted(mia: Visitor, line: str) -> None:
-    """Types the line again while the painter is still loading."""
-    answers: set[str] = set()
+async def says_once_online(mia: Visitor, line: str) -> None:
+    """Types it as soon as there is a bot, whatever its painter does."""
     while True:
         try:
-            await mia.say(line)
+            return await mia.say(line)
         except Unsaid:
-            pass  # the bot is not online yet
-        else:
-            fresh = {message["id"]: message for message in await mia.news()}
-            if any(not message["ephemeral_for"] for message in fresh.values()):
-                return
-            answers |= fresh.keys()
-        await asyncio.sleep(0.5)
+            await asyncio.sleep(0.1)
 
 
 def is_painting(message: Message) -> bool:
@@ -126,12 +119,25 @@ def is_finished(message: Message) -> bool:
     return "[Upscale 1]" in as_text(message)
 
 
+async def test_the_first_request_of_the_first_visit_is_taken_and_waits_for_the_painter(
+    playground: Playground, installation: Installation
+) -> None:
+    async with visitor(playground) as mia:
+        await says_once_online(mia, "/imagine prompt:a red star seed:1")  # long before torch is there
+        first = await sees(mia, lambda message: True)
+
+        finished = await sees(mia, is_finished)
+
+        assert not first["ephemeral_for"]
+        assert finished["id"] == first["id"]
+
+
 @pytest.mark.parametrize("victim", ["worker", "supervisor", "bot"])
 async def test_a_death_in_the_middle_of_a_picture_costs_nothing_but_time(
     playground: Playground, installation: Installation, victim: str
 ) -> None:
     async with visitor(playground) as mia:
-        await says_until_accepted(mia, "/imagine prompt:a red star count:4 steps:20 seed:1")
+        await says_once_online(mia, "/imagine prompt:a red star count:4 steps:20 seed:1")
         painting = await sees(mia, is_painting)
 
         await getattr(installation, f"kill_{victim}")()
@@ -151,7 +157,7 @@ async def test_a_bot_that_is_killed_finds_its_engine_again_and_paints_nothing_tw
     playground: Playground, installation: Installation
 ) -> None:
     async with visitor(playground) as mia:
-        await says_until_accepted(mia, "/imagine prompt:a blue ring count:4 steps:20 seed:2")
+        await says_once_online(mia, "/imagine prompt:a blue ring count:4 steps:20 seed:2")
         await sees(mia, is_painting)
         before = json.loads((installation.data / "engine.json").read_text())["pid"]
 

@@ -185,6 +185,22 @@ async def test_before_any_model_is_known_the_painter_is_said_to_be_loading(
     await bao.is_told("画师还在加载模型，请过一分钟再试。")
 
 
+async def test_beside_the_bots_name_stands_how_its_painter_does(empty_studio: Studio, mia: Visitor) -> None:
+    await empty_studio.open_bot()
+    await mia.sees_status("idle")
+    empty_studio.service.dispatcher.loading("engine-1", "starter", "There is no model folder starter.")
+    await mia.sees_status("dnd")
+    empty_studio.service.dispatcher.not_loading("engine-1")
+    await empty_studio.open_engine()
+    await mia.sees_status("online")
+
+    await empty_studio.close_engine()
+    await mia.sees_status("idle")
+    await empty_studio.playground.invalidate_sessions()  # a new one knows nothing of that
+
+    await mia.sees_status("idle")
+
+
 async def test_an_old_list_of_options_is_answered_in_a_sentence(empty_studio: Studio, mia: Visitor) -> None:
     plain = type(CARD)(**{name: getattr(CARD, name) for name in CARD.__struct_fields__} | {"features": ("text",)})
     await empty_studio.open_bot()
