@@ -45,7 +45,9 @@ class Presence:
         self._shown = status
         said = None if words is None else " · ".join(say(language, words) for language in LANGUAGES)
         try:
-            await self._bot.change_presence(status=status, activity=said and discord.CustomActivity(said))
+            await self._bot.change_presence(
+                status=status, activity=None if said is None else discord.CustomActivity(said)
+            )
         except (ConnectionError, discord.ConnectionClosed) as error:
             _log.info("the bot's status could not be shown, until the gateway is back: %s", error)
 
