@@ -1,4 +1,4 @@
-# make setup | demo | lint | test | check | chaos KILLS=40
+# make setup | demo | lint | test | check | chaos KILLS=40 | mutants SEED=1 EACH=20
 # TESTERS: how many tests at once; they wait more than they work.
 # TORCH_INDEX: where to take torch from, e.g. https://download.pytorch.org/whl/cpu or .../cu130; empty: what fits here.
 
@@ -6,11 +6,13 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 KILLS ?= 40
 TESTERS ?= 3
+SEED ?= 1
+EACH ?= 20
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 NO_VENV := Python here cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv
 
-.PHONY: setup demo lint test check chaos clean
+.PHONY: setup demo lint test check chaos mutants clean
 
 setup: .venv/installed
 
@@ -39,6 +41,10 @@ check: lint test
 # Kills engines, bot and broker so often, on every link; docs/reliability.md holds the table of a long run.
 chaos: setup
 	$(BIN)/python -m tests.chaos --kills $(KILLS)
+
+# Changes one place of the core at a time and looks whether a test fails: EACH places a module, drawn by SEED. Takes minutes.
+mutants: setup
+	$(BIN)/python -m tests.mutants --seed $(SEED) --each $(EACH)
 
 clean:
 	rm -rf .venv data/demo .pytest_cache .ruff_cache .hypothesis .coverage

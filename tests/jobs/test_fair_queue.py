@@ -49,11 +49,22 @@ def test_who_was_idle_has_saved_up_no_turns() -> None:
     assert served(waiting, virtual=100.0, busy=100.0, idle=3.0) == ["busy0", "idle2", "busy1", "idle3"]
 
 
+def test_who_comes_for_the_first_time_has_had_nothing_yet() -> None:
+    assert served(tickets("known", "new"), known=0.5) == ["new1", "known0"]
+
+
 def test_a_costly_job_pays_with_a_longer_wait_for_the_next() -> None:
     big = [Ticket(job=f"big{n}", principal="big", cost=4.0, seq=n) for n in range(2)]
     small = [Ticket(job=f"small{n}", principal="small", cost=1.0, seq=10 + n) for n in range(5)]
 
     assert served(big + small) == ["big0", "small0", "small1", "small2", "small3", "big1", "small4"]
+
+
+def test_who_weighs_twice_as_much_as_anybody_gets_two_jobs_for_one_of_theirs() -> None:
+    heavy = [Ticket(job=f"heavy{n}", principal="heavy", cost=1.0, seq=n, weight=2.0) for n in range(4)]
+    others = [Ticket(job=f"other{n}", principal="other", cost=1.0, seq=n) for n in (10, 11)]
+
+    assert served(heavy + others) == ["heavy0", "other10", "heavy1", "heavy2", "other11", "heavy3"]
 
 
 def test_a_job_that_lost_its_engine_goes_first_and_is_not_charged_again() -> None:

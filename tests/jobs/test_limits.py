@@ -33,13 +33,28 @@ def test_exactly_the_allowance_is_granted() -> None:
 def test_the_refusal_says_when_enough_of_the_minute_has_passed() -> None:
     used = usage(pictures(NOW - 50, 1), pictures(NOW - 20, 2), pictures(NOW - 5, 1))
 
-    with pytest.raises(PerMinuteReached) as one:
-        ask(used, count=1)
-    with pytest.raises(PerMinuteReached) as three:
-        ask(used, count=3)
+    told = dict[int, object]()
+    for count in (1, 2, 3, 4):
+        with pytest.raises(PerMinuteReached) as refusal:
+            ask(used, count=count)
+        told[count] = refusal.value.arguments
 
-    assert one.value.arguments == {"limit": 4, "retry": NOW + 10}
-    assert three.value.arguments == {"limit": 4, "retry": NOW + 40}
+    assert told == {
+        1: {"limit": 4, "retry": NOW + 10},
+        2: {"limit": 4, "retry": NOW + 40},
+        3: {"limit": 4, "retry": NOW + 40},
+        4: {"limit": 4, "retry": NOW + 55},
+    }
+
+
+def test_a_time_that_is_told_is_a_whole_second_and_never_too_early() -> None:
+    with pytest.raises(PerMinuteReached) as minute:
+        ask(usage(pictures(NOW - 50.4, 4)))
+    with pytest.raises(QueueFull) as queue:
+        check(usage(waiting=5), LIMITS, pictures=1, now=NOW, queue_moves_at=NOW + 29.2)
+
+    assert minute.value.arguments["retry"] == NOW + 10
+    assert queue.value.arguments["retry"] == NOW + 30
 
 
 def test_the_day_slides_too() -> None:
@@ -68,8 +83,10 @@ def test_a_full_queue_refuses_everybody_with_a_time() -> None:
 
 
 def test_a_count_that_no_waiting_would_allow_is_out_of_range() -> None:
-    with pytest.raises(OutOfRange):
+    with pytest.raises(OutOfRange) as refusal:
         ask(usage(), count=3, limits=Limits(per_minute=2, per_day=10, in_flight=2, queue=5))
+
+    assert refusal.value.arguments == {"name": "count", "value": 3, "least": 1, "most": 2}
 
 
 def test_a_clock_set_back_by_days_locks_nobody_out() -> None:

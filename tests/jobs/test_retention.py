@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -10,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from bot.errors import PictureGone, UnknownJob
-from bot.jobs.blobs import BlobStore
+from bot.jobs import retention
+from bot.jobs.blobs import Blob, BlobStore
 from bot.jobs.database import LedgerUnusable, back_up
+from bot.jobs.forgetting import Use
 from bot.jobs.job import Job, JobState
-from bot.jobs.retention import SETTLED, Keep, Pruned, prune
-from tests.jobs.stage import ANNA, Stage, ready, stage
+from bot.jobs.retention import SETTLED, Keep, Pruned, prune, pruning, too_many
+from tests.jobs.stage import ANNA, Stage, ready, stage, until
 
 LONG = 10 * SETTLED
 
@@ -93,9 +96,10 @@ async def test_old_jobs_go_with_everything_but_not_before_their_children(core: S
 
     first = await pruned(core, Keep(rows=1.0))
     await core.service.ledger.mark_posted(child.id)
+    young = await pruned(core, Keep(rows=2 * LONG))
     then = await pruned(core, Keep(rows=1.0))
 
-    assert first == Pruned(rows=0, pictures=0)
+    assert first == young == Pruned(rows=0, pictures=0)
     assert then == Pruned(rows=2, pictures=2)
     with pytest.raises(UnknownJob):
         await core.service.job(parent.id)
@@ -110,6 +114,74 @@ async def test_a_picture_without_a_job_goes_once_it_had_time_to_get_one(core: St
 
     assert (soon.pictures, late.pictures) == (0, 1)
     assert await core.service.blobs.get(name) is None
+
+
+def lie(core: Stage, *jobs: Job) -> list[bool]:
+    """Whether the picture of each is still there."""
+    return [core.service.blobs.path(job.pictures[0].blob).is_file() for job in jobs]
+
+
+async def test_a_bot_prunes_from_time_to_time_until_it_ends(core: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "EVERY", 0.01)
+    before = asyncio.all_tasks()
+    first = await painted(core)
+
+    async with pruning(core.service.ledger, core.service.blobs, Keep(pictures=1.0), wall=lambda: time.time() + LONG):
+        await until(lambda: lie(core, first) == [False])
+        second = await painted(core)
+        await until(lambda: lie(core, second) == [False])
+        [task] = [task for task in asyncio.all_tasks() - before if task.get_name() == "retention"]
+
+    assert task.cancelled()
+
+
+async def test_between_two_looks_nothing_is_pruned(core: Stage) -> None:
+    first = await painted(core)
+
+    async with pruning(core.service.ledger, core.service.blobs, Keep(pictures=1.0), wall=lambda: time.time() + LONG):
+        await until(lambda: lie(core, first) == [False])
+        rest = [await painted(core) for _ in range(3)]
+
+    assert lie(core, *rest) == [True] * 3
+
+
+async def test_a_disk_that_cannot_be_read_or_written_ends_no_pruning(
+    core: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(retention, "EVERY", 0.01)
+    old = await painted(core)
+
+    await core.service.ledger.read(lambda db: db.execute("PRAGMA query_only = ON"))
+    async with pruning(core.service.ledger, core.service.blobs, Keep(pictures=1.0), wall=lambda: time.time() + LONG):
+        await until(lambda: "nothing could be pruned" in caplog.text)
+        assert lie(core, old) == [True]
+        await core.service.ledger.read(lambda db: db.execute("PRAGMA query_only = OFF"))
+        await until(lambda: lie(core, old) == [False])
+
+
+def blob(name: str, *, size: int = 10, written: float = 0.0) -> Blob:
+    return Blob(name=name, size=size, written=written)
+
+
+def gone(stored: list[Blob], uses: dict[str, Use], keep: Keep, *, now: float) -> list[str]:
+    return [one.name for one in too_many(stored, uses, keep, now=now)]
+
+
+def test_what_is_kept_is_kept_to_the_last_second_and_byte() -> None:
+    stored = [blob("old"), blob("young"), blob("owed"), blob("nobody's")]
+    uses = {
+        "old": Use(last=100.0, owed=False), "young": Use(last=200.0, owed=False), "owed": Use(last=0.0, owed=True)
+    }  # fmt: skip
+    fits, too_little = Keep(room=30), Keep(room=29)
+
+    assert gone(stored, uses, Keep(), now=SETTLED) == []
+    assert gone(stored, uses, Keep(), now=SETTLED + 1) == ["nobody's"]
+    assert gone(stored, uses, Keep(pictures=50.0), now=150.0) == []
+    assert gone(stored, uses, Keep(pictures=50.0), now=151.0) == ["old"]
+    assert gone(stored, uses, fits, now=200.0) == []  # what belongs to nobody yet takes none of the room
+    assert gone(stored, uses, too_little, now=200.0) == ["old"]
+    assert gone(stored, uses, Keep(room=0), now=200.0) == ["old", "young"]
+    assert gone(stored, uses, Keep(pictures=50.0, room=20), now=200.0) == ["old"]  # once, for either reason
 
 
 async def test_a_picture_stored_again_while_it_was_to_go_stays(tmp_path: Path) -> None:
