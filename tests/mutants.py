@@ -15,6 +15,7 @@ import ast
 import importlib
 import importlib.abc
 import importlib.util
+import io
 import json
 import os
 import random
@@ -24,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -205,9 +206,10 @@ def run_tests(module: str, code: str | None, tests: Sequence[str], folder: Path)
 
 def know_libraries(folder: Path) -> None:
     """Import what the tests import and is not ours, so that no child has to."""
-    for name in json.loads((folder / "modules").read_text()):
-        with suppress(Exception):
-            importlib.import_module(name)
+    with redirect_stderr(io.StringIO()):
+        for name in json.loads((folder / "modules").read_text()):
+            with suppress(Exception):
+                importlib.import_module(name)
 
 
 @dataclass(kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -126,6 +127,24 @@ def test_a_small_job_passes_a_large_one_at_the_next_step_border() -> None:
 
     batch.leave(small[0][0])
     assert names(batch.next_forward()) == "a"
+
+
+A_FIFTH_AT_LEAST = Pace(points=((0, 0.2), (2000, 0.2), (4000, 0.4)))
+
+
+@pytest.mark.parametrize(
+    ("job", "pace"),
+    [
+        pytest.param([Rider("a", steps=1) for _ in range(3)], BUSY, id="two forwards, the last one with one picture"),
+        pytest.param([Rider("a", steps=2), Rider("a", tokens=100, steps=2)], BUSY, id="padded to the longest"),
+        pytest.param([Rider("a", steps=1) for _ in range(5)], A_FIFTH_AT_LEAST, id="no more at once than the budget"),
+    ],
+)
+def test_how_long_a_job_of_several_pictures_is_says_who_may_pass_it(job: list[Rider], pace: Pace) -> None:
+    small = Rider("b", tokens=100 if pace is BUSY else 3000, steps=1)
+    batch = line(job, [small], pace=pace, budget=2000)
+
+    assert names(batch.next_forward()) == "b"
 
 
 def test_of_two_alike_the_first_is_finished_first() -> None:
