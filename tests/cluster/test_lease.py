@@ -27,10 +27,24 @@ def test_a_painter_whose_counter_stands_still_stops_renewing() -> None:
     lease = Lease(5)
     assert all(lease.renews(Beat(steps=step, busy=True), step / 2) for step in range(10))
 
-    still = [lease.renews(Beat(steps=9, busy=True), 4.5 + seconds) for seconds in (1, 4.9, 5.1, 60)]
+    still = [lease.renews(Beat(steps=9, busy=True), 4.5 + seconds) for seconds in (1, 5, 5.1, 60)]
 
     assert still == [True, True, False, False]
     assert lease.renews(Beat(steps=10, busy=True), 70)
+
+
+def test_a_painter_that_has_yet_to_do_its_first_step_has_two_minutes() -> None:
+    lease, beat = Lease(5), Beat(steps=3, busy=True)
+
+    assert [lease.renews(beat, 1000 + seconds) for seconds in (0, 120, 121)] == [True, True, False]
+
+
+def test_quick_steps_leave_the_least_patience_and_no_more() -> None:
+    lease = Lease(1)
+    for step in range(9):
+        lease.renews(Beat(steps=step, busy=True), step / 8)
+
+    assert [lease.renews(Beat(steps=8, busy=True), 1 + seconds) for seconds in (1, 1.5)] == [True, False]
 
 
 def test_slow_steps_are_not_taken_for_a_hang() -> None:

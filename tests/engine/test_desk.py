@@ -23,6 +23,18 @@ def test_unconfirmed_pictures_are_bounded_and_the_oldest_goes_first() -> None:
     assert desk.held == (("job", 2), ("job", 3))
 
 
+def test_a_quarter_of_a_gibibyte_waits_for_the_bot_and_not_a_byte_more() -> None:
+    desk = Desk()
+    large = finished("job", 0, size=2**20)
+
+    for k in range(256):
+        desk.put(msgspec.structs.replace(large, k=k))
+    whole = len(desk.held)
+    desk.put(finished("job", 256))
+
+    assert (whole, desk.held[0]) == (256, ("job", 1))
+
+
 def test_the_newest_picture_is_kept_even_if_it_alone_is_over_the_bound() -> None:
     desk = Desk(held_bytes=50)
 

@@ -8,11 +8,13 @@ import re
 from typing import Any
 from xml.etree import ElementTree
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from engine import metadata
 from engine.metadata import Facts
@@ -110,6 +112,24 @@ def test_facts_are_read_back_exactly(facts: Facts) -> None:
         picture.load()  # other readers accept the file
 
 
+def test_a_picture_of_a_version_that_knew_less_says_no_more_than_it_did() -> None:
+    known = {
+        "prompt": "a cat", "negative": "", "seed": 7, "steps": 8, "guidance": 0.0, "width": 64, "height": 64,
+        "kind": "text", "strength": 1.0, "model": "starter",
+    }  # fmt: skip
+    words = PngInfo()
+    words.add_text(metadata.OWN_KEY, json.dumps(known))
+    old = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(old, "PNG", pnginfo=words)
+
+    facts = metadata.read(old.getvalue())
+
+    assert facts is not None
+    told = {name: value for name, value in msgspec.to_builtins(facts).items() if name not in (*known, "software")}
+    assert not any(told.values())
+    assert metadata.parameters(facts).splitlines()[0] == "a cat"
+
+
 @given(facts=FACTS)
 def test_no_prompt_forges_a_field_for_a1111_or_civitai(facts: Facts) -> None:
     text = metadata.read_texts(metadata.embed(BLANK, facts))["parameters"]
@@ -150,6 +170,12 @@ def test_an_ordinary_prompt_is_written_as_it_is() -> None:
         "Steps: 8, Sampler: Euler, Schedule type: Simple, CFG scale: 3.5, Seed: 7, Size: 64x64, "
         f"Model: Z-Image-Turbo, RNG: CPU, Version: Zimagine {metadata.BUILD}"
     )
+
+
+def test_a_scale_is_told_to_the_thousandth() -> None:
+    facts = Facts.of(request(guidance=0.12349), 0, model="starter", composite=False)
+
+    assert "CFG scale: 1.123," in metadata.parameters(facts)
 
 
 def test_a_negative_prompt_that_had_no_effect_is_not_told() -> None:
