@@ -39,8 +39,10 @@ def test_the_newest_picture_is_kept_even_if_it_alone_is_over_the_bound() -> None
     desk = Desk(held_bytes=50)
 
     desk.put(finished("job", 0, size=100))
+    desk.put(finished("job", 1, size=100))
 
-    assert desk.held == (("job", 0),)
+    assert desk.held == (("job", 1),)
+    assert (desk.holds("job", 0), desk.holds("job", 1)) == (False, True)
 
 
 def test_a_job_runs_until_each_of_its_pictures_has_an_ending() -> None:

@@ -52,10 +52,10 @@ async def test_a_cancelled_picture_makes_room_within_one_step(opened: OpenStage,
     async with opened(tmp_path) as core:
         engine = core.engine()
         engine.held_after = 2  # the third step of any job is never done
-        async with engine.running():
+        async with engine.running(), asyncio.timeout(90):
             await ready(core)
-            unwanted, wanted = await core.ask(), await core.ask(BEN)
             with core.service.subscribe() as events:
+                unwanted, wanted = await core.ask(), await core.ask(BEN)
                 while not (isinstance(event := await anext(events), Stepped) and event.step == 2):
                     pass
 
