@@ -155,7 +155,7 @@ class TestTheFirstAnswer:
     async def test_refused_for_good_costs_the_waiting_message_alone(
         self, studio: Studio, playground: Playground, mia: Visitor, status: int, code: int
     ) -> None:
-        playground.faults.refuse(ANSWER, times=2, status=status, code=code)
+        playground.faults.refuse(ANSWER, status=status, code=code)
 
         await mia.say("/imagine prompt:a red star")
 
