@@ -52,6 +52,7 @@ class Delivery:
         """Until cancelled. `resumed` is set once the messages that an earlier process left are taken over."""
         try:
             with self._service.subscribe() as events:
+                await self._undelivered.recall()
                 for job in await self._ledger.unposted():
                     await self._resume(job)
                 resumed.set()
@@ -90,7 +91,8 @@ class Delivery:
 
     def bring(self, interaction: discord.Interaction) -> None:
         """Have it carry what could not be shown to its person before, once it has been answered."""
-        self._start(self._undelivered.bring(interaction), f"bring-{interaction.id}")
+        if self._undelivered.takes(interaction):
+            self._start(self._undelivered.bring(interaction), f"bring-{interaction.id}")
 
     async def _noted(self, job: Job, writing: Awaitable[object]) -> None:
         """Without room on the disk the ending still finds its message, as long as this process lives."""
@@ -217,7 +219,8 @@ class Delivery:
                 sheet.changed.clear()
                 if sheet.job.live and not sheet.unreachable:
                     await self._posting.show(sheet, sheet.shown(self._wall()))
-            await self._posting.end(sheet)
+            if not await self._posting.end(sheet):
+                self._undelivered.owe(sheet.job)
         except STORAGE_ERRORS as error:
             _log.error("job %s: what its message says cannot be written down: %s", sheet.job.id, error)
             return False

@@ -58,8 +58,8 @@ class Posting:
                 sheet.wordless = True
         self._gate.edited(sheet)
 
-    async def end(self, sheet: Sheet) -> None:
-        """Tell how it ended, again and again until that is certain, then write down that it was told."""
+    async def end(self, sheet: Sheet) -> bool:
+        """Tell how it ended, again and again until that is certain, then write it down; False where it is not shown."""
         job, rung, pause = sheet.job, 0, self._pace.retry
         shown = stored = job.ended_well  # whether its pictures are in the message, and there at all
         while True:
@@ -93,6 +93,7 @@ class Posting:
                 shown = stored = False
         reached = told and (upload is not None or not stored)
         await (self._ledger.mark_posted(job.id) if reached else self._ledger.mark_undeliverable(job.id))
+        return reached
 
     async def _tell(self, sheet: Sheet, draw: Draw) -> bool:
         """Whether the reader can see it. Raises Unclear, TooHeavy, Rejected."""

@@ -34,18 +34,35 @@ class Undelivered:
         self._service = service
         self._pace = pace
         self._slots = asyncio.Semaphore(1)
-        self._busy: set[int] = set()  # persons
+        self._owed: set[str] = set()  # principals, so that an interaction of anybody else costs nothing
+        self._busy: set[str] = set()  # principals
+
+    async def recall(self) -> None:
+        """Learn who was owed something when the last process ended."""
+        self._owed |= await self._service.ledger.persons_owed()
+
+    def owe(self, job: Job) -> None:
+        """This job could not be shown."""
+        self._owed.add(job.requester.principal)
+
+    def takes(self, interaction: discord.Interaction) -> bool:
+        """Whether this interaction has something to carry; none of the same person's does until it has brought that."""
+        person = f"discord:{interaction.user.id}"
+        if person not in self._owed or person in self._busy:
+            return False
+        self._busy.add(person)
+        return True
 
     async def bring(self, interaction: discord.Interaction) -> None:
-        """Once the interaction has been answered, send its person what could not be shown to them before."""
-        person = interaction.user.id
-        if person in self._busy:
-            return
-        self._busy.add(person)
+        """Once an interaction that `takes` has been answered, send its person what could not be shown before."""
+        person = f"discord:{interaction.user.id}"
         try:
             if not await self._answered(interaction):
                 return
-            for job in (await self._service.ledger.undeliverable(f"discord:{person}"))[:_MOST]:
+            jobs = await self._service.ledger.undeliverable(person)
+            if not jobs:
+                self._owed.discard(person)
+            for job in jobs[:_MOST]:
                 if not await self._brought(interaction, job):
                     return
         except STORAGE_ERRORS as error:

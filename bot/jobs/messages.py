@@ -89,6 +89,11 @@ class Messages(Database):
         """No route to the reader of this job is left. False: that was known, or the job has not ended."""
         return await self._told(job_id, "undeliverable", "rendered")
 
+    async def persons_owed(self) -> set[str]:
+        """The principals of all jobs that were painted and could not be shown."""
+        sql = "SELECT DISTINCT principal FROM job WHERE state = 'undeliverable'"
+        return await self.read(lambda db: {row["principal"] for row in db.execute(sql)})
+
     async def undeliverable(self, principal: str) -> list[Job]:
         """What this person was painted and could not be shown, oldest first."""
         sql = "SELECT * FROM job WHERE principal = ? AND state = 'undeliverable' ORDER BY created"
