@@ -34,6 +34,7 @@ from bot.ui.more import MoreButton
 
 COGS = ("cogs.imagine", "cogs.queue", "cogs.admin", "cogs.styles", "cogs.model", "cogs.forget", "cogs.help")
 DISCORD = "https://discord.com"
+FIRST_LIST = 3.0  # seconds that going online waits for the list of commands, which Discord may delay at will
 
 OnRefusal = Callable[[discord.Interaction[Any], Refusal], None]
 
@@ -108,8 +109,10 @@ class ImageBot(SteadyBot):
         for cog in COGS:
             await self.load_extension(cog)
         command_list = CommandList(self.tree, self.service)
-        await command_list.begin()
         self._listing = asyncio.create_task(command_list.follow(), name="command list")
+        with suppress(TimeoutError):  # at the first start there are no commands before it
+            async with asyncio.timeout(FIRST_LIST):
+                await command_list.tried.wait()
         self._showing = asyncio.create_task(Presence(self, self.service).follow(), name="presence")
         resumed = asyncio.Event()
         self._delivering = asyncio.create_task(self.delivery.run(resumed=resumed), name="delivery")

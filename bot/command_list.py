@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
 import discord
 from discord import app_commands
+from discord.http import Route
 
 from bot.jobs.news import PainterState
 from bot.jobs.service import JobService
@@ -40,43 +43,63 @@ NEEDS = {
 }
 OF = "imagine"  # the command that has them
 
+ENTRY_POINT = 4  # the type of a command that starts an Activity; Discord makes it, and only its owner may remove it
+SENDABLE = (
+    "id", "type", "name", "name_localizations", "description", "description_localizations", "handler",
+    "default_member_permissions", "integration_types", "contexts", "nsfw",
+)  # fmt: skip
+FIRST_RETRY, LONGEST_RETRY = 15.0, 3600.0  # seconds; doubled before each retry
+TROUBLES = (
+    discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError, TimeoutError, *STORAGE_ERRORS,
+)  # fmt: skip
+
 _log = logging.getLogger(__name__)
 
 
 class CommandList:
-    """Keeps Discord's list true to the tree and to the model. Discord counts syncs, so nothing is sent twice."""
+    """Keeps Discord's list true to the tree and to the model. Discord counts syncs, so nothing is sent twice.
+
+    The bot works with an old list too: nothing waits for it, and what Discord refuses is tried again later.
+    """
 
     def __init__(self, tree: app_commands.CommandTree[Any], service: JobService) -> None:
         self._tree = tree
         self._service = service
         self._translator = CommandTranslator()
-        self._sent = ""
-
-    async def begin(self) -> None:
-        """Send it where it is not what was sent last, or where Discord has lost it."""
-        await self._tree.set_translator(self._translator)
-        there = {command.name for command in await self._tree.fetch_commands()}
-        if there == {command.name for command in self._tree.get_commands()}:
-            self._sent = await self._service.ledger.fact(self._key) or ""
-        await self._send()
+        self._sent: str | None = None
+        self._complaint = ""
+        self.tried = asyncio.Event()  # once, whatever came of it
 
     async def follow(self) -> None:
-        """Send it anew whenever engines can do something else than before. Runs until it is cancelled."""
+        """Send it where it is not what was sent last, and whenever engines can do something else than before."""
+        await self._tree.set_translator(self._translator)
+        pause = FIRST_RETRY
         with self._service.subscribe() as events:
-            await self._try_to_send()  # an engine may have come since `begin`
-            async for event in events:
-                if isinstance(event, PainterState):
-                    await self._try_to_send()
+            while True:
+                sent = await self._try_to_send()
+                self.tried.set()
+                pause = FIRST_RETRY if sent else min(2 * pause, LONGEST_RETRY)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(None if sent else pause):
+                        while not isinstance(await anext(events), PainterState):
+                            pass
 
-    async def _try_to_send(self) -> None:
+    async def _try_to_send(self) -> bool:
         try:
             await self._send()
-        except (discord.HTTPException, aiohttp.ClientError, *STORAGE_ERRORS) as error:
-            _log.warning("the list of commands could not be sent or noted, until an engine comes again: %s", error)
+        except TROUBLES as error:
+            if str(error) != self._complaint:
+                self._complaint = str(error)
+                _log.warning("the list of commands cannot be sent or noted for now; the old one stays: %s", error)
+            return False
+        self._complaint = ""
+        return True
 
     @property
-    def _key(self) -> str:
-        return f"commands:{self._tree.client.application_id}"
+    def _application(self) -> int:
+        application = self._tree.client.application_id
+        assert application is not None  # logged in
+        return application
 
     async def _send(self) -> None:
         commands = self._tree.get_commands()
@@ -84,18 +107,36 @@ class CommandList:
         digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
         if digest == self._sent:
             return
-        application = self._tree.client.application_id
-        assert application is not None  # logged in
-        await self._tree.client.http.bulk_upsert_global_commands(application, payload=payload)
-        self._sent = digest
-        await self._service.ledger.keep_fact(self._key, digest)
-        _log.info("commands sent: %s", ", ".join(sorted(command["name"] for command in payload)))
+        key = f"commands:{self._application}"
+        there = await self._there()
+        if self._sent is None and _names(there) == _names(payload):  # Discord may have lost what was sent
+            self._sent = await self._service.ledger.fact(key)
+        if digest != self._sent:
+            # Discord refuses a list without the Entry Point that it gives to applications with an Activity (50240).
+            kept = [_as_sent(command) for command in there if command["type"] == ENTRY_POINT]
+            await self._tree.client.http.bulk_upsert_global_commands(self._application, payload=[*payload, *kept])
+            self._sent = digest
+            await self._service.ledger.keep_fact(key, digest)
+            _log.info("commands sent: %s", ", ".join(sorted(command["name"] for command in payload)))
+
+    async def _there(self) -> list[dict[str, Any]]:
+        route = Route("GET", "/applications/{application_id}/commands", application_id=self._application)
+        return await self._tree.client.http.request(route, params={"with_localizations": "true"})
 
     def _offered(self, command: dict[str, Any]) -> dict[str, Any]:
         card = self._service.card
         if command["name"] != OF or card is None:
             return command
         return {**command, "options": [*_usable(command["options"], card)]}
+
+
+def _names(commands: list[dict[str, Any]]) -> set[str]:
+    return {command["name"] for command in commands if command["type"] != ENTRY_POINT}
+
+
+def _as_sent(command: dict[str, Any]) -> dict[str, Any]:
+    """A command that was read, as it may be sent back."""
+    return {key: command[key] for key in SENDABLE if key in command}
 
 
 def _usable(options: list[dict[str, Any]], card: ModelCard) -> Iterator[dict[str, Any]]:

@@ -7,9 +7,9 @@ import logging
 import random
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import discord
@@ -20,7 +20,7 @@ from discord.shard import EventItem, EventType, Shard
 
 PAUSE = (1.0, 3.0)  # seconds from one try to the next, at random, so that not all bots come back at once
 ATTEMPT = 8.0  # seconds for one try: a network that swallows everything must not hold the next one up
-REFUSED = 30.0  # seconds until another try where Discord answers and says no
+REFUSED = 30.0  # seconds until another try where Discord answers, and says no
 GOODBYE = 1.0  # seconds for a line that is given up
 
 # https://docs.discord.com/developers/events/gateway#rate-limiting: 1000 IDENTIFY a day, one in five seconds.
@@ -31,7 +31,12 @@ LASTING = 3600.0  # seconds after which an IDENTIFY is forgotten
 # What makes a session; without it there is nothing to go on with. Any other event can be done without.
 MAKES_A_SESSION = ("READY", "RESUMED")
 # What an outage looks like; it passes.
-OUTAGES = (OSError, TimeoutError, aiohttp.ClientError, discord.HTTPException, discord.GatewayNotFound)
+OUTAGES = (
+    OSError, TimeoutError, aiohttp.ClientError,
+    discord.HTTPException, discord.GatewayNotFound, discord.RateLimited, ReconnectWebSocket,
+)  # fmt: skip
+
+Result = TypeVar("Result")
 
 _log = logging.getLogger(__name__)
 
@@ -47,22 +52,47 @@ class SteadyBot(commands.AutoShardedBot):
         parsers = self._connection.parsers
         self._connection.parsers = {event: self._guarded(event, parser) for event, parser in parsers.items()}
 
+    async def start(self, token: str, *, reconnect: bool = True) -> None:
+        """As the library's, but an outage is waited for. Raises LoginFailure and ConnectionClosed."""
+        await self._until_done(lambda: self._log_in(token))
+        await self.connect(reconnect=reconnect)
+
+    async def launch_shards(self) -> None:
+        """Called by the library once it is logged in."""
+        await self._until_done(super().launch_shards)
+
     async def launch_shard(self, gateway: yarl.URL, shard_id: int, *, initial: bool = False) -> None:
         """Until it is there; the library's own tries would call one another deeper and deeper."""
-        while True:
-            await asyncio.sleep(self.identifies.wait(shard_id))
-            try:
-                async with asyncio.timeout(ATTEMPT):
-                    ws = await DiscordWebSocket.from_client(self, initial=initial, gateway=gateway, shard_id=shard_id)
-            except (*OUTAGES, ReconnectWebSocket) as trouble:
-                self.note_trouble(trouble)
-                await asyncio.sleep(random.uniform(*PAUSE))
-            else:
-                break
+        ws = await self._until_done(lambda: self._open(gateway, shard_id, initial))
         ours = vars(self)  # private to the library, which makes its shards nowhere else
         shard = SteadyShard(ws, self, ours["_AutoShardedClient__queue"].put_nowait)
         ours["_AutoShardedClient__shards"][shard_id] = shard
         shard.launch()
+
+    async def _log_in(self, token: str) -> None:
+        await self.http.close()  # of an earlier try
+        self.http.connector = discord.utils.MISSING
+        try:
+            await self.login(token)
+        except discord.HTTPException as error:
+            if error.status == 401:
+                raise discord.LoginFailure(str(error)) from error
+            raise
+
+    async def _open(self, gateway: yarl.URL, shard_id: int, initial: bool) -> DiscordWebSocket:
+        await asyncio.sleep(self.identifies.wait(shard_id))
+        async with asyncio.timeout(ATTEMPT):
+            return await DiscordWebSocket.from_client(self, initial=initial, gateway=gateway, shard_id=shard_id)
+
+    async def _until_done(self, step: Callable[[], Awaitable[Result]]) -> Result:
+        while True:
+            try:
+                return await step()
+            except discord.LoginFailure:
+                raise
+            except OUTAGES as trouble:
+                self.note_trouble(trouble)
+                await asyncio.sleep(_pause_after(trouble))
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """The library would sleep here, on an open line; the pause was made before it was opened."""
@@ -190,6 +220,14 @@ class IdentifyGaps:
         """An IDENTIFY goes out now."""
         self._last = self._monotonic()
         self._sent[shard].append(self._last)
+
+
+def _pause_after(trouble: Exception) -> float:
+    """Seconds. What is away may be back at any moment; what refuses is not to be pressed."""
+    if isinstance(trouble, discord.RateLimited):
+        return trouble.retry_after
+    refused = isinstance(trouble, discord.HTTPException) and trouble.status < 500
+    return REFUSED if refused else random.uniform(*PAUSE)
 
 
 def _sentence(trouble: Exception) -> str:

@@ -9,7 +9,7 @@ from playground.fields import Field, array, check, flag, record, text, whole
 from playground.jsons import Json, inner, is_list, is_object, listed
 from playground.refusals import FieldPath, Problems
 
-CHAT_INPUT, USER, MESSAGE = 1, 2, 3
+CHAT_INPUT, USER, MESSAGE, ENTRY_POINT = 1, 2, 3, 4
 SUBCOMMAND, SUBCOMMAND_GROUP, STRING, INTEGER, BOOLEAN, OPTION_USER, CHANNEL, ROLE, MENTIONABLE, NUMBER, ATTACHMENT = (
     range(1, 12)
 )
@@ -67,6 +67,8 @@ _COMMAND: dict[str, Field] = {
     "contexts": array(1, 3),
     "integration_types": array(1, 2),
     "type": whole(1, 4),
+    "id": text(1, 20),
+    "handler": whole(1, 2),
 }
 _OPTION: dict[str, Field] = {
     "type": whole(1, 11, required=True),

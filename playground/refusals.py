@@ -45,6 +45,10 @@ def invalid(path: FieldPath, code: str, message: str) -> Refusal:
     return Refusal(400, 50035, "Invalid Form Body", problems.errors)
 
 
+def entry_point_left_out() -> Refusal:
+    return Refusal(400, 50240, "You cannot remove this app's Entry Point command in a bulk update operation.")
+
+
 def unauthorized() -> Refusal:
     return Refusal(401, 0, "401: Unauthorized")
 

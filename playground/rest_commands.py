@@ -3,7 +3,7 @@
 from typing import Any
 
 from playground import people, refusals
-from playground.command_rules import CHAT_INPUT, SUBCOMMAND_GROUP, check_command, check_commands
+from playground.command_rules import CHAT_INPUT, ENTRY_POINT, SUBCOMMAND_GROUP, check_command, check_commands
 from playground.jsons import Json, is_list, is_object, listed
 from playground.rest import Answer, Call, Route
 from playground.state import State
@@ -23,6 +23,9 @@ async def _overwrite(state: State, call: Call) -> Answer:
     check_commands(call.body)
     before = {(command["type"], command["name"]): command for command in state.store.commands(scope)}
     commands = [_registered(state, scope, asked, before) for asked in call.body]
+    kept = {command["id"] for command in commands}
+    if any(command["type"] == ENTRY_POINT and command["id"] not in kept for command in before.values()):
+        raise refusals.entry_point_left_out()
     state.set_commands(scope, commands)
     return 200, commands
 
@@ -96,6 +99,8 @@ def _registered(state: State, scope: str, asked: Json, before: dict[tuple[int, s
         "integration_types": asked.get("integration_types") or [0],
         "nsfw": bool(asked.get("nsfw")),
     }
+    if asked.get("handler"):
+        command["handler"] = asked["handler"]
     if asked.get("options"):
         command["options"] = [_option(option) for option in asked["options"]]
     if scope:

@@ -1,4 +1,4 @@
-"""Whoever ends the process is obeyed, whatever it is doing."""
+"""Whoever ends the process is obeyed, whatever it is doing; and what Discord ends for good is said in a sentence."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from bot.links.address import read_address
+from bot.links.process import DetachedProcess
 from playground import Playground, open_playground
 from tests.support.patience import PATIENCE, until
 
@@ -147,6 +149,53 @@ async def test_a_ledger_that_cannot_be_opened_yet_keeps_nobody(folder: Path, pla
             status, said = await ends(process, signal.SIGTERM)
 
     assert status == 0, said
+
+
+async def test_a_token_that_discord_does_not_know_is_one_sentence(folder: Path, playground: Playground) -> None:
+    async with started(folder, *on_discord(playground.url, "strange")) as process:
+        status, said = await ends(process)
+
+    assert status == 2
+    assert said.splitlines()[-1].startswith("Discord does not know this token; reset it")
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("code", "word"),
+    [(4004, "token"), (4010, "shard"), (4011, "shards"), (4012, "version"), (4013, "intents"), (4014, "intent")],
+)
+async def test_a_close_of_the_gateway_for_good_is_one_sentence(
+    folder: Path, playground: Playground, code: int, word: str
+) -> None:
+    async with started(folder, *on_discord(playground.url, playground.token)) as process:
+        await until(lambda: playground.online)
+        await playground.drop_gateway(code=code)
+
+        status, said = await ends(process)
+
+    assert status == 2, said
+    assert word in said.splitlines()[-1]
+    assert "Traceback" not in said
+
+
+async def test_the_engine_of_a_bot_that_discord_shuts_out_is_left_to_the_next_one(
+    folder: Path, playground: Playground
+) -> None:
+    arguments = [*on_discord(playground.url, playground.token), "--engine.local=true", "--engine.model=starter"]
+    async with started(folder, *arguments) as process:
+        await until(lambda: playground.online)
+        await until((folder / "data" / "engine.json").exists)
+        address = await asyncio.to_thread(read_address, folder / "data" / "engine.json")
+        await playground.drop_gateway(code=4014)
+
+        await ends(process)
+
+    assert address is not None
+    assert address.pid is not None
+    engine = DetachedProcess(address.pid, str(folder))
+    assert engine.is_alive()
+    engine.kill()
+    await until(lambda: not processes_of(folder))
 
 
 def processes_of(folder: Path) -> list[int]:

@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from typing import NoReturn
 
-import aiohttp
 import discord
 
 from bot.client import ImageBot
@@ -16,6 +15,17 @@ from bot.jobs.service import JobService
 from bot.startup.flags import BUILD, Stopped
 from playground.launch import Address
 
+NOT_KNOWN = "Discord does not know this token; reset it on the application's page and set it anew."
+# Closes after which nobody may come back: https://docs.discord.com/developers/topics/opcodes-and-status-codes
+FATAL_CLOSES = {
+    4004: NOT_KNOWN,
+    4010: "Discord does not know the shard that this bot says it is; start it again.",
+    4011: "Discord wants this bot to come in more shards; start it again, and it asks how many.",
+    4012: "Discord no longer speaks this version of its gateway; install a newer version of this program.",
+    4013: "Discord does not know the intents that this version asks for; install a newer version of this program.",
+    4014: "Discord does not grant this application the intent Guilds; see its page at "
+    "https://discord.com/developers/applications.",
+}
 GOODBYE = 0.8  # seconds for Discord's end of the line to say goodbye too
 
 
@@ -43,9 +53,9 @@ def _explain_end(connection: asyncio.Task[None]) -> NoReturn:
     try:
         connection.result()
     except discord.LoginFailure:
-        raise Stopped("Discord does not know this token; reset it on the application's page and set it anew.") from None
-    except (discord.HTTPException, discord.GatewayNotFound, aiohttp.ClientError, OSError) as error:
-        raise Stopped(f"Discord cannot be reached: {error}.") from error
+        raise Stopped(NOT_KNOWN) from None
+    except discord.ConnectionClosed as error:
+        raise Stopped(FATAL_CLOSES.get(error.code, f"Discord has closed the connection ({error.code}).")) from error
     raise Stopped("Discord has closed the connection.")
 
 
