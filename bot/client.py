@@ -41,6 +41,11 @@ OnRefusal = Callable[[discord.Interaction[Any], Refusal], None]
 _log = logging.getLogger(__name__)
 
 
+def api_at(endpoint: str | None) -> str:
+    """Where requests go."""
+    return f"{(endpoint or DISCORD).rstrip('/')}/api/v10"
+
+
 class Tree(app_commands.CommandTree["ImageBot"]):
     """The commands; what goes wrong in them is said by the bot."""
 
@@ -72,7 +77,7 @@ class ImageBot(SteadyBot):
         guild_ready_timeout: float = 2.0,
     ) -> None:
         endpoint = endpoint.rstrip("/") if endpoint else None
-        Route.BASE = f"{endpoint or DISCORD}/api/v10"
+        Route.BASE = api_at(endpoint)
         super().__init__(
             command_prefix=commands.when_mentioned,  # there are no text commands; None is not allowed
             help_command=None,
@@ -98,6 +103,7 @@ class ImageBot(SteadyBot):
         self._delivering: asyncio.Task[None] | None = None
         self._listing: asyncio.Task[None] | None = None
         self._showing: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
 
     async def setup_hook(self) -> None:
         if self._endpoint is not None:
@@ -110,6 +116,7 @@ class ImageBot(SteadyBot):
             await self.load_extension(cog)
         command_list = CommandList(self.tree, self.service)
         self._listing = asyncio.create_task(command_list.follow(), name="command list")
+        self._looking = asyncio.create_task(command_list.report_leftovers(), name="leftovers")
         with suppress(TimeoutError):  # at the first start there are no commands before it
             async with asyncio.timeout(FIRST_LIST):
                 await command_list.tried.wait()
@@ -124,12 +131,12 @@ class ImageBot(SteadyBot):
             await self._delivering
 
     async def close(self) -> None:
-        for task in (self._listing, self._showing, self._delivering):
+        for task in (self._listing, self._looking, self._showing, self._delivering):
             if task is not None:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
-        self._listing = self._showing = self._delivering = None
+        self._listing = self._looking = self._showing = self._delivering = None
         await super().close()
 
     def requester(self, interaction: discord.Interaction[Any]) -> Requester:

@@ -53,6 +53,12 @@ TROUBLES = (
     discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError, TimeoutError, *STORAGE_ERRORS,
 )  # fmt: skip
 
+BETWEEN_GUILDS = 0.5  # seconds
+LEFTOVERS = (
+    "people on the server %s see %s twice, for an earlier program left its own; "
+    "to remove those: python run_bot.py clear-commands %d"
+)
+
 _log = logging.getLogger(__name__)
 
 
@@ -83,6 +89,21 @@ class CommandList:
                     async with asyncio.timeout(None if sent else pause):
                         while not isinstance(await anext(events), PainterState):
                             pass
+
+    async def report_leftovers(self) -> None:
+        """Tell the owner of each server in which an earlier program left commands under our names. Once a start."""
+        client = self._tree.client
+        await client.wait_until_ready()
+        ours = {command.name for command in self._tree.get_commands()}
+        for guild in client.guilds:
+            try:
+                there = await client.http.get_guild_commands(self._application, guild.id)
+            except TROUBLES as error:
+                _log.info("the commands of server %d cannot be read: %s", guild.id, error)
+            else:
+                if doubled := sorted(ours & {command["name"] for command in there}):
+                    _log.warning(LEFTOVERS, guild.name, ", ".join(f"/{name}" for name in doubled), guild.id)
+            await asyncio.sleep(BETWEEN_GUILDS)
 
     async def _try_to_send(self) -> bool:
         try:

@@ -13,12 +13,14 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import aiohttp
 import psutil
 import pytest
 from PIL import Image
 
 from bot.data_folder import data_folder
 from engine.metadata import read_texts
+from playground import open_playground, people
 from tests.support.patience import until
 
 ROOT = Path(__file__).parents[1]
@@ -213,3 +215,33 @@ def test_a_backup_is_one_command_and_its_mistakes_are_one_sentence(folder: Path)
     assert ended.stdout.startswith("Saved the ledger to copy.db")
     with closing(sqlite3.connect(folder / "copy.db")) as db:
         assert db.execute("SELECT count(*) FROM job").fetchone() == (0,)
+
+
+async def test_commands_that_an_earlier_program_left_in_a_server_are_removed_on_request(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    def named(name: str) -> dict[str, str]:
+        return {"name": name, "description": "Old"}
+
+    at_discord = f"/api/v10/applications/{people.APPLICATION_ID}"
+    async with open_playground(data=tmp_path_factory.mktemp("discord")) as discord:
+        headers = {"Authorization": f"Bot {discord.token}"}
+        async with aiohttp.ClientSession(discord.url, headers=headers) as session:
+            await session.put(f"{at_discord}/commands", json=[named("imagine")])
+            in_server = f"{at_discord}/guilds/{people.GUILD_ID}/commands"
+            await session.put(in_server, json=[named("imagine"), named("weather")])
+
+            ended = await asyncio.to_thread(
+                run, folder, "clear-commands", people.GUILD_ID,
+                "--discord.endpoint", discord.url, "--discord.token", discord.token,
+            )  # fmt: skip
+
+            left = [command["name"] for command in await (await session.get(in_server)).json()]
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == f"Removed from server {people.GUILD_ID}: imagine.\n"
+    assert left == ["weather"]
+
+
+def test_the_mistakes_of_clear_commands_are_one_sentence(folder: Path) -> None:
+    assert_one_sentence(run(folder, "clear-commands", "here"), "clear-commands SERVER")
+    assert_one_sentence(run(folder, "clear-commands", "1"), "ZIMAGINE_DISCORD__TOKEN")

@@ -1,12 +1,14 @@
-"""What `run_bot.py` does instead of running: save the ledger, write a broker's configuration."""
+"""What `run_bot.py` does instead of running: save the ledger, clear old commands, write a broker's configuration."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 from pathlib import Path
 
 from bot.jobs.database import back_up
 from bot.startup.flags import Stopped
+from bot.startup.leftovers import clear_commands
 from config.settings import Settings
 
 NO_CLUSTER = "A broker needs more packages: pip install -e .[cluster]"
@@ -26,8 +28,15 @@ def run_command(settings: Settings, flags: argparse.Namespace) -> int:
             return 0
         case ["backup"]:
             raise Stopped("backup needs the name of a new file: backup FILE.")
+        case ["clear-commands", server] if server.isdecimal():
+            return asyncio.run(clear_commands(settings, int(server)))
+        case ["clear-commands", *_]:
+            raise Stopped("clear-commands needs the id of a server: clear-commands SERVER.")
         case _:
-            raise Stopped(f"{' '.join(words)} is no command; there are: backup FILE, cluster-config --out DIR.")
+            raise Stopped(
+                f"{' '.join(words)} is no command; there are: backup FILE, clear-commands SERVER, "
+                "cluster-config --out DIR."
+            )
 
 
 def _cluster_config(folder: Path, engines: int) -> int:

@@ -35,8 +35,9 @@ def parser() -> argparse.ArgumentParser:
         help="with --playground: type this line, print what a person would see, and end; repeats",
     )  # fmt: skip
     words.add_argument(
-        "command", nargs="*", metavar="backup FILE | cluster-config",
+        "command", nargs="*", metavar="backup FILE | clear-commands SERVER | cluster-config",
         help="save the ledger to a new file, also while the bot runs; with a copy of the folder blobs it is everything "
+        "| remove what an earlier program of the same application left in this server under our names "
         "| write the configuration of a NATS server with fresh keys for the bot and its engines",
     )  # fmt: skip
     words.add_argument("--save", type=Path, metavar="DIR", help="with --say: write the pictures into this folder")

@@ -95,3 +95,18 @@ async def test_an_outage_at_the_start_is_waited_for_with_one_line(
     assert caplog.text.count("Discord cannot be reached; trying again until it can") == 1
     assert caplog.text.count("Discord can be reached again") == 1
     assert "Traceback" not in caplog.text
+
+
+async def test_commands_that_an_earlier_program_left_in_a_server_are_reported_with_the_way_to_remove_them(
+    empty_studio: Studio, playground: Playground, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = {"Authorization": f"Bot {playground.token}"}
+    path = COMMANDS.replace("/commands", f"/guilds/{people.GUILD_ID}/commands")
+    async with aiohttp.ClientSession(playground.url, headers=headers) as discord:
+        left = [{"name": name, "description": "Old"} for name in ("imagine", "weather")]
+        await discord.put(path, json=left)
+
+    await empty_studio.open_bot()
+
+    await until(lambda: f"python run_bot.py clear-commands {people.GUILD_ID}" in caplog.text)
+    assert "see /imagine twice" in caplog.text
