@@ -1,4 +1,4 @@
-# make setup | demo | lint | test | check | chaos KILLS=40 | mutants SEED=1 EACH=20
+# make setup | demo | lint | test | check | chaos KILLS=40 | bench | mutants SEED=1 EACH=20
 # TESTERS: how many tests at once; they wait more than they work.
 # TORCH_INDEX: where to take torch from, e.g. https://download.pytorch.org/whl/cpu or .../cu130; empty: what fits here.
 
@@ -12,7 +12,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 NO_VENV := Python here cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv
 
-.PHONY: setup demo lint test check chaos mutants clean
+.PHONY: setup demo lint test check chaos bench mutants clean
 
 setup: .venv/installed
 
@@ -45,6 +45,10 @@ chaos: setup
 # Changes one place of the core at a time and looks whether a test fails: EACH places a module, drawn by SEED. Takes minutes.
 mutants: setup
 	$(BIN)/python -m tests.mutants --seed $(SEED) --each $(EACH)
+
+# How soon a crowd is answered, beside a bare bot: benchmarks/README.md holds the tables.
+bench: setup
+	$(BIN)/python -m benchmarks.crowd
 
 clean:
 	rm -rf .venv data/demo .pytest_cache .ruff_cache .hypothesis .coverage

@@ -22,6 +22,7 @@ from bot.delivery import Delivery
 from bot.errors import Refusal
 from bot.gateway import SteadyBot
 from bot.jobs.job import Requester
+from bot.jobs.rows import InteractionToken, Origin
 from bot.jobs.service import JobService
 from bot.one_try import trace
 from bot.pace import Pace
@@ -46,6 +47,21 @@ def api_at(endpoint: str | None) -> str:
     return f"{(endpoint or DISCORD).rstrip('/')}/api/v10"
 
 
+class Turnstile:
+    """Lets a crowd in one by one, each at a turn of the loop of its own.
+
+    Whoever is to be answered then waits for the few who have just come in, not for all who have come meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._one = asyncio.Lock()
+
+    async def enter(self) -> None:
+        """In the order of coming; at once where nobody else comes."""
+        async with self._one:
+            await asyncio.sleep(0)
+
+
 class Tree(app_commands.CommandTree["ImageBot"]):
     """The commands; what goes wrong in them is said by the bot."""
 
@@ -53,6 +69,10 @@ class Tree(app_commands.CommandTree["ImageBot"]):
         """The library's own, which loses what it stumbles over before it has found the command."""
         async with self.client.border(interaction):
             await super()._call(interaction)
+
+    async def interaction_check(self, interaction: discord.Interaction[ImageBot], /) -> bool:
+        await self.client.turnstile.enter()
+        return True
 
     async def on_error(
         self, interaction: discord.Interaction[ImageBot], error: app_commands.AppCommandError, /
@@ -96,6 +116,7 @@ class ImageBot(SteadyBot):
         self._endpoint = endpoint
         self.pictures = PictureReader(endpoint=endpoint)
         self.clicks = Clicks()
+        self.turnstile = Turnstile()
         self.delivery = Delivery(self, service, pace=pace or Pace())
         self._on_refusal = on_refusal
         self._owners: frozenset[int] = frozenset()
@@ -154,6 +175,12 @@ class ImageBot(SteadyBot):
             parent_channel=channel.parent_id if isinstance(channel, discord.Thread) else None,
         )
 
+    def origin(self, interaction: discord.Interaction[Any]) -> Origin:
+        """What a job is made from here; the token is stored with the job, before there is a message for it to edit."""
+        at = interaction.created_at.timestamp()
+        token = InteractionToken(token=interaction.token, application=interaction.application_id, at=at)
+        return {"origin": str(interaction.id), "token": token}
+
     async def on_interaction(self, interaction: discord.Interaction[ImageBot]) -> None:
         """Forms, by their id alone: one that was opened before a restart can still be submitted."""
         if interaction.type is not discord.InteractionType.autocomplete:
@@ -170,7 +197,7 @@ class ImageBot(SteadyBot):
             wish = modals.wish_of(typed, self.service.card, most_steps=most_steps)
             by = self.requester(interaction)
             await self.service.check_is_here(form["job"], by=by)
-            job = await self.service.edit(form["job"], wish, by=by, origin=str(interaction.id))
+            job = await self.service.edit(form["job"], wish, by=by, **self.origin(interaction))
             await self.delivery.open(interaction, job)
 
     # Errors -----------------------------------------------------------------------------------------------------

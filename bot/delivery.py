@@ -76,10 +76,8 @@ class Delivery:
             return
         sheet = self._sheet(job, limit=interaction.filesize_limit)
         at = interaction.created_at.timestamp()
-        token = InteractionToken(token=interaction.token, application=interaction.application_id, at=at)
-        sheet.place.token = token
-        # Before the answer: a crash between the two must not leave a message that nobody can edit.
-        await self._noted(job, self._ledger.keep_token(job.id, token.token, token.application, token.at))
+        # Stored with the job: a crash from here on leaves no message that nobody can edit.
+        sheet.place.token = InteractionToken(token=interaction.token, application=interaction.application_id, at=at)
         try:
             await self._answer(interaction, sheet)
             self._gate.answered(sheet)
@@ -172,9 +170,10 @@ class Delivery:
     def _hear(self, event: news.JobEvent) -> None:
         match event:
             case news.PainterState():
+                starting, changing = not self._service.painter_ready, self._changing()
                 for sheet in self._sheets.values():
                     if sheet.job.waiting:
-                        sheet.note(starting=not self._service.painter_ready, changing=self._changing())
+                        sheet.note(starting=starting, changing=changing)
             case news.Moved(job_id=job_id) | news.Stepped(job_id=job_id):
                 if (sheet := self._sheets.get(job_id)) is not None:
                     sheet.hear(event)
@@ -231,7 +230,7 @@ class Delivery:
     async def _catch_up(self, sheet: Sheet) -> None:
         """Events before its sheet was there went past it, so the row is read again. Raises UnknownJob."""
         job = sheet.job
-        current = await self._service.job(job.id)
+        current = self._service.live_job(job.id) or await self._service.job(job.id)
         if sheet.job is job and current != job:
             sheet.turn(current)
 

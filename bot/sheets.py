@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.jobs import news
 from bot.jobs.job import Job
+from bot.jobs.standings import worth_telling
 from bot.routes import Place
 from bot.ui.views import Glimpse, without_words
 
@@ -34,7 +35,8 @@ class Sheet:
         """Take in what happened to this job."""
         match event:
             case news.Moved(standing=standing):
-                self.note(standing=standing)
+                if worth_telling(self.glimpse.standing, standing):
+                    self.note(standing=standing)
             case news.Stepped(step=step, steps=steps, preview=preview):
                 self.preview = preview or self.preview
                 self.note(step=step, steps=steps, preview=self.preview is not None)

@@ -36,7 +36,7 @@ class Imagine(commands.Cog):
         pictures = await self._fetched(interaction, asked, card)
         by = bot.requester(interaction)
         request = await bot.service.compose(asked.wish(card, pictures), by)
-        job = await bot.service.submit(request, by=by, origin=str(interaction.id))
+        job = await bot.service.submit(request, by=by, **bot.origin(interaction))
         await bot.delivery.open(interaction, job)
 
     async def _fetched(

@@ -51,17 +51,20 @@ class BlobStore:
 
     async def room(self) -> int:
         """Bytes that are free on this disk, for whoever is not its administrator."""
-        return await asyncio.to_thread(lambda: shutil.disk_usage(self._root.parent).free)
+        return await asyncio.to_thread(self._room)
 
-    async def is_short_of(self, least: int) -> bool:
-        """Whether fewer bytes than these are free."""
-        return await self.room() < least
+    def is_short_of(self, least: int) -> bool:
+        """Whether fewer bytes than these are free; it asks the disk, so not in the loop."""
+        return self._room() < least
 
     def path(self, name: str) -> Path:
         """Where the bytes of this SHA-256 lie, whether or not they do."""
         if not NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not a SHA-256")
         return self._root / name[:2] / name
+
+    def _room(self) -> int:
+        return shutil.disk_usage(self._root.parent).free
 
     def _put(self, content: bytes) -> str:
         name = hashlib.sha256(content).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -69,7 +70,7 @@ class Composer:
         guide = wish.control.picture if wish.control is not None else None
         given = {"source": wish.source, "mask": wish.mask, "control": guide}
         new = {field: content for field, content in given.items() if content is not None}
-        if new and await self._blobs.is_short_of(self._defaults.owner.least_free):
+        if new and await asyncio.to_thread(self._blobs.is_short_of, self._defaults.owner.least_free):
             raise DiskFull
         stored = {field: await self._blobs.put(content) for field, content in new.items()}
         followed = request.control

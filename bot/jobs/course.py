@@ -5,15 +5,19 @@ Its callers see to it that only one step is under way at a time.
 
 from __future__ import annotations
 
+import asyncio
+
+from bot.jobs import standings
 from bot.jobs.fair_queue import Turn
 from bot.jobs.job import Failure, Job, JobState, Picture
 from bot.jobs.news import Accepted, Began, Ended, Moved, Painted, PainterLost, Standing, Stepped, Wrote
 from bot.jobs.painter import Painter
-from bot.jobs.standings import standings, worth_telling
+from bot.jobs.standings import worth_telling
 from bot.jobs.workshop import Workshop
 from engine.protocol import Cancel, Progress
 
 MOST_ATTEMPTS = 3  # engines that may die under a job before it is called poison
+ANNOUNCED_EVERY = 0.5  # seconds; messages are edited every two
 PURE_CHANCE = 3  # engines that may die when a job's turn had come, before they said that it began
 
 
@@ -28,11 +32,7 @@ class Course:
         self._wall = shop.wall
         self._monotonic = shop.monotonic
         self._told: dict[str, Standing] = {}
-        self.paused: frozenset[int | None] = frozenset()
-
-    def is_closed(self, job: Job) -> bool:
-        """Whether a pause holds this job back."""
-        return None in self.paused or job.requester.guild in self.paused
+        self.moved = asyncio.Event()  # places or times may have changed since they were announced
 
     def accepted(self, job: Job) -> None:
         """The ledger has a new job."""
@@ -143,7 +143,23 @@ class Course:
     def standings(self) -> dict[str, Standing]:
         """Where every live job stands at this moment."""
         painters, now, monotonic = self._crew.painters.values(), self._wall(), self._monotonic()
-        return standings(self._board, painters, now=now, monotonic=monotonic, closed=self.is_closed)
+        return standings.all_of(self._board, painters, now=now, monotonic=monotonic)
+
+    def standing(self, job_id: str) -> Standing | None:
+        """Where this live job stands at this moment."""
+        painters, now, monotonic = self._crew.painters.values(), self._wall(), self._monotonic()
+        return standings.one_of(self._board, painters, job_id, now=now, monotonic=monotonic)
+
+    async def keep_announcing(self) -> None:
+        """Tell it, as often as there may be news, to all whose place or time has changed; for ever.
+
+        Each time is a look at the whole queue: while a crowd comes, its answers go first.
+        """
+        while True:
+            await self.moved.wait()
+            self.moved.clear()
+            self.announce()
+            await asyncio.sleep(ANNOUNCED_EVERY)
 
     def announce(self) -> None:
         """Tell those whose place or time has changed."""

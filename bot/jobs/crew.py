@@ -106,6 +106,8 @@ class Crew:
 
         A suspect, and with it everything behind it, waits for an empty engine; not where none there can do it.
         """
+        if not self.has_room:
+            return None
         for turn in line:
             job = jobs[turn.ticket.job]
             if (painter := self.idle(job)) is not None:

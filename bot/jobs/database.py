@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 Result = TypeVar("Result")
+
+MOST_TOGETHER = 64  # pieces of work in one transaction: the first waits for the last
 
 
 class LedgerUnusable(Exception):
@@ -23,12 +27,27 @@ class LedgerFull(sqlite3.OperationalError):
     """The disk, or the file's own limit, has no room for this transaction, which changed nothing."""
 
 
+@dataclass(eq=False, kw_only=True, slots=True)
+class _Piece:
+    """Work that somebody waits for."""
+
+    work: Callable[[sqlite3.Connection], Any]
+    writes: bool
+    answer: asyncio.Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+    told: bool = False
+
+
 class Database:
-    """A connection and the only thread that touches it."""
+    """A connection and the only thread that touches it. What waits to be written together is committed together."""
 
     def __init__(self, connection: sqlite3.Connection, thread: ThreadPoolExecutor) -> None:
         self._connection = connection
         self._thread = thread
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[_Piece] = deque()
+        self._called = False  # the thread has yet to look at what waits
 
     @classmethod
     @asynccontextmanager
@@ -46,27 +65,106 @@ class Database:
             thread.shutdown(wait=True)
 
     async def write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Run `work` as one transaction: all of it is on disk when this returns, or none of it."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
+        """Run `work` as one transaction: all of it is on disk when this returns, or none of it.
+
+        It changes nothing but the database: it is run again where what it was written with could not be stored.
+        """
+        return await self._hand_over(work, writes=True)
 
     async def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run `work`, which changes nothing."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._connection)
+        return await self._hand_over(work, writes=False)
 
-    def _transact(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    def _hand_over(self, work: Callable[[sqlite3.Connection], Result], *, writes: bool) -> asyncio.Future[Result]:
+        answer: asyncio.Future[Result] = self._loop.create_future()
+        self._waiting.append(_Piece(work=work, writes=writes, answer=answer))
+        if not self._called:
+            self._called = True
+            self._thread.submit(self._work_off)
+        return answer
+
+    def _work_off(self) -> None:
+        """In the thread: all that waits. What is read is as it was before what waits to be written."""
+        self._called = False  # before the look, so that whatever comes after it calls again
+        while self._waiting:
+            pieces = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_TOGETHER))]
+            reading = [piece for piece in pieces if not piece.writes]
+            for piece in reading:
+                self._run(piece)
+            self._tell(reading)
+            if writing := [piece for piece in pieces if piece.writes]:
+                self._write(writing)
+
+    def _write(self, pieces: list[_Piece]) -> None:
+        """All at once; where that cannot be stored each by itself, so that one that is too large harms no other."""
+        try:
+            self._transact(pieces)
+        except sqlite3.Error as error:
+            if len(pieces) == 1:
+                pieces[0].error = error
+            else:
+                for piece in pieces:
+                    if not piece.told:
+                        self._write([piece])
+        self._tell(pieces)
+
+    def _transact(self, pieces: list[_Piece]) -> None:
+        """One transaction. A piece that fails is undone alone and told at once, for nothing of it goes to the disk.
+
+        Raises sqlite3.Error where nothing of all this was stored.
+        """
         db = self._connection
         db.execute("BEGIN IMMEDIATE")
         try:
-            result = work(db)
+            for piece in pieces:
+                db.execute("SAVEPOINT piece")
+                self._run(piece)
+                # After SQLITE_FULL SQLite may have rolled back everything; a second ROLLBACK would hide that error.
+                if piece.error is not None and not db.in_transaction:
+                    raise piece.error
+                if piece.error is not None:
+                    db.execute("ROLLBACK TO piece")
+                    self._tell([piece])
+                db.execute("RELEASE piece")
             db.execute("COMMIT")
-        except BaseException as error:
-            # After SQLITE_FULL SQLite has rolled back by itself; a second ROLLBACK would hide that error.
+        except BaseException:
             if db.in_transaction:
                 db.execute("ROLLBACK")
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-                raise LedgerFull(str(error)) from error
             raise
-        return result
+
+    def _run(self, piece: _Piece) -> None:
+        piece.error = None
+        try:
+            piece.result = piece.work(self._connection)
+        except BaseException as error:  # noqa: BLE001  raised again where somebody waits for it
+            piece.error = error
+
+    def _tell(self, pieces: list[_Piece]) -> None:
+        """Answer those who wait for these, once."""
+        news = [piece for piece in pieces if not piece.told]
+        for piece in news:
+            piece.told = True
+        if news:
+            self._loop.call_soon_threadsafe(_answer, news)
+
+
+def _answer(pieces: list[_Piece]) -> None:
+    """In the loop."""
+    for piece in pieces:
+        if piece.answer.done():  # whoever waited was cancelled
+            continue
+        if piece.error is None:
+            piece.answer.set_result(piece.result)
+        else:
+            piece.answer.set_exception(_named(piece.error))
+
+
+def _named(error: BaseException) -> BaseException:
+    if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_FULL:
+        return error
+    full = LedgerFull(str(error))
+    full.__cause__ = error
+    return full
 
 
 def back_up(path: Path, to: Path) -> None:

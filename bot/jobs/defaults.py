@@ -92,9 +92,9 @@ class Defaults:
 
     def limits(self, who: Requester) -> Limits:
         """This person's allowance in this place, never above the owner's ceilings."""
-        shown = self.show(who.guild, who.settled_by)
+        shown = (self._shown(key, who.guild, who.settled_by, None) for key in LIMITS)
         per_minute, per_day, in_flight = (
-            min(int(shown[key].value or 1), int(getattr(self.owner, key))) for key in LIMITS
+            min(int(one.value or 1), int(getattr(self.owner, key))) for key, one in zip(LIMITS, shown, strict=True)
         )
         return Limits(per_minute=per_minute, per_day=per_day, in_flight=in_flight, queue=self.owner.queue)
 

@@ -47,7 +47,8 @@ class Dispatcher:
         mistakes = list[BaseException]()
         try:
             async with asyncio.TaskGroup() as tasks:
-                owned = [tasks.create_task(self._keep_feeding()), tasks.create_task(self._vigil.keep())]
+                duties = (self._keep_feeding(), self._vigil.keep(), self._course.keep_announcing())
+                owned = [tasks.create_task(duty) for duty in duties]
                 try:
                     async with self._burials.within(tasks):
                         yield self
@@ -90,16 +91,16 @@ class Dispatcher:
 
     def pause(self, places: frozenset[int | None]) -> None:
         """Hold back waiting jobs of these guilds; None stands for everything."""
-        self._course.paused = places
+        self._shop.board.paused = places
         self._shop.wake.set()
 
     def is_paused(self, guild: int | None) -> bool:
         """Whether jobs from there are held back."""
-        return None in self._course.paused or guild in self._course.paused
+        return self._shop.board.is_held_back(guild)
 
     def standing(self, job_id: str) -> Standing | None:
         """Where a live job stands at this moment."""
-        return self._course.standings().get(job_id)
+        return self._course.standing(job_id)
 
     def next_ending(self) -> float | None:
         """The Unix second when some job will be done, where that can be told."""
@@ -108,9 +109,8 @@ class Dispatcher:
 
     def order(self) -> list[Job]:
         """Waiting jobs in order of service; those held back by a pause come last."""
-        closed = self._course.is_closed
-        turns = self._shop.board.order(closed)
-        return [self._shop.board.jobs[turn.ticket.job] for turn in turns] + self._shop.board.held_back(closed)
+        board = self._shop.board
+        return [board.jobs[turn.ticket.job] for turn in board.line.turns] + board.held_back()
 
     def held(self) -> list[Job]:
         """Live jobs that were handed to an engine."""
@@ -119,6 +119,11 @@ class Dispatcher:
     def engines(self) -> tuple[EngineView, ...]:
         """Every engine that is there, comes up, or has just been lost."""
         return self._shop.crew.views()
+
+    @property
+    def has_engine(self) -> bool:
+        """Whether one is there at this moment."""
+        return any(painter.link is not None for painter in self._shop.crew.painters.values())
 
     def stop_engines(self, names: Collection[str] | None = None) -> None:
         """Tell these engines, or all, to leave, and the supervisor of each with it."""
@@ -205,10 +210,10 @@ class Dispatcher:
                 log.error("no job can be handed out: %s", error)
                 await asyncio.sleep(STORAGE_RETRY)
                 self._shop.wake.set()
-            self._course.announce()
+            self._course.moved.set()
 
     async def _feed(self) -> None:
         crew, board = self._shop.crew, self._shop.board
-        while (match := crew.match(board.order(self._course.is_closed), board.jobs)) is not None:
+        while (match := crew.match(board.line.turns, board.jobs)) is not None:
             turn, painter = match
             await self._orders.send(painter, await self._course.offer(turn, painter))

@@ -7,6 +7,7 @@ Who was idle starts at the current virtual time, so nobody saves up turns (Goyal
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -76,6 +77,63 @@ def _class_turns(tickets: list[Ticket], virtual: float, clocks: dict[str, float]
             heapq.heappush(ahead, (clocks[principal], lines[principal][0].seq, principal))
 
 
+class Line:
+    """Everybody's turns, drawn up once and kept in order, so that who comes or goes costs no replay.
+
+    At which virtual time a turn starts depends on its person's earlier turns alone, as long as none is served before
+    an earlier one: the next starts where the last ends. Turns are served by that time, equal ones as they came.
+    """
+
+    def __init__(self, waiting: Iterable[Ticket], *, virtual: float, finishes: Mapping[str, float]) -> None:
+        self.turns = list(turns(waiting, virtual=virtual, finishes=finishes))
+        self.costs = [turn.ticket.cost for turn in self.turns]
+        self._keys = [_key(turn) for turn in self.turns]
+        self._by_job = {turn.ticket.job: turn for turn in self.turns}
+        self._virtual = virtual
+        self._ends = {**finishes, **{turn.ticket.principal: turn.finish for turn in self.turns if not turn.ticket.paid}}
+
+    def add(self, ticket: Ticket) -> bool:
+        """A ticket that has just come; False where only a new line can tell where it belongs."""
+        if ticket.paid or (self.turns and not self._is_of_one_class(ticket.priority)):
+            return False
+        start = max(self._ends.get(ticket.principal, 0.0), self._virtual)
+        turn = Turn(ticket=ticket, start=start, finish=start + ticket.cost / ticket.weight)
+        index = bisect_left(self._keys, _key(turn))
+        self.turns.insert(index, turn)
+        self.costs.insert(index, ticket.cost)
+        self._keys.insert(index, _key(turn))
+        self._by_job[ticket.job] = turn
+        self._ends[ticket.principal] = turn.finish
+        return True
+
+    def serve(self, turn: Turn) -> bool:
+        """This turn was taken; False where it passed others, and only a new line can tell what that means for them."""
+        if self._by_job.get(turn.ticket.job) != turn or not self._is_of_one_class(turn.ticket.priority):
+            return False
+        first = next((other for other in self.turns if not other.ticket.paid), turn)
+        if not turn.ticket.paid:
+            if first.start < turn.start:
+                return False
+            self._virtual = turn.start
+        index = bisect_left(self._keys, _key(turn))
+        del self.turns[index], self.costs[index], self._keys[index], self._by_job[turn.ticket.job]
+        return True
+
+    def place(self, job: str) -> int | None:
+        """1 for the first; None for a job that has no turn here."""
+        turn = self._by_job.get(job)
+        return None if turn is None else bisect_left(self._keys, _key(turn)) + 1
+
+    def _is_of_one_class(self, priority: int) -> bool:
+        return self.turns[0].ticket.priority == self.turns[-1].ticket.priority == priority
+
+
+def _key(turn: Turn) -> tuple[int, bool, float, int]:
+    """The order of service."""
+    ticket = turn.ticket
+    return -ticket.priority, not ticket.paid, 0.0 if ticket.paid else turn.start, ticket.seq
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lane:
     """One engine: free in so many seconds, then painting at `pace` seconds per unit of cost."""
@@ -97,3 +155,10 @@ def forecast(costs: Sequence[float], lanes: Sequence[Lane]) -> list[float | None
         done.append(moment)
         heapq.heappush(free, (moment, index))
     return done
+
+
+def last_of(costs: Sequence[float], lanes: Sequence[Lane]) -> float | None:
+    """When the last of these is done; with one engine a mere sum, however many there are."""
+    if len(lanes) != 1:
+        return forecast(costs, lanes)[-1]
+    return lanes[0].free_in + lanes[0].pace * sum(costs)

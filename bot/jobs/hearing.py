@@ -87,7 +87,7 @@ class Hearing:
         painter = self._shop.crew.painters[name]
         painter.stepped(order, event.step, event.steps, self._shop.monotonic())
         self._course.step(event)
-        self._course.announce()
+        self._course.moved.set()
 
     async def _finished(self, link: EngineLink, name: str, event: Finished) -> None:
         """Blob first, then the row. The first result of a picture wins, whoever painted it."""

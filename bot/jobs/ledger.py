@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,19 +53,19 @@ class Ledger(Transitions, Messages, SettingRows, Forgetting):
     # Acceptance and look-up
 
     async def accept(
-        self, draft: Draft, *, limits: Limits, closed: Refusal | None, queue_moves_at: float
+        self, draft: Draft, *, limits: Limits, closed: Callable[[], Refusal | None], queue_moves_at: float
     ) -> tuple[Job, bool]:
         """The job of this origin, and whether it is new; the same origin again is the same job.
 
-        Raises `closed` where it is one, or the refusal of the limit that this request would pass.
+        Raises what `closed` says in the ledger's thread, or the refusal of the limit that this request would pass.
         """
 
         def work(db: sqlite3.Connection) -> tuple[Job, bool]:
             known = db.execute("SELECT * FROM job WHERE origin = ?", (draft.origin,)).fetchone()
             if known is not None:
                 return read_job(db, known), False
-            if closed is not None:
-                raise closed
+            if (refusal := closed()) is not None:
+                raise refusal
             usage = _usage(db, draft.requester.principal, draft.created)
             check(usage, limits, pictures=draft.request.count, now=draft.created, queue_moves_at=queue_moves_at)
             insert_job(db, draft)

@@ -55,15 +55,6 @@ class Messages(Database):
         row = await self._row("SELECT gone FROM message_ref WHERE job = ?", job_id)
         return row is not None and bool(row["gone"])
 
-    async def keep_token(self, job_id: str, token: str, application: int, at: float) -> None:
-        """Keep the interaction token of this job; `at` is when the interaction was made, Unix seconds."""
-        await self.write(
-            lambda db: db.execute(
-                "INSERT OR REPLACE INTO interaction_token (job, token, application, at) VALUES (?, ?, ?, ?)",
-                (job_id, token, application, at),
-            )
-        )
-
     async def token_of(self, job_id: str) -> InteractionToken | None:
         """The interaction token of this job while it is kept."""
         row = await self._row("SELECT * FROM interaction_token WHERE job = ?", job_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass, field
+from typing import NotRequired, TypedDict
 
 import msgspec
 
@@ -15,6 +16,22 @@ from engine.request import ImageRequest
 SPEC_VERSION = 1
 
 MODERATOR, ADMIN, OWNER = 1, 2, 4  # bits of job.permissions
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InteractionToken:
+    """What edits the answer of an interaction, for the first fifteen minutes."""
+
+    token: str = field(repr=False)
+    application: int
+    at: float  # when the interaction was made, Unix seconds
+
+
+class Origin(TypedDict):
+    """What makes a job, once: the id of an interaction, with the token that edits its answer, or another name."""
+
+    origin: str
+    token: NotRequired[InteractionToken]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,19 +47,11 @@ class Draft:
     cost: float  # megapixel-forwards
     created: float  # Unix seconds
     priority: int = 0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class InteractionToken:
-    """What edits the answer of an interaction, for the first fifteen minutes."""
-
-    token: str = field(repr=False)
-    application: int
-    at: float  # Unix seconds
+    token: InteractionToken | None = None
 
 
 def insert_job(db: sqlite3.Connection, draft: Draft) -> None:
-    """A row for the job and one for each picture that it wants."""
+    """A row for the job, one for each picture that it wants, and one for the token that edits its message."""
     who, request = draft.requester, draft.request
     parent_job, parent_k = draft.parent or (None, None)
     values: dict[str, str | int | float | None] = {
@@ -72,6 +81,11 @@ def insert_job(db: sqlite3.Connection, draft: Draft) -> None:
         "INSERT INTO image (job, k, seed, width, height) VALUES (?, ?, ?, ?, ?)",
         [(draft.id, k, request.seed_of(k), request.width, request.height) for k in range(request.count)],
     )
+    if draft.token is not None:
+        db.execute(
+            "INSERT INTO interaction_token (job, token, application, at) VALUES (?, ?, ?, ?)",
+            (draft.id, draft.token.token, draft.token.application, draft.token.at),
+        )
 
 
 def read_job(db: sqlite3.Connection, row: sqlite3.Row) -> Job:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Unpack
 
 from bot.errors import NothingToCancel, NotYours, TooLate
 from bot.jobs import derive
@@ -28,6 +28,7 @@ from bot.jobs.lookup import Lookup
 from bot.jobs.models import Models
 from bot.jobs.news import News, Standing, Subscription
 from bot.jobs.painter import EngineView
+from bot.jobs.rows import Origin
 from bot.jobs.settings import Settings
 from bot.jobs.styles import StyleBook
 from bot.jobs.workshop import Workshop
@@ -83,47 +84,54 @@ class JobService(Lookup):
     @property
     def painter_ready(self) -> bool:
         """Whether an engine is there at this moment."""
-        return any(engine.state == "ready" for engine in self.dispatcher.engines())
+        return self.dispatcher.has_engine
 
     async def compose(self, wish: Wish, by: Requester) -> ImageRequest:
         """The complete request that this wish means here. Raises Invalid refusals and PainterLoading."""
         return await self._composer.complete(wish, by)
 
     async def submit(
-        self, request: ImageRequest, *, by: Requester, origin: str, parent: tuple[str, int | None] | None = None
+        self,
+        request: ImageRequest,
+        *,
+        by: Requester,
+        parent: tuple[str, int | None] | None = None,
+        **origin: Unpack[Origin],
     ) -> Job:
         """Accept a request; when this returns it is on disk. The same origin again is the same job.
 
         Raises Paused, DiskFull, LimitReached, QueueFull, Invalid.
         """
-        return await self._acceptance.submit(request, by=by, origin=origin, parent=parent)
+        return await self._acceptance.submit(request, by=by, parent=parent, **origin)
 
-    async def reroll(self, job_id: str, *, by: Requester, origin: str) -> Job:
+    async def reroll(self, job_id: str, *, by: Requester, **origin: Unpack[Origin]) -> Job:
         """The same wish from another seed."""
         old = await self.wish_behind(job_id)
         request = derive.rerolled(old, card=self._composer.card(), seed=self._composer.seed())
-        return await self.submit(request, by=by, origin=origin, parent=(job_id, None))
+        return await self.submit(request, by=by, parent=(job_id, None), **origin)
 
-    async def vary(self, job_id: str, k: int, *, by: Requester, origin: str) -> Job:
+    async def vary(self, job_id: str, k: int, *, by: Requester, **origin: Unpack[Origin]) -> Job:
         """New pictures that start from picture k. Raises PictureGone."""
-        return await self.continue_picture(job_id, k, derive.varied, by=by, origin=origin)
+        return await self.continue_picture(job_id, k, derive.varied, by=by, **origin)
 
-    async def upscale(self, job_id: str, k: int, *, by: Requester, origin: str) -> Job:
+    async def upscale(self, job_id: str, k: int, *, by: Requester, **origin: Unpack[Origin]) -> Job:
         """Picture k twice as large. Raises PictureGone, and TooLarge where the model cannot."""
-        return await self.continue_picture(job_id, k, derive.upscaled, by=by, origin=origin)
+        return await self.continue_picture(job_id, k, derive.upscaled, by=by, **origin)
 
-    async def continue_picture(self, job_id: str, k: int, how: Continue, *, by: Requester, origin: str) -> Job:
+    async def continue_picture(
+        self, job_id: str, k: int, how: Continue, *, by: Requester, **origin: Unpack[Origin]
+    ) -> Job:
         """A new job from picture k, as `how` makes it. Raises PictureGone and what `submit` and `how` raise."""
         old, picture = await self.job_and_picture(job_id, k)
         request = how(old, picture, card=self._composer.card(), seed=self._composer.seed())
-        return await self.submit(request, by=by, origin=origin, parent=(job_id, k))
+        return await self.submit(request, by=by, parent=(job_id, k), **origin)
 
-    async def edit(self, job_id: str, wish: Wish, *, by: Requester, origin: str) -> Job:
+    async def edit(self, job_id: str, wish: Wish, *, by: Requester, **origin: Unpack[Origin]) -> Job:
         """A changed wish; where it has a gap the old request holds, but a gap for the seed draws a new one."""
         old = (await self.wish_behind(job_id)).request
         request = await self._composer.complete(derive.merged(old, wish), by, source=old.source, mask=old.mask)
         request = derive.written_out(old, request)
-        return await self.submit(request, by=by, origin=origin, parent=(job_id, None))
+        return await self.submit(request, by=by, parent=(job_id, None), **origin)
 
     async def cancel(self, job_id: str, *, by: Requester) -> Job:
         """Its author, a moderator of its guild or the owner gives it up. Raises NotYours, TooLate, UnknownJob."""
@@ -169,6 +177,10 @@ class JobService(Lookup):
         used = await self.ledger.blob_uses()
         await self.blobs.drop([blob for blob in await self.blobs.stored() if blob.name in names - used.keys()])
         return count
+
+    def live_job(self, job_id: str) -> Job | None:
+        """This job as memory has it, while it has not ended."""
+        return self._shop.board.jobs.get(job_id)
 
     async def live_jobs(self, principal: str) -> list[Job]:
         """This person's jobs that have not ended, oldest first."""

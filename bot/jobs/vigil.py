@@ -42,5 +42,5 @@ class Vigil:
                 await self._course.fail(job, Failure(code="beyond-engines", arguments={}))
 
     def _is_beyond(self, job: Job) -> bool:
-        waits = job.state is JobState.QUEUED and not self._course.is_closed(job)
+        waits = job.state is JobState.QUEUED and not self._shop.board.is_held_back(job.requester.guild)
         return waits and self._shop.crew.is_beyond_all(job.request)

@@ -68,6 +68,7 @@ async def press(
         if not again and not bot.clicks.first(click.user.id, message, custom_id):
             await click.response.defer()
             return
+        await bot.turnstile.enter()
         await bot.service.check_is_here(job, by=bot.requester(click))
         await act(click)
 
@@ -106,17 +107,17 @@ class JobButton(
 
     async def _reroll(self, click: Click) -> None:
         bot = click.client
-        job = await bot.service.reroll(self.job, by=bot.requester(click), origin=str(click.id))
+        job = await bot.service.reroll(self.job, by=bot.requester(click), **bot.origin(click))
         await bot.delivery.open(click, job)
 
     async def _vary(self, click: Click) -> None:
         bot = click.client
-        job = await bot.service.vary(self.job, self.k, by=bot.requester(click), origin=str(click.id))
+        job = await bot.service.vary(self.job, self.k, by=bot.requester(click), **bot.origin(click))
         await bot.delivery.open(click, job)
 
     async def _upscale(self, click: Click) -> None:
         bot = click.client
-        job = await bot.service.upscale(self.job, self.k, by=bot.requester(click), origin=str(click.id))
+        job = await bot.service.upscale(self.job, self.k, by=bot.requester(click), **bot.origin(click))
         await bot.delivery.open(click, job)
 
     async def _edit(self, click: Click) -> None:

@@ -49,7 +49,7 @@ class MoreButton(JobButton, template=template("more", *_VERBS)):
     async def _continue(self, click: Click) -> None:
         bot: ImageBot = click.client
         by, how = bot.requester(click), _VERBS[self.verb]
-        job = await bot.service.continue_picture(self.job, self.k, how, by=by, origin=str(click.id))
+        job = await bot.service.continue_picture(self.job, self.k, how, by=by, **bot.origin(click))
         await bot.delivery.open(click, job)
 
 

@@ -6,7 +6,6 @@ A point is `before commit Ledger.accept` or `after call PATCH /webhooks/…`; ho
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,21 +58,24 @@ def watch(passing: Passing) -> None:
 
 
 def _watch_commits(passing: Passing) -> None:
-    transact = Database._transact
+    run, tell = Database._run, Database._tell
 
-    def watched(self: Database, work: Callable[[sqlite3.Connection], Any]) -> Any:
-        name = f"commit {work.__qualname__.split('.<locals>')[0]}"
+    def watched_run(self: Database, piece: Any) -> None:
+        run(self, piece)
+        if piece.writes and piece.error is None:
+            passing(f"before {_commit(piece)}")
 
-        def work_and_wait(db: sqlite3.Connection) -> Any:
-            result = work(db)
-            passing(f"before {name}")
-            return result
+    def watched_tell(self: Database, pieces: list[Any]) -> None:
+        for piece in pieces:
+            if piece.writes and piece.error is None and not piece.told:
+                passing(f"after {_commit(piece)}")
+        tell(self, pieces)
 
-        result = transact(self, work_and_wait)
-        passing(f"after {name}")
-        return result
+    Database._run, Database._tell = watched_run, watched_tell
 
-    Database._transact = watched
+
+def _commit(piece: Any) -> str:
+    return f"commit {piece.work.__qualname__.split('.<locals>')[0]}"
 
 
 def _watch_blobs(passing: Passing) -> None:

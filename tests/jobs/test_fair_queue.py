@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.jobs.fair_queue import Lane, Ticket, forecast, turns
+from bot.jobs.fair_queue import Lane, Line, Ticket, Turn, forecast, last_of, turns
 
 
 def tickets(*principals: str, cost: float = 1.0) -> list[Ticket]:
@@ -141,3 +142,59 @@ def test_the_forecast_gives_each_job_to_the_engine_that_is_free_first() -> None:
 
 def test_without_an_engine_there_is_no_forecast() -> None:
     assert forecast([1.0, 2.0], []) == [None, None]
+
+
+def charged(turns: list[Turn]) -> list[tuple[float, float]]:
+    """What the turns that are not paid yet will cost; that of the others moves no clock."""
+    return [(turn.start, turn.finish) for turn in turns if not turn.ticket.paid]
+
+
+@given(waiting=queues(), virtual=st.floats(0, 50), finishes=clocks, moves=st.lists(st.integers(0, 60), max_size=40))
+def test_a_line_that_is_kept_is_the_line_that_a_replay_would_draw_up(
+    waiting: list[Ticket], virtual: float, finishes: dict[str, float], moves: list[int]
+) -> None:
+    """People come, the first is served, now and then another one."""
+    line = Line(waiting, virtual=virtual, finishes=finishes)
+    waiting, finishes = list(waiting), dict(finishes)
+    for seq, move in enumerate(moves, start=len(waiting)):
+        if move % 2:
+            ticket = Ticket(job=str(seq), principal="abcde"[move % 5], cost=0.5 + move % 3, seq=seq)
+            waiting.append(ticket)
+            assert line.add(ticket)
+        elif line.turns:
+            turn = line.turns[move % len(line.turns) if move > 50 else 0]
+            waiting.remove(turn.ticket)
+            if not turn.ticket.paid:
+                virtual, finishes[turn.ticket.principal] = max(virtual, turn.start), turn.finish
+            if not line.serve(turn):
+                line = Line(waiting, virtual=virtual, finishes=finishes)
+        replay = list(turns(waiting, virtual=virtual, finishes=finishes))
+        assert [turn.ticket for turn in line.turns] == [turn.ticket for turn in replay]
+        assert charged(line.turns) == charged(replay)
+        assert line.costs == [turn.ticket.cost for turn in replay]
+        assert [line.place(turn.ticket.job) for turn in replay] == list(range(1, len(replay) + 1))
+
+
+def test_who_is_served_first_leaves_the_line_as_it_is() -> None:
+    line = Line(tickets("a", "b", "a", "c"), virtual=0.0, finishes={})
+
+    assert line.serve(line.turns[0])
+    assert line.place("a0") is None
+
+
+def test_who_comes_with_another_priority_needs_a_new_line() -> None:
+    line = Line(tickets("a", "b"), virtual=0.0, finishes={})
+
+    assert not line.add(Ticket(job="vip", principal="v", cost=1.0, seq=9, priority=1))
+
+
+@given(
+    costs=st.lists(st.floats(0.1, 10), min_size=1, max_size=20),
+    lanes=st.lists(st.tuples(st.floats(0, 10), st.floats(0.1, 3)), max_size=3),
+)
+def test_the_last_of_some_jobs_is_done_when_the_forecast_of_all_says_so(
+    costs: list[float], lanes: list[tuple[float, float]]
+) -> None:
+    engines = [Lane(free_in=free_in, pace=pace) for free_in, pace in lanes]
+
+    assert last_of(costs, engines) == pytest.approx(forecast(costs, engines)[-1])

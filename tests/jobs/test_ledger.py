@@ -17,7 +17,7 @@ from bot.jobs.database import LedgerFull, LedgerUnusable
 from bot.jobs.job import LIVE, TRANSITIONS, Failure, Job, JobState, Picture, Requester
 from bot.jobs.ledger import Ledger
 from bot.jobs.limits import Limits
-from bot.jobs.rows import Draft
+from bot.jobs.rows import Draft, InteractionToken
 from bot.jobs.transitions import Charge
 from engine.request import ImageRequest
 from tests.jobs.stage import ANNA
@@ -57,7 +57,7 @@ class Office:
         self, ledger: Ledger, *, count: int = 1, limits: Limits = ROOMY, origin: str = "", by: Requester = ANNA
     ) -> Job:
         draft = self.draft(origin=origin, count=count, by=by)
-        job, _ = await ledger.accept(draft, limits=limits, closed=None, queue_moves_at=0)
+        job, _ = await ledger.accept(draft, limits=limits, closed=lambda: None, queue_moves_at=0)
         return job
 
 
@@ -95,7 +95,7 @@ async def test_the_same_origin_is_the_same_job_even_when_closed_meanwhile(office
 
         second = await office.accept(ledger, origin="interaction-1")
         draft = office.draft(origin="interaction-1")
-        third, is_new = await ledger.accept(draft, limits=ROOMY, closed=Paused(), queue_moves_at=0)
+        third, is_new = await ledger.accept(draft, limits=ROOMY, closed=Paused, queue_moves_at=0)
 
         assert first == second == third
         assert not is_new
@@ -105,7 +105,7 @@ async def test_a_refused_request_leaves_no_row(office: Office) -> None:
     async with office.open() as ledger:
         draft = office.draft(origin="x")
         with pytest.raises(Paused):
-            await ledger.accept(draft, limits=ROOMY, closed=Paused(), queue_moves_at=0)
+            await ledger.accept(draft, limits=ROOMY, closed=Paused, queue_moves_at=0)
 
         assert await ledger.job(draft.id) is None
         assert await ledger.live() == []
@@ -382,17 +382,16 @@ async def test_an_undeliverable_job_keeps_its_pictures(office: Office) -> None:
 
 async def test_messages_and_tokens_are_remembered_and_forgotten(office: Office) -> None:
     async with office.open() as ledger:
-        job = await office.accept(ledger)
+        token = InteractionToken(token="token", application=42, at=1000.0)
+        draft = dataclasses.replace(office.draft(origin=""), token=token)
+        job, _ = await ledger.accept(draft, limits=ROOMY, closed=lambda: None, queue_moves_at=0)
         assert await ledger.message_of(job.id) is None
         await ledger.bind_message(job.id, 100, 1)
         await ledger.bind_message(job.id, 100, 2**63 - 1)
-        await ledger.keep_token(job.id, "token", 42, at=1000.0)
 
     async with office.open() as ledger:
         assert await ledger.message_of(job.id) == (100, 2**63 - 1)
-        token = await ledger.token_of(job.id)
-        assert token is not None
-        assert (token.token, token.application) == ("token", 42)
+        assert await ledger.token_of(job.id) == token
         assert await ledger.drop_tokens(1000.0) == 0
         assert await ledger.drop_tokens(1000.1) == 1
         await ledger.message_gone(job.id)

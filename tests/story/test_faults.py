@@ -162,7 +162,7 @@ async def test_an_answer_that_came_too_late_for_discord_is_made_up_for_by_a_new_
     await shown_once(studio, mia)
 
 
-@pytest.mark.parametrize("step", ["keep_token", "bind_message", "mark_posted"])
+@pytest.mark.parametrize("step", ["bind_message", "mark_posted"])
 async def test_a_disk_that_is_full_when_a_message_is_noted_costs_nobody_their_picture(
     studio: Studio, mia: Visitor, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from bot.jobs.crew import Crew
 from bot.jobs.job import Job, JobState, Requester
 from bot.jobs.ledger import VirtualTimes
 from bot.jobs.news import Standing
-from bot.jobs.standings import standings
+from bot.jobs.standings import all_of
 from engine import window
 from engine.protocol import PROTOCOL, Command, EngineHello, Generate
 from engine.request import ImageRequest
@@ -93,7 +93,7 @@ class Rehearsal:
     def standings(self) -> dict[str, Standing]:
         """What people are told at this moment; times are seconds of the simulated clock."""
         painters = self._crew.painters.values()
-        return standings(self._board, painters, now=self.now, monotonic=self.now, closed=lambda job: False)
+        return all_of(self._board, painters, now=self.now, monotonic=self.now)
 
     def _next_moment(self) -> float:
         moments = [machine.until for machine in self.machines if machine.company]
@@ -104,7 +104,7 @@ class Rehearsal:
         return min(moments, default=float("inf"))
 
     def _feed(self) -> None:
-        while (match := self._crew.match(self._board.order(lambda job: False), self._board.jobs)) is not None:
+        while (match := self._crew.match(self._board.line.turns, self._board.jobs)) is not None:
             turn, painter = match
             job = replace(self._board.jobs[turn.ticket.job], state=JobState.OFFERED)
             self._board.took(turn)
