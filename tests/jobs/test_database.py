@@ -36,10 +36,16 @@ class Thread:
         await self.database.read(lambda db: db.set_trace_callback(hear))
         return go_on
 
-    def stop(self) -> threading.Event:
+    async def stop(self) -> threading.Event:
         """Until the event is set nothing more is done."""
-        go_on = threading.Event()
-        self._stopped = asyncio.create_task(self.database.read(lambda db: go_on.wait(30)))
+        stopped, go_on = threading.Event(), threading.Event()
+
+        def wait(db: sqlite3.Connection) -> None:
+            stopped.set()
+            go_on.wait(30)
+
+        self._stopping = asyncio.create_task(self.database.read(wait))
+        await asyncio.to_thread(stopped.wait, 30)
         return go_on
 
     @property
@@ -75,13 +81,12 @@ async def hand_over(database: Database, *works: Work) -> list[asyncio.Task[None]
 
 async def test_fifty_writes_that_wait_together_take_one_commit(thread: Thread) -> None:
     await thread.follow()
-    go_on = thread.stop()
-    await asyncio.sleep(0)
+    go_on = await thread.stop()
     writing = await hand_over(thread.database, *(note(f"{n:02}") for n in range(50)))
     go_on.set()
     await asyncio.gather(*writing)
 
-    assert thread.commits <= 2  # the first may be on its way before the thread was stopped
+    assert thread.commits == 1
     assert await noted(thread.database) == [f"{n:02}" for n in range(50)]
 
 
@@ -96,7 +101,7 @@ async def test_however_many_wait_the_first_does_not_wait_for_all_of_them(thread:
 
 
 async def test_one_that_is_refused_leaves_those_that_it_came_with(thread: Thread) -> None:
-    go_on = thread.stop()
+    go_on = await thread.stop()
     good, bad, fine = await hand_over(thread.database, note("good"), refuse, note("fine"))
     go_on.set()
 
@@ -108,7 +113,7 @@ async def test_one_that_is_refused_leaves_those_that_it_came_with(thread: Thread
 
 async def test_a_refusal_does_not_wait_until_others_are_on_disk(thread: Thread) -> None:
     go_on = await thread.follow(stop_at="COMMIT")
-    stopped = thread.stop()
+    stopped = await thread.stop()
     good, bad = await hand_over(thread.database, note("good"), refuse)
     stopped.set()
 
@@ -120,7 +125,7 @@ async def test_a_refusal_does_not_wait_until_others_are_on_disk(thread: Thread) 
 
 
 async def test_what_is_read_is_on_disk(thread: Thread) -> None:
-    go_on = thread.stop()
+    go_on = await thread.stop()
     (writing,) = await hand_over(thread.database, note("new"))
     reading = asyncio.create_task(noted(thread.database))
     await asyncio.sleep(0)
@@ -138,7 +143,7 @@ async def test_one_that_is_too_large_for_the_disk_harms_none_that_it_came_with(t
     await thread.database.read(
         lambda db: db.execute(f"PRAGMA max_page_count = {db.execute('PRAGMA page_count').fetchone()[0] + 4}")
     )
-    go_on = thread.stop()
+    go_on = await thread.stop()
     first, large, last = await hand_over(thread.database, note("first"), fill, note("last"))
     go_on.set()
 
@@ -161,7 +166,7 @@ async def test_where_nothing_could_be_stored_together_each_is_tried_alone(
         transact(pieces)
 
     monkeypatch.setattr(thread.database, "_transact", failing)
-    go_on = thread.stop()
+    go_on = await thread.stop()
     writing = await hand_over(thread.database, note("a"), refuse, note("b"))
     go_on.set()
     ended = await asyncio.gather(*writing, return_exceptions=True)
