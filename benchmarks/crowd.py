@@ -1,6 +1,6 @@
 """How soon a crowd is answered, beside a bare discord.py bot that answers with one line, in turns (ABBA).
 
-    python -m benchmarks.crowd [--rounds 4] [--only at-once,steady,flat,busy,refused]
+    python -m benchmarks.crowd [--rounds 4] [--only at-once,steady,flat,busy]
 
 Each bot is a process of its own over a loopback Discord that only asks and takes answers, ours with a paced engine
 without torch. Answers are timed where Discord would time them. CPU is that of the bot's process, whoever else is busy.
@@ -61,9 +61,9 @@ class Bot:
         self._discord = discord
         self._pid = pid
 
-    async def at_once(self, count: int, *, person: int | None = None) -> Answers:
-        """So many ask in the same moment; without `person` somebody new each."""
-        return await self._answers(lambda: self._ask_all(count, person))
+    async def at_once(self, count: int) -> Answers:
+        """So many ask in the same moment, each somebody else."""
+        return await self._answers(lambda: self._ask_all(count))
 
     async def steadily(self, count: int, per_second: float) -> Answers:
         """So many ask one after the other."""
@@ -89,8 +89,8 @@ class Bot:
         tasks = Path(f"/proc/{self._pid}/task").iterdir()
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
-    async def _ask_all(self, count: int, person: int | None) -> list[Question]:
-        return [await self._discord.ask(person=person) for _ in range(count)]
+    async def _ask_all(self, count: int) -> list[Question]:
+        return [await self._discord.ask() for _ in range(count)]
 
     async def _ask_paced(self, count: int, per_second: float) -> list[Question]:
         began, questions = time.monotonic(), list[Question]()
@@ -230,17 +230,6 @@ async def _flat(_: int) -> Table:
     return table
 
 
-async def _refused(_: int) -> Table:
-    table = _table(f"{CROWD} people at once, and {CROWD} more requests of one who has as many in flight as allowed, ms")
-    async with online("ours") as bot:
-        await bot.at_once(5, person=0)
-        await bot.calm()
-        accepted, refused = await asyncio.gather(bot.at_once(CROWD), bot.at_once(CROWD, person=0))
-    for name, run in (("accepted", accepted), ("refused", refused)):
-        table.add_row(name, *(f"{run.ms(share):.0f}" for share in (0, 0.5, 0.99, 1)), "")
-    return table
-
-
 def _table(title: str) -> Table:
     return Table("", "first", "half", "p99", "last", "CPU ms an answer", title=title)
 
@@ -253,7 +242,7 @@ def _median(values: object) -> float:
     return statistics.median(values)  # pyright: ignore[reportArgumentType]
 
 
-PARTS = {"at-once": _at_once, "steady": _steady, "flat": _flat, "refused": _refused, "busy": _busy}
+PARTS = {"at-once": _at_once, "steady": _steady, "flat": _flat, "busy": _busy}
 
 
 async def _measure(parts: Sequence[str], rounds: int) -> None:

@@ -22,7 +22,7 @@ from playground.jsons import Json
 from playground.snowflakes import Snowflakes
 
 TOKEN = "token"
-MOST_PEOPLE = 10**9
+FIRST_PERSON = 10**9
 
 
 @dataclass(kw_only=True, slots=True)
@@ -46,7 +46,7 @@ class LeanDiscord:
     def __init__(self) -> None:
         self.url = ""
         self.online = asyncio.Event()
-        self._gateway = Gateway(token=TOKEN, on_online=self._tell_online)
+        self._gateway = Gateway(token=TOKEN, on_presence=lambda _: self._tell_online())
         self._new_id = Snowflakes(time.time)
         self._questions: dict[str, Question] = {}
         self._commands: list[Json] = []
@@ -72,17 +72,16 @@ class LeanDiscord:
             await discord._gateway.drop(code=1001)
             await runner.cleanup()
 
-    async def ask(self, *, person: int | None = None) -> Question:
-        """Somebody asks for a picture; without `person` somebody new."""
-        number = next(self._numbers)
-        payload = self._payload(number, number if person is None else person)
+    async def ask(self) -> Question:
+        """Somebody who has not asked before asks for a picture."""
+        payload = self._payload(next(self._numbers))
         question = Question(asked=time.monotonic())
         self._questions[payload["token"]] = question
         await self._gateway.dispatch("INTERACTION_CREATE", payload)
         return question
 
-    def _payload(self, number: int, person: int) -> Json:
-        asker = people.Person(id=str(MOST_PEOPLE + person), name=f"Person{person}", role="member", color="#000000")
+    def _payload(self, number: int) -> Json:
+        asker = people.Person(id=str(FIRST_PERSON + number), name=f"Person{number}", role="member", color="#000000")
         channel = people.CHANNELS[0]
         prompt = {"name": "prompt", "type": 3, "value": f"wish {number}: a lighthouse in a storm, painted in oil"}
         return {
@@ -197,8 +196,8 @@ class LeanDiscord:
             "flags": 0,
         }
 
-    def _tell_online(self, online: bool) -> None:
-        (self.online.set if online else self.online.clear)()
+    def _tell_online(self) -> None:
+        (self.online.set if self._gateway.online else self.online.clear)()
 
 
 def _json(body: object) -> web.Response:

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -28,10 +29,12 @@ from engine.worker.pulse import Pulse
 LOOK = 2.0  # seconds between two looks into the folder of LoRAs
 BEAT = 0.5  # seconds between two beats
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds between two attempts to load a model that cannot be loaded
+NICENESS = 5  # a third of the time beside a process that wants all of it; less would look like a hang when others do
 CAPACITY = 4  # jobs to hold at once: some share forwards, and a short one can pass a long one
 DONE, BROKEN, ALONE = 0, 1, 3  # exit codes; the supervisor ends with DONE and ALONE and restarts after any other
 
 if TYPE_CHECKING:
+    from engine.worker.memory import Place
     from engine.worker.painter import Painter
 
 log = logging.getLogger("engine.worker")
@@ -195,6 +198,7 @@ class Studio:
         while not self._leaving.is_set():
             try:
                 place = find_place(self._chosen.device, self._chosen.memory)
+                _give_way(place)
                 gpu = place.device.type == "cuda"
                 source = find(chosen.model, gpu=gpu, beside=beside)
                 spare = replace(place, free=place.free - weight_of(chosen.controlnet, place))
@@ -217,6 +221,20 @@ class Studio:
 
     def _loading(self, problem: str | None = None) -> Loading:
         return Loading(protocol=PROTOCOL, build=BUILD, engine=self._engine, model=self._chosen.model, problem=problem)
+
+
+def _give_way(place: Place) -> None:
+    """Where it paints on the processor, this thread and those that it starts leave it to whoever answers people.
+
+    The thread of the link keeps its priority. Linux alone gives each thread its own, and groups of threads by session.
+    """
+    if place.device.type != "cpu" or sys.platform != "linux":
+        return
+    thread = threading.get_native_id()
+    os.setpriority(os.PRIO_PROCESS, thread, max(os.getpriority(os.PRIO_PROCESS, thread), NICENESS))
+    if os.getsid(0) in (os.getpid(), os.getppid()):  # our own session, not somebody's terminal
+        with suppress(OSError):  # a kernel without such groups
+            Path("/proc/self/autogroup").write_text(str(NICENESS), "ascii")
 
 
 async def _beat(link: Link, pulse: Pulse, beats: Callable[[str], None], end: Callable[[int], None]) -> None:

@@ -12,10 +12,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from engine.protocol import Beat, Cancel, Cancelled, EngineHello, Failed, Finished, Loading, Progress, Stop
 from engine.supervisor import Limits, Supervisor
+from engine.worker.__main__ import NICENESS
 from tests.support.clocks import ManualClock
 from tests.support.fake_bot import FakeBot, fake_bot
 from tests.support.orders import order
@@ -45,6 +47,12 @@ async def engine(bot: FakeBot, folder: Path, model: Path, *more: str, module: st
 
 def worker_of(hello: EngineHello | Loading) -> int:
     return int(hello.engine.rpartition("-")[2])
+
+
+def niceness_of_threads(pid: int) -> dict[int, int]:
+    """By thread; the first of a process has its number."""
+    threads = [int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()]
+    return {thread: os.getpriority(os.PRIO_PROCESS, thread) for thread in threads}
 
 
 async def gone(pid: int) -> None:
@@ -112,6 +120,17 @@ async def test_an_engine_whose_only_job_was_cancelled_is_not_taken_for_hung(tiny
             supervisor.stop()
             async with asyncio.timeout(30):
                 await supervising
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no priority of their own")
+async def test_painting_on_the_processor_leaves_it_to_whoever_answers_people(tiny: Path, tmp_path: Path) -> None:
+    async with fake_bot(tmp_path) as bot, engine(bot, tmp_path, tiny, "--device", "cpu"):
+        pid = worker_of(await bot.wait_for(EngineHello))
+
+        niceness = niceness_of_threads(pid)
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        assert niceness[pid] == own  # it speaks with the bot
+        assert max(niceness.values()) == max(own, NICENESS)
 
 
 async def test_a_killed_supervisor_takes_its_worker_along(tiny: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from bot.jobs.crew import Crew
 from bot.jobs.job import Job, JobState, Requester
 from bot.jobs.ledger import VirtualTimes
 from bot.jobs.news import Standing
-from bot.jobs.standings import all_of
+from bot.jobs.standings import all_of, one_of
 from engine import window
 from engine.protocol import PROTOCOL, Command, EngineHello, Generate
 from engine.request import ImageRequest
@@ -80,7 +80,7 @@ class Rehearsal:
         while (moment := self._next_moment()) < until:
             self.now = moment
             while self._coming and self._coming[0][1].at <= self.now:
-                self._board.add(_job(*self._coming.pop(0)))
+                self._board.add(job_of(*self._coming.pop(0)))
             for machine in self.machines:
                 if machine.company and machine.until <= self.now:
                     self._step(machine)
@@ -92,8 +92,11 @@ class Rehearsal:
 
     def standings(self) -> dict[str, Standing]:
         """What people are told at this moment; times are seconds of the simulated clock."""
-        painters = self._crew.painters.values()
-        return all_of(self._board, painters, now=self.now, monotonic=self.now)
+        return all_of(self._board, self.painters, now=self.now, monotonic=self.now)
+
+    def standing(self, job: str) -> Standing | None:
+        """What the person of this job is told at this moment."""
+        return one_of(self._board, self.painters, job, now=self.now, monotonic=self.now)
 
     def _next_moment(self) -> float:
         moments = [machine.until for machine in self.machines if machine.company]
@@ -149,7 +152,7 @@ def _tokens(request: ImageRequest) -> int:
     return request.width * request.height // 256
 
 
-def _job(number: int, arrival: Arrival) -> Job:
+def job_of(number: int, arrival: Arrival) -> Job:
     side = arrival.side
     request = ImageRequest(prompt="a star", shape="1:1", width=side, height=side, steps=arrival.steps, seed=number)
     return Job(
