@@ -10,6 +10,8 @@ from bot.client import api_at
 from bot.startup.flags import Stopped
 from config.settings import Settings
 
+CHAT_INPUT = 1  # the type of a command where none is given
+
 
 async def clear_commands(settings: Settings, server: int) -> int:
     """Remove the server's commands that have the name of one for all servers; the exit status. Raises Stopped."""
@@ -29,10 +31,10 @@ async def clear_commands(settings: Settings, server: int) -> int:
 async def _clear(client: discord.Client, server: int) -> list[str]:
     application = client.application_id
     assert application is not None  # logged in
-    ours = {(one["type"], one["name"]) for one in await client.http.get_global_commands(application)}
+    ours = {(one.get("type", CHAT_INPUT), one["name"]) for one in await client.http.get_global_commands(application)}
     gone = list[str]()
     for one in await client.http.get_guild_commands(application, server):
-        if (one["type"], one["name"]) in ours:
+        if (one.get("type", CHAT_INPUT), one["name"]) in ours:
             await client.http.delete_guild_command(application, server, int(one["id"]))
             gone.append(one["name"])
     return gone
