@@ -172,14 +172,15 @@ async def test_a_wrong_frame_is_closed_with(playground: Playground, frames: list
 
 async def test_nobody_identifies_twice_or_talks_too_much(playground: Playground) -> None:
     async with aiohttp.ClientSession() as session:
-        for op, code in ((2, 4005), (3, 4008)):
+        presence = {"status": "online", "since": None, "activities": [], "afk": False}
+        for op, told, times, code in ((2, identity(playground), 1, 4005), (3, presence, 120, 4008)):
             async with session.ws_connect(f"{playground.url}/gateway") as socket:
                 gateway = RawGateway(socket)
                 await gateway.hear()
                 await gateway.tell(2, identity(playground))
                 await gateway.hear()
-                for _ in range(1 if op == 2 else 120):
-                    await socket.send_json({"op": op, "d": identity(playground)})
+                for _ in range(times):
+                    await socket.send_json({"op": op, "d": told})
 
                 assert await gateway.hear() == code
 

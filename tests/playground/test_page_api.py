@@ -22,7 +22,7 @@ async def test_the_state_names_everybody_and_everything(playground: Playground) 
         ("Noor", "admin"),
     ]
     assert [channel["name"] for channel in state["channels"]] == ["paint", "sketchbook", "quiet-corner"]
-    assert state["bot"] == {"online": False, "id": "1100000000000000002", "name": "Zimagine"}
+    assert state["bot"] == {"online": False, "status": "offline", "id": "1100000000000000002", "name": "Zimagine"}
     assert state["limits"] == {"attachment_size": 10 * 1024 * 1024}
     assert state["commands"] == []
 
