@@ -40,7 +40,11 @@ CORE: dict[str, tuple[str, ...]] = {
     "bot.jobs.limits": ("tests/jobs/test_limits.py", "tests/jobs/test_ledger.py"),
     "bot.jobs.fair_queue": ("tests/jobs/test_fair_queue.py",),
     "bot.jobs.retention": ("tests/jobs/test_retention.py",),
-    "bot.jobs.transitions": ("tests/jobs/test_ledger.py", "tests/jobs/test_dispatcher.py"),
+    "bot.jobs.transitions": (
+        "tests/jobs/test_ledger.py",
+        "tests/jobs/test_dispatcher.py",
+        "tests/jobs/test_enhanced.py",
+    ),
     "bot.links.local": ("tests/links/test_local.py",),
     "engine.links.desk": ("tests/engine/test_desk.py",),
     "engine.links.lease": ("tests/cluster/test_lease.py",),
