@@ -216,7 +216,7 @@ class ImageBot(SteadyBot):
             error = error.original
         locale = interaction.locale.value
         if isinstance(error, Refusal):
-            sentence = text.refusal(locale, error)
+            sentence = text.refusal(locale, error, owner=self.requester(interaction).owner)
             if self._on_refusal is not None:
                 self._on_refusal(interaction, error)
         elif isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):

@@ -147,8 +147,7 @@ class Delivery:
     def _sheet(self, job: Job, *, limit: int | None) -> Sheet:
         glimpse = views.Glimpse(
             standing=self._service.standing(job.id),
-            starting=not self._service.painter_ready,
-            changing=self._changing(),
+            **self._painter(),
         )
         place = Place(job=job.id, channel=job.requester.channel, message=None, token=None)
         self._sheets[job.id] = sheet = Sheet(job=job, place=place, limit=limit, glimpse=glimpse)
@@ -170,10 +169,10 @@ class Delivery:
     def _hear(self, event: news.JobEvent) -> None:
         match event:
             case news.PainterState():
-                starting, changing = not self._service.painter_ready, self._changing()
+                shown = self._painter()
                 for sheet in self._sheets.values():
                     if sheet.job.waiting:
-                        sheet.note(starting=starting, changing=changing)
+                        sheet.note(**shown)
             case news.Moved(job_id=job_id) | news.Stepped(job_id=job_id):
                 if (sheet := self._sheets.get(job_id)) is not None:
                     sheet.hear(event)
@@ -243,8 +242,11 @@ class Delivery:
             sheet.counts_to = None
             sheet.glimpse = replace(sheet.glimpse, standing=self._service.standing(sheet.job.id))
 
-    def _changing(self) -> bool:
-        return self._service.models.changing and not self._service.painter_ready
+    def _painter(self) -> dict[str, Any]:
+        """What a glimpse says of who is to paint."""
+        ready, broken = self._service.painter_ready, self._service.dispatcher.trouble is not None
+        changing = self._service.models.changing
+        return {"starting": not ready, "broken": broken and not changing, "changing": changing and not ready}
 
     async def _purge_tokens(self) -> None:
         while True:

@@ -162,6 +162,12 @@ class PainterLoading(Unavailable):
     code = "painter-loading"
 
 
+class PainterBroken(Unavailable):
+    """No painter can start. Arguments: problem, a sentence for the owner alone."""
+
+    code = "painter-broken"
+
+
 class Paused(Unavailable):
     """An admin paused this server, or the owner everything."""
 

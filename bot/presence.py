@@ -43,17 +43,15 @@ class Presence:
         if status is self._shown or not self._bot.is_ready():
             return
         self._shown = status
-        said = None if words is None else " · ".join(say(language, words) for language in LANGUAGES)
+        said = " · ".join(say(language, words) for language in LANGUAGES) if words else ""
         try:
-            await self._bot.change_presence(
-                status=status, activity=None if said is None else discord.CustomActivity(said)
-            )
+            await self._bot.change_presence(status=status, activity=discord.CustomActivity(said) if said else None)
         except (ConnectionError, discord.ConnectionClosed) as error:
             _log.info("the bot's status could not be shown, until the gateway is back: %s", error)
 
     def _state(self) -> tuple[discord.Status, str | None]:
         if self._service.painter_ready:
             return discord.Status.online, None
-        if any(engine.problem for engine in self._service.dispatcher.engines()):
+        if self._service.dispatcher.trouble is not None:
             return discord.Status.dnd, "presence-broken"
         return discord.Status.idle, "presence-loading"

@@ -48,7 +48,7 @@ class Sheet:
                 self.note(writing=text)
                 self.turn(job)
             case news.Began(job=job):
-                self.note(again=False, starting=False, changing=False)
+                self.note(again=False, starting=False, broken=False, changing=False)
                 self.turn(job)
             case news.Accepted(job=job) | news.Painted(job=job) | news.Ended(job=job):
                 self.turn(job)

@@ -9,7 +9,6 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import ImageBot
-from bot.errors import PainterLoading
 from bot.jobs import canvas, compose
 from bot.pictures import HOLES, mask_of
 from bot.translations.commands import named
@@ -28,9 +27,7 @@ class Imagine(commands.Cog):
     @asks(Asked)
     async def imagine(self, interaction: discord.Interaction[ImageBot], asked: Asked) -> None:
         bot = self._bot
-        card = bot.service.card
-        if card is None:
-            raise PainterLoading
+        card = bot.service.known_card()
         # What can be refused without its pictures is refused before they are fetched, to the person alone.
         compose.check(asked.wish(card, dict.fromkeys(asked.attachments, b"")), card)
         pictures = await self._fetched(interaction, asked, card)

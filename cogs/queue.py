@@ -26,7 +26,7 @@ class Queue(commands.Cog):
     async def queue(self, interaction: discord.Interaction[ImageBot]) -> None:
         service, by = self._bot.service, self._bot.requester(interaction)
         mine, everything = await service.live_jobs(by.principal), await service.queue(by.guild)
-        view = panels.queue(interaction.locale.value, everything, mine=mine, standing=service.standing)
+        view = panels.queue(interaction.locale.value, everything, mine=mine, standing=service.standing, owner=by.owner)
         await interaction.response.send_message(view=view, ephemeral=True)
 
     @app_commands.command(name=named("command-cancel"), description=named("command-cancel-text"))

@@ -8,6 +8,7 @@ import sys
 
 from config.logs import start_log
 from engine import options
+from engine.links.dial import ALONE_FOR, leads_to_broker
 from engine.supervisor import Limits, Supervisor
 
 
@@ -16,7 +17,8 @@ def main() -> int:
     chosen = options.read(sys.argv[1:])
     start_log(logging.StreamHandler(), form="%(asctime)s %(name)s %(message)s", level=logging.INFO)
     command = [sys.executable, "-m", "engine.worker", *sys.argv[1:], "--supervised"]
-    return asyncio.run(Supervisor(command, Limits(hang_after=chosen.hang_after)).run())
+    alone_for = ALONE_FOR if chosen.alone_for is None and not leads_to_broker(chosen.url) else chosen.alone_for
+    return asyncio.run(Supervisor(command, Limits(hang_after=chosen.hang_after, alone_for=alone_for)).run())
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """Keeps one worker alive: starts it, listens to its beats, kills it when it hangs, starts it again. No torch.
 
-The worker writes a line `<steps> <busy>` to its standard output every half second.
+The worker writes a line `<steps> <busy> <linked>` to its standard output every half second.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import signal
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -29,6 +30,16 @@ class Limits:
     longest_wait: float = 30.0
     healthy_after: float = 60.0  # a worker that lived so long starts the waits anew
     grace: float = 3.0  # between asking a worker to leave and killing it
+    alone_for: float | None = None  # without a bot, over all lives; a worker counts only its own
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Beat:
+    """What a worker says of itself: steps done, whether there is work, whether a bot is there."""
+
+    steps: int
+    busy: bool
+    linked: bool
 
 
 class Hung(Exception):
@@ -43,6 +54,7 @@ class Supervisor:
         self._limits = limits
         self._clock = clock
         self._stopping = asyncio.Event()
+        self._linked = clock()  # when a bot was last there
 
     def stop(self) -> None:
         """End the worker, then `run`."""
@@ -57,17 +69,28 @@ class Supervisor:
             code = await self._one_life()
             if self._stopping.is_set() or code in (DONE, ALONE):
                 return DONE
+            if self._alone_in <= 0:
+                log.info("no bot for %.0f s", self._clock() - self._linked)
+                return DONE
             if self._clock() - began >= self._limits.healthy_after:
                 wait = self._limits.first_wait
+            wait = min(wait, self._alone_in)
             log.warning("the worker ended (%s); starting another in %.1f s", _said(code), wait)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), wait)
                 return DONE
             wait = min(2 * wait, self._limits.longest_wait)
 
+    @property
+    def _alone_in(self) -> float:
+        """Seconds until there was no bot for too long."""
+        limit = self._limits.alone_for
+        return math.inf if limit is None else self._linked + limit - self._clock()
+
     async def _one_life(self) -> int:
         """Start a worker and stay with it; returns its exit code, negative for a signal."""
-        process = await asyncio.create_subprocess_exec(*self._command, stdin=DEVNULL, stdout=PIPE)
+        left = [] if self._limits.alone_for is None else ["--alone-for", f"{max(self._alone_in, 0.1):.1f}"]
+        process = await asyncio.create_subprocess_exec(*self._command, *left, stdin=DEVNULL, stdout=PIPE)
         log.info("worker %d started", process.pid)
         watching = asyncio.create_task(self._watch(process))
         stopping = asyncio.create_task(self._stopping.wait())
@@ -90,8 +113,7 @@ class Supervisor:
     async def _watch(self, process: Process) -> None:
         """Follow the beats until the worker closes its end. Raises Hung."""
         assert process.stdout is not None
-        last_step, steps = self._clock(), -1
-        busy = False
+        last_step, last = self._clock(), Beat(steps=-1, busy=False, linked=False)
         while True:
             patience = self._limits.silent_after
             try:
@@ -104,9 +126,11 @@ class Supervisor:
             if beat is None:
                 continue
             now = self._clock()
-            if beat != (steps, busy) or not beat[1]:
+            if beat.linked:
+                self._linked = now
+            if not beat.busy or (beat.steps, beat.busy) != (last.steps, last.busy):
                 last_step = now
-            steps, busy = beat
+            last = beat
             if now - last_step > self._limits.hang_after:
                 raise Hung(f"has been busy with one step for {now - last_step:.0f} s")
 
@@ -119,12 +143,13 @@ class Supervisor:
             return await process.wait()
 
 
-def _beat(line: bytes) -> tuple[int, bool] | None:
-    """(steps, busy) of one line; None for anything else that came down the pipe."""
-    words = line.split()
-    if len(words) == 2 and words[0].isdigit() and words[1] in (b"0", b"1"):
-        return int(words[0]), words[1] == b"1"
-    return None
+def _beat(line: bytes) -> Beat | None:
+    """What one line says; None for anything else that came down the pipe."""
+    match line.split():
+        case [steps, (b"0" | b"1") as busy, (b"0" | b"1") as linked] if steps.isdigit():
+            return Beat(steps=int(steps), busy=busy == b"1", linked=linked == b"1")
+        case _:
+            return None
 
 
 def _kill(process: Process) -> None:

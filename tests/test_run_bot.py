@@ -179,6 +179,20 @@ def test_a_refusal_is_printed_and_the_exit_status_is_one(folder: Path) -> None:
     assert "prompt" in ended.stdout.strip().splitlines()[-1]
 
 
+def test_an_engine_that_cannot_start_is_said_in_one_sentence_and_the_exit_status_is_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "hidden" / "torch").mkdir(parents=True)
+    (folder / "hidden" / "torch" / "__init__.py").write_text("raise ModuleNotFoundError('No module named torch')\n")
+    monkeypatch.setenv("PYTHONPATH", str(folder / "hidden"))
+
+    ended = run(folder, "--playground", STARTER, "--say", "/imagine prompt:a red star")
+
+    assert ended.returncode == 1, ended.stderr
+    assert ended.stderr.strip().splitlines()[-1] == "The engine cannot start: No module named torch."
+    assert "Traceback" not in ended.stderr
+
+
 async def test_ctrl_c_ends_bot_playground_and_engine(folder: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(ROOT / "run_bot.py"), "--playground", "--playground-port=0", STARTER,

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import msgspec
 
-from bot.errors import DiskFull, PainterLoading
+from bot.errors import DiskFull, PainterBroken, PainterLoading
 from bot.jobs import compose
 from bot.jobs.blobs import UNSTORED, BlobStore
 from bot.jobs.compose import Wish
@@ -20,7 +20,7 @@ from engine.request import ImageRequest
 
 
 class Composer:
-    """`known` is the card of the model that is loaded, if any is known; `seed` draws one."""
+    """`known` is the card of the model that is loaded, if any is known; `trouble` why none can be; `seed` draws one."""
 
     def __init__(
         self,
@@ -29,16 +29,20 @@ class Composer:
         defaults: Defaults,
         styles: StyleBook,
         known: Callable[[], ModelCard | None],
+        trouble: Callable[[], str | None],
         seed: Callable[[], int],
     ) -> None:
         self._blobs = blobs
         self._defaults = defaults
         self._styles = styles
         self._known = known
+        self._trouble = trouble
         self.seed = seed
 
     def card(self) -> ModelCard:
-        """What the loaded model can do. Raises PainterLoading before any was known."""
+        """What the loaded model can do. Raises PainterLoading before any was known, PainterBroken where none loads."""
+        if (problem := self._trouble()) is not None:
+            raise PainterBroken(problem=problem)
         card = self._known()
         if card is None:
             raise PainterLoading
@@ -47,7 +51,7 @@ class Composer:
     async def complete(
         self, wish: Wish, by: Requester, *, source: str | None = None, mask: str | None = None
     ) -> ImageRequest:
-        """The request that this wish means here. Raises Invalid refusals, PainterLoading and DiskFull.
+        """The request that this wish means here. Raises Invalid refusals, Unavailable and DiskFull.
 
         `source` and `mask` are SHA-256s of pictures that are stored; the wish's own are stored when all is well.
         """

@@ -29,6 +29,12 @@ class Crew:
         self._holders: dict[str, str] = {}  # job -> engine
         self._loading: dict[str, EngineView] = {}
 
+    @property
+    def trouble(self) -> str | None:
+        """Why nobody can paint: no painter is there, and each that comes up has a problem."""
+        problems = [view.problem for view in self._loading.values()]
+        return None if self.painters or not all(problems) else next(iter(problems), None)
+
     def loading(self, name: str, model: str, problem: str | None) -> None:
         """An engine comes up, or cannot."""
         self._loading.pop(EMBEDDED, None)
@@ -46,9 +52,9 @@ class Crew:
             problem=problem,
         )
 
-    def not_loading(self, name: str) -> None:
-        """It is ready, or gone."""
-        self._loading.pop(name, None)
+    def not_loading(self, name: str) -> EngineView | None:
+        """It is ready, or gone; how it was seen while it came up."""
+        return self._loading.pop(name, None)
 
     def join(self, link: EngineLink, hello: EngineHello) -> Painter:
         """The engine that introduces itself on this line; an older line of the same engine is closed."""

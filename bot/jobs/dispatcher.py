@@ -78,6 +78,11 @@ class Dispatcher:
         """Whether engines are there, and none of them can do all of this."""
         return self._shop.crew.is_beyond_all(request)
 
+    @property
+    def trouble(self) -> str | None:
+        """Why nobody can paint, in one sentence for the owner; None while somebody can, or may be able to soon."""
+        return self._shop.crew.trouble
+
     def accepted(self, job: Job) -> None:
         """The ledger has a new job."""
         self._course.accepted(job)
@@ -162,7 +167,8 @@ class Dispatcher:
 
     def not_loading(self, name: str) -> None:
         """An engine that came up is gone."""
-        self._shop.crew.not_loading(name)
+        if (view := self._shop.crew.not_loading(name)) is not None:
+            self._shop.news.tell(PainterState(engine=name, state="lost", model=view.model_id))
 
     def deaf(self, way: object, is_deaf: bool) -> None:
         """Whether engines that come this way cannot be heard, through no fault of theirs; say so before they are."""

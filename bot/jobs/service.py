@@ -73,7 +73,14 @@ class JobService(Lookup):
         self.wall, self.monotonic = shop.wall, shop.monotonic
         self._shop = shop
         self._settings = settings
-        self._composer = Composer(shop.blobs, defaults=defaults, styles=styles, known=lambda: self.card, seed=seeds)
+        self._composer = Composer(
+            shop.blobs,
+            defaults=defaults,
+            styles=styles,
+            known=lambda: self.card,
+            trouble=lambda: dispatcher.trouble,
+            seed=seeds,
+        )
         self._acceptance = Acceptance(shop, dispatcher=dispatcher, defaults=defaults, composer=self._composer, ids=ids)
 
     @property
@@ -86,8 +93,12 @@ class JobService(Lookup):
         """Whether an engine is there at this moment."""
         return self.dispatcher.has_engine
 
+    def known_card(self) -> ModelCard:
+        """What can be asked for. Raises PainterLoading before that is known, PainterBroken where no model loads."""
+        return self._composer.card()
+
     async def compose(self, wish: Wish, by: Requester) -> ImageRequest:
-        """The complete request that this wish means here. Raises Invalid refusals and PainterLoading."""
+        """The complete request that this wish means here. Raises Invalid refusals, PainterLoading, PainterBroken."""
         return await self._composer.complete(wish, by)
 
     async def submit(

@@ -1,4 +1,4 @@
-"""Jobs that none of the engines there can do: how long each waits for one that can."""
+"""Jobs that nobody can do: how long they wait for an engine that can, or for any that can start at all."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ log = logging.getLogger(__name__)
 
 
 class Vigil:
-    """Ends them rather than have them wait for ever. While no engine is there at all, nobody's time runs."""
+    """Ends them rather than have them wait for ever. While no engine is there or comes up, nobody's time runs."""
 
     def __init__(self, shop: Workshop, course: Course) -> None:
         self._shop = shop
         self._course = course
         self._since: dict[str, float] = {}  # job -> monotonic seconds
+        self._troubled: float | None = None  # monotonic seconds since which no engine was there, only some that failed
 
     async def keep(self) -> None:
         """Look now and then, for ever."""
@@ -40,7 +41,20 @@ class Vigil:
         for job in beyond:
             if now - self._since[job.id] >= HOPE:
                 await self._course.fail(job, Failure(code="beyond-engines", arguments={}))
+        await self._look_at_trouble(now)
+
+    async def _look_at_trouble(self, now: float) -> None:
+        """An engine that fails is started again and again: what waits is given up where none of that has helped."""
+        if self._shop.crew.painters:
+            self._troubled = None
+        elif self._shop.crew.trouble is not None:
+            self._troubled = now if self._troubled is None else self._troubled
+            if now - self._troubled >= HOPE:
+                for job in filter(self._waits, list(self._shop.board.jobs.values())):
+                    await self._course.fail(job, Failure(code="painter-broken", arguments={}))
+
+    def _waits(self, job: Job) -> bool:
+        return job.state is JobState.QUEUED and not self._shop.board.is_held_back(job.requester.guild)
 
     def _is_beyond(self, job: Job) -> bool:
-        waits = job.state is JobState.QUEUED and not self._shop.board.is_held_back(job.requester.guild)
-        return waits and self._shop.crew.is_beyond_all(job.request)
+        return self._waits(job) and self._shop.crew.is_beyond_all(job.request)

@@ -231,7 +231,8 @@ class EmbeddedEngine:
         code = self.process.exit_code
         ending = "ended" if code is None else f"ended with exit code {code}"
         log.warning("the engine %s; starting another in %.1f s (its log: engine.log)", ending, wait)
-        self._dispatcher.loading(EMBEDDED, self.model, f"The engine {ending}; its log is engine.log.")
+        once = wait == FIRST_WAIT  # which may be chance
+        self._dispatcher.loading(EMBEDDED, self.model, None if once else f"The engine {ending}; its log is engine.log.")
 
     async def _write(self, pid: int | None) -> None:
         self._address = Address(port=self.link.port, secret=self._secret, pid=pid, command=self._command)

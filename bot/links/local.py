@@ -15,14 +15,16 @@ from typing import Self
 from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from bot.jobs.crew import EMBEDDED
 from bot.jobs.dispatcher import Dispatcher
 from engine import wire
-from engine.protocol import PROTOCOL, Beat, BotHello, Command, EngineHello, Event, Loading, Refused
+from engine.protocol import PROTOCOL, Beat, BotHello, Command, EngineHello, Event, Loading, Refused, Stop
 
 HOST = "127.0.0.1"
 PATH = "/engine"
 HEARTBEAT = 5.0  # seconds between pings; a peer that answers none for half as long again is frozen
 LAST_WORDS = 1.0  # seconds for a refusal to go out and a close to be answered
+MOST_DEATHS = 3  # engines in a row that may die while they load before that counts as a problem
 GREETING = 10.0  # seconds within which a peer must say who it is
 
 log = logging.getLogger(__name__)
@@ -48,13 +50,14 @@ class Peer:
     def __init__(self, socket: web.WebSocketResponse) -> None:
         self.socket = socket
         self.name = ""
-        self.loading = ""
+        self.loading = self.model = ""
         self.problem: str | None = None  # why its model does not load
-        self.ready = False
+        self.ready = self.dismissed = False
         self.reason = ""
         self._outbox = asyncio.Queue[Command | None]()
 
     def send(self, command: Command) -> None:
+        self.dismissed |= isinstance(command, Stop)
         self._outbox.put_nowait(command)
 
     def close(self, reason: str) -> None:
@@ -95,6 +98,7 @@ class LocalLink:
         self._expected = f"Bearer {secret}".encode()
         self._build = build
         self._closing = False
+        self._deaths = 0  # of engines that were loading, since one was ready
         self._heartbeat = heartbeat
         self._max_frame = max_frame
         app = web.Application()
@@ -141,11 +145,22 @@ class LocalLink:
         finally:
             self.peers.discard(peer)
             if peer.loading:
-                self._dispatcher.not_loading(peer.loading)
+                self._died_loading(peer)
             if peer.ready and not self._closing:  # a bot that leaves has lost nobody: its engines wait for the next
                 self._dispatcher.lost(peer, peer.name)
             await self._hang_up(peer, speaking)
         return socket
+
+    def _died_loading(self, peer: Peer) -> None:
+        """Another is started in its place: what kept this one from painting is said until that one speaks."""
+        self._dispatcher.not_loading(peer.loading)
+        if self._closing or peer.dismissed:
+            return
+        self._deaths += 1
+        problem = peer.problem
+        if problem is None and self._deaths >= MOST_DEATHS:
+            problem = f"The engine broke down {self._deaths} times while it loaded {peer.model}; its log is engine.log."
+        self._dispatcher.loading(EMBEDDED, peer.model, problem)
 
     async def _hang_up(self, peer: Peer, speaking: asyncio.Task[None]) -> None:
         """Let the last words out if the line takes them; a frozen peer's never would."""
@@ -208,10 +223,10 @@ class LocalLink:
     async def _introduced(self, peer: Peer, event: EngineHello | Loading) -> None:
         match event:
             case Loading():
-                peer.loading, peer.problem = event.engine, event.problem
+                peer.loading, peer.model, peer.problem = event.engine, event.model, event.problem
                 self._dispatcher.loading(event.engine, event.model, event.problem)
             case EngineHello():
-                peer.loading, peer.problem = "", None
+                peer.loading, peer.problem, self._deaths = "", None, 0
                 await self._dispatcher.joined(peer, event)
                 peer.ready = True
 

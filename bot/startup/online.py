@@ -71,15 +71,17 @@ async def serve(service: JobService, connection: asyncio.Task[None], place: Addr
 
 
 async def _tell_of_painters(service: JobService) -> None:
-    """Says once what became of each engine, as often as that changes."""
-    told: dict[str, str] = {}
+    """Says what became of each engine, as often as that changes; while one fails again and again, once."""
+    told = set[str]()
     with service.subscribe() as events:
         while True:
-            for engine in service.dispatcher.engines():
+            lines = dict[str, str]()
+            engines = service.dispatcher.engines()
+            for engine in engines:
                 words = engine.problem or " on ".join(word for word in (engine.name, engine.device) if word)
-                line = f"Painter {'does not load' if engine.problem else engine.state}: {words}"
-                if told.get(engine.id) != line:
-                    told[engine.id] = line
-                    print(line, engine.notice, sep="\n" if engine.notice else "", flush=True)
+                lines[f"Painter {'does not load' if engine.problem else engine.state}: {words}"] = engine.notice
+            for line in [line for line in lines if line not in told]:
+                print(line, lines[line], sep="\n" if lines[line] else "", flush=True)
+            told = lines.keys() | (told if all(engine.state == "loading" for engine in engines) else set[str]())
             while not isinstance(await anext(events), PainterState):
                 pass

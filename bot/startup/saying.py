@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import aiohttp
 from bot.client import ImageBot
 from bot.errors import Refusal
 from bot.jobs.job import JobState
-from bot.jobs.news import Ended, JobEvent, PainterState
+from bot.jobs.news import Ended, JobEvent
 from bot.jobs.service import JobService
 from bot.startup.flags import Stopped
 from playground.launch import Address
@@ -20,6 +21,10 @@ from playground.visitor import Unsaid, Visitor, as_text, form_as_text
 
 PAINTER_PATIENCE = 300.0  # seconds that --say waits for the engine to load
 ECHO = 3.0  # seconds that --say waits for something to be seen after an answer
+
+
+class NoPainter(Exception):
+    """Nobody paints; the message is one sentence."""
 
 
 def make_folder(folder: Path) -> None:
@@ -36,7 +41,11 @@ async def say(
     lines: Sequence[str], bot: ImageBot, place: Address, *, save: Path | None, refusals: list[Refusal]
 ) -> int:
     """Types each line as the member would and shows what they would see; 1 where something was refused or failed."""
-    await _painter(bot.service)
+    try:
+        await _painter(bot.service)
+    except NoPainter as reason:
+        print(reason, file=sys.stderr)
+        return 1
     failed = False
     async with aiohttp.ClientSession() as session:
         visitor = Visitor(session=session, url=place.url, person=PEOPLE[0].id, channel=CHANNELS[0].id)
@@ -71,10 +80,13 @@ def _is_failure(event: JobEvent) -> bool:
 
 
 async def _painter(service: JobService) -> None:
-    """Waits until there is one. Raises Stopped with its problem."""
+    """Waits until there is one. Raises NoPainter with the reason where none comes."""
     with service.subscribe() as events:
-        async with asyncio.timeout(PAINTER_PATIENCE):
-            while not service.painter_ready:
-                event = await anext(events)
-                if isinstance(event, PainterState) and event.problem:
-                    raise Stopped(event.problem)
+        try:
+            async with asyncio.timeout(PAINTER_PATIENCE):
+                while not service.painter_ready:
+                    if (problem := service.dispatcher.trouble) is not None:
+                        raise NoPainter(problem)
+                    await anext(events)
+        except TimeoutError:
+            raise NoPainter(f"No painter was ready within {PAINTER_PATIENCE:.0f} s.") from None

@@ -36,6 +36,8 @@ refusal-in-flight-reached = { $limit ->
 refusal-queue-full = The queue is full ({ $limit }). Try again { $retry }.
 refusal-unavailable = Nothing can be painted right now. Try again in a minute.
 refusal-painter-loading = The painter is still loading. Try again in a minute.
+refusal-painter-broken = The painter cannot start, so nothing can be painted until the bot’s owner has seen to it.
+refusal-painter-broken-owner = The painter cannot start. { $problem }
 refusal-paused = Painting is paused here. An admin will resume it.
 refusal-disk-full = My disk is nearly full. The bot’s owner has to make room; then try again.
 refusal-not-allowed = You may not do this.
@@ -65,6 +67,7 @@ failure-worker-error = The painter stumbled over this picture. Try again.
 failure-prompt-too-many-tokens = The prompt is too long for this model: { $tokens } tokens, { $limit } is the most.
 failure-too-large = That size is more than this model can paint.
 failure-too-heavy = These images are too large to travel to the painter. Try a smaller image or a smaller shape.
+failure-painter-broken = The painter could not start for ten minutes, so this was not painted. Press Reroll once it is back.
 failure-poison = The painter broke down over this picture more than once, so it was given up.
 
 ## The message of a job
@@ -75,6 +78,7 @@ waiting-paused = Painting is paused
 waiting-place = Place { $place } in the queue
 waiting-again = The painter had to restart; this picture waits again
 waiting-painter = The painter is starting
+waiting-broken = The painter cannot start at the moment
 presence-loading = The painter is loading
 presence-broken = The painter cannot start
 painting = Painting
@@ -272,6 +276,7 @@ admin-engine-orders = { $count ->
    *[other] holds { $count } requests
 }
 engine-loading = loading
+engine-broken = cannot start
 engine-ready = ready
 engine-lost = gone, restarting
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 
-from bot.errors import NothingMore, PainterLoading, Refusal
+from bot.errors import NothingMore, Refusal
 from bot.jobs import derive, outpaint
 from bot.jobs.derive import Continue
 from bot.jobs.job import Job, Picture
@@ -41,9 +41,7 @@ class MoreButton(JobButton, template=template("more", *_VERBS)):
     async def _open(self, click: Click) -> None:
         bot: ImageBot = click.client
         job, picture = await bot.service.job_and_picture(self.job, self.k)
-        if bot.service.card is None:
-            raise PainterLoading
-        view = panel(job, picture, bot.service.card, click.locale.value)
+        view = panel(job, picture, bot.service.known_card(), click.locale.value)
         await click.response.send_message(view=view, ephemeral=True)
 
     async def _continue(self, click: Click) -> None:

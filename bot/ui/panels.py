@@ -27,8 +27,13 @@ _EXPLAINED = ("style", "enhance", "quality", "variety", "image")  # features tha
 _USUAL_STEPS = 8  # before any model is known
 
 
-def queue(locale: str, view: QueueView, *, mine: Sequence[Job], standing: Callable[[str], Standing | None]) -> Panel:
-    """How many wait, and where the reader's own requests stand; other people's words are not shown."""
+def queue(
+    locale: str, view: QueueView, *, mine: Sequence[Job], standing: Callable[[str], Standing | None], owner: bool
+) -> Panel:
+    """How many wait, and where the reader's own requests stand; other people's words are not shown.
+
+    Why a painter cannot start is for the owner: it may name folders.
+    """
     lines = [f"### {say(locale, 'queue-title')}", _count(locale, view)]
     lines += [_mine(locale, job, standing(job.id)) for job in mine[:_MINE_SHOWN]]
     if not mine and (view.waiting or view.running):
@@ -36,6 +41,7 @@ def queue(locale: str, view: QueueView, *, mine: Sequence[Job], standing: Callab
     if view.everything_paused or view.guild_paused:
         lines.append(say(locale, "queue-paused"))
     lines += [f"-# {line}" for line in _painters(locale, view.engines)]
+    lines += [f"-# {text.inline(engine.problem, 300)}" for engine in view.engines if owner and engine.problem]
     return _panel("\n".join(lines))
 
 
@@ -192,7 +198,7 @@ def _painters(locale: str, engines: Sequence[EngineView]) -> list[str]:
             model=text.inline(engine.name, 60),
             device=text.inline(engine.device, 40) or "…",
             dtype=text.inline(engine.dtype, 20) or "…",
-            state=say(locale, f"engine-{engine.state}"),
+            state=say(locale, "engine-broken" if engine.problem else f"engine-{engine.state}"),
         )
         for engine in engines
     ]

@@ -167,9 +167,10 @@ def control_choices(locale: str, kinds: Iterable[ControlKind], typed: str) -> li
     return choices({kind.value: say(locale, f"control-{kind.value}") for kind in kinds}, typed)
 
 
-def refusal(locale: str, refused: Refusal) -> str:
-    """The one sentence that says this refusal."""
+def refusal(locale: str, refused: Refusal, *, owner: bool = False) -> str:
+    """The one sentence that says this refusal; some have another one for the bot's owner, with the details."""
     key = f"refusal-{refused.code}"
+    key = f"{key}-owner" if owner and has(f"{key}-owner") else key
     return say(locale, key if has(key) else "refusal-refused", **_arguments(locale, refused.arguments.items()))
 
 

@@ -33,6 +33,7 @@ class Glimpse:
     preview: bool = False
     again: bool = False  # its painter died; it waits once more
     starting: bool = False  # no painter is ready yet
+    broken: bool = False  # nor can any start
     changing: bool = False  # nor will be before it has another model
     writing: str = ""  # what the model has written out of the prompt so far
 
@@ -156,6 +157,8 @@ def _state_line(job: Job, glimpse: Glimpse) -> str:
         words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-model")]
     elif glimpse.again:
         words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-again")]
+    elif glimpse.broken:
+        words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-broken")]
     elif glimpse.starting:
         words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-painter")]
     elif standing is not None and standing.place > 1:

@@ -16,6 +16,9 @@ BROKER_SCHEMES = ("nats://", "tls://")
 class Link(Protocol):
     """The line to the bot, whatever carries it."""
 
+    greeted: bool
+    """Whether the bot has answered."""
+
     def introduce(self, introduction: Loading | EngineHello) -> None:
         """Say who this is, now and after each interruption."""
         ...

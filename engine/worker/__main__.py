@@ -129,8 +129,11 @@ class Studio:
         """Until told to stop. Whatever goes wrong here ends the worker, and the supervisor starts another."""
         try:
             self._paint()
-        except BaseException:  # noqa: BLE001  a thread's error would be lost otherwise
+        except BaseException as error:  # noqa: BLE001  a thread's error would be lost otherwise
             traceback.print_exc()
+            if self._hello is None:
+                self._introduce(self._loading(_said(error)))
+                self._leaving.wait(LONGEST_WAIT)  # the bot is to hear it, and a new process would fail as this one did
             self._end(BROKEN)
             raise SystemExit from None
         self._end(DONE)
@@ -237,12 +240,19 @@ def _give_way(place: Place) -> None:
             Path("/proc/self/autogroup").write_text(str(NICENESS), "ascii")
 
 
+def _said(error: BaseException) -> str:
+    """Why there is no painter, in one sentence for the owner."""
+    reason = next(iter(str(error).splitlines()), "").strip().rstrip(".")
+    named = reason if isinstance(error, ImportError) and reason else f"{type(error).__name__} {reason}".rstrip()
+    return f"The engine cannot start: {named}."
+
+
 async def _beat(link: Link, pulse: Pulse, beats: Callable[[str], None], end: Callable[[int], None]) -> None:
     while True:
         steps, busy = pulse.steps, pulse.busy
         link.say(Beat(steps=steps, busy=busy))
         try:
-            beats(f"{steps} {int(busy)}\n")
+            beats(f"{steps} {int(busy)} {int(link.greeted)}\n")
         except OSError:  # the supervisor is gone; without it nobody would restart this worker or end it
             end(DONE)
         await asyncio.sleep(BEAT)

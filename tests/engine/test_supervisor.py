@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,31 @@ async def test_a_healthy_life_makes_the_next_restart_quick_again(
 
     waits = [record.args[1] for record in caplog.records if isinstance(record.args, tuple) and len(record.args) == 2]
     assert waits == [0.02, 0.04, 0.02]
+
+
+async def test_workers_that_cannot_start_do_not_keep_the_supervisor_from_leaving_without_its_bot(
+    tmp_path: Path,
+) -> None:
+    limits, clock = replace(QUICK, alone_for=60), ManualClock()
+    async with supervised(tmp_path / "diary", "exit1", limits=limits, clock=clock) as (_, task):
+        await life(tmp_path / "diary", 3)
+        clock.advance(60)
+
+        async with asyncio.timeout(30):
+            assert await task == 0
+
+
+async def test_while_a_bot_is_there_workers_are_started_for_ever(tmp_path: Path) -> None:
+    limits, clock = replace(QUICK, alone_for=60), ManualClock()
+    async with supervised(tmp_path / "diary", "works", limits=limits, clock=clock) as (supervisor, task):
+        for number in range(1, 4):
+            worker = await life(tmp_path / "diary", number)
+            clock.advance(59)
+            await until(lambda: supervisor._linked == clock())
+            os.kill(worker, signal.SIGKILL)
+        await life(tmp_path / "diary", 4)
+
+        assert not task.done()
 
 
 @pytest.mark.parametrize("code", [0, 3])

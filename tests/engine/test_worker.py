@@ -176,3 +176,25 @@ async def test_a_missing_model_is_told_in_one_sentence_and_tried_again(tiny: Pat
         assert loading.problem == f"There is no model folder {late}."
         assert b"Traceback" not in log
         assert log.count(b"There is no model folder") >= 1
+
+
+async def test_a_library_that_is_missing_is_told_in_one_sentence(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hide(tmp_path / "hidden", "torch", monkeypatch)
+    async with fake_bot(tmp_path) as bot, engine(bot, tmp_path, tiny) as process:
+        loading = await bot.wait_for(Loading, lambda event: event.problem is not None)
+
+        await bot.say(Stop())
+
+        async with asyncio.timeout(30):
+            assert await process.wait() == 0
+        assert loading.problem == "The engine cannot start: No module named 'torch'."
+
+
+def hide(folder: Path, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if it were not installed, for every process that is started from now on."""
+    (folder / library).mkdir(parents=True)
+    missing = f"No module named {library!r}"
+    (folder / library / "__init__.py").write_text(f"raise ModuleNotFoundError({missing!r})\n")
+    monkeypatch.setenv("PYTHONPATH", str(folder))

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bot.errors import BeyondEngines
+from bot.errors import BeyondEngines, PainterBroken
 from bot.jobs import burials, dispatcher, vigil
 from bot.jobs.compose import Wish
 from bot.jobs.control import Guide
@@ -22,6 +22,7 @@ from tests.jobs.stage import ANNA, BEN, until
 from tests.support.fake_engine import CARD
 
 OTHER = msgspec.structs.replace(CARD, id="other-1", name="Other")
+WHY = "The engine cannot start: No module named 'torch'."
 INKED = msgspec.structs.replace(CARD, features=(*CARD.features, "lora"), loras=("ink",))
 
 
@@ -173,6 +174,59 @@ async def test_what_no_engine_can_do_any_more_fails_after_a_while_and_nothing_el
         assert before is JobState.QUEUED
         assert (await core.service.job(beyond.id)).failure == Failure(code="beyond-engines", arguments={})
         assert await core.state(waiting) is JobState.QUEUED
+
+
+async def test_what_waits_for_an_engine_that_cannot_start_fails_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vigil, "LOOK", 0.01)
+    async with opened(tmp_path) as core:
+        waiting = await core.ask()
+        await cannot_start(core)
+
+        core.service.dispatcher.loading("engine-1", "starter")  # it tries again, as it does all the time
+        core.clock.advance(vigil.HOPE + 1)
+        await asyncio.sleep(0.05)
+        before = await core.state(waiting)
+        await cannot_start(core)
+        await until(lambda: core.service.standing(waiting.id) is None)
+
+        assert before is JobState.QUEUED
+        assert (await core.service.job(waiting.id)).failure == Failure(code="painter-broken", arguments={})
+
+
+async def test_nobody_is_given_up_for_an_engine_that_could_start_at_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vigil, "LOOK", 0.01)
+    async with opened(tmp_path) as core:
+        waiting = await core.ask()
+        await cannot_start(core)
+        core.clock.advance(vigil.HOPE - 1)
+        line = core.line("engine-1")
+
+        await line.join()
+
+        [order] = await line.ordered(1)
+        assert order.job == waiting.id
+
+
+async def test_while_no_engine_can_start_nothing_is_taken_on(core: Core) -> None:
+    core.service.dispatcher.loading("engine-1", "starter", WHY)
+    with pytest.raises(PainterBroken) as refused:
+        await core.ask()
+    core.service.dispatcher.loading("engine-2", "starter")  # another one comes up, and may well paint
+
+    taken = await core.ask()
+
+    assert refused.value.arguments == {"problem": WHY}
+    assert await core.state(taken) is JobState.QUEUED
+
+
+async def cannot_start(core: Core) -> None:
+    """Say so, and wait until it was seen."""
+    core.service.dispatcher.loading("engine-1", "starter", WHY)
+    await until(lambda: core.service.dispatcher._vigil._troubled is not None)
 
 
 async def test_a_wish_that_only_two_engines_together_could_paint_is_refused(core: Core) -> None:

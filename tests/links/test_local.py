@@ -205,6 +205,22 @@ async def test_an_engine_that_cannot_load_says_why(tmp_path: Path) -> None:
     assert not core.service.painter_ready
 
 
+async def test_engines_that_die_while_they_load_are_a_problem_once_it_is_no_chance(tmp_path: Path) -> None:
+    async with stage(tmp_path) as core:
+
+        async def dies_loading() -> list[str | None]:
+            async with core.engine(script=Script(load_seconds=600)).running():
+                await until(lambda: any(peer.loading for peer in core.link.peers))
+            await until(lambda: not core.link.peers)
+            return [view.problem for view in core.service.dispatcher.engines()]
+
+        assert [await dies_loading(), await dies_loading()] == [[None], [None]]
+
+        [problem] = await dies_loading()
+        assert problem is not None
+        assert "broke down 3 times" in problem
+
+
 async def test_a_closing_link_lets_its_engines_go_quickly(tmp_path: Path) -> None:
     async with stage(tmp_path) as core, core.engine().running():
         await ready(core)

@@ -185,6 +185,26 @@ async def test_before_any_model_is_known_the_painter_is_said_to_be_loading(
     await bao.is_told("画师还在加载模型，请过一分钟再试。")
 
 
+async def test_why_no_painter_can_start_is_told_to_whoever_asks_and_in_detail_to_the_owner(
+    empty_studio: Studio, mia: Visitor, bao: Visitor, robin: Visitor
+) -> None:
+    await empty_studio.open_bot()
+    await empty_studio.open_engine(script=Script(problem="There is no model folder /models/turbo."))
+    await mia.sees_status("dnd")
+
+    await mia.say("/imagine prompt:a red star")
+    await mia.is_told("The painter cannot start, so nothing can be painted until the bot’s owner has seen to it.")
+    await bao.say("/imagine prompt:红色星星")
+    await bao.is_told("画师无法启动，要等机器人的主人处理好才能作画。")
+    await robin.say("/imagine prompt:a red star")
+    await robin.is_told("The painter cannot start. There is no model folder /models/turbo.")
+    await robin.say("/queue")
+    await robin.is_told("cannot start\n-# There is no model folder /models/turbo.")
+    await mia.say("/queue")
+    queue = await mia.sees(lambda m: "cannot start" in words(m) and "Queue" in words(m))
+    assert "/models/turbo" not in words(queue)
+
+
 async def test_beside_the_bots_name_stands_how_its_painter_does(empty_studio: Studio, mia: Visitor) -> None:
     await empty_studio.open_bot()
     await mia.sees_status("idle")

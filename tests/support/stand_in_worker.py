@@ -15,6 +15,8 @@ from pathlib import Path
 
 def main() -> int:
     diary, behaviours = Path(sys.argv[1]), sys.argv[2:]
+    if "--alone-for" in behaviours:
+        behaviours = behaviours[: behaviours.index("--alone-for")]
     with diary.open("a") as stream:
         stream.write(f"{os.getpid()}\n")
     life = len(diary.read_text().splitlines())
@@ -26,7 +28,7 @@ def main() -> int:
     steps = 0
     while True:
         if behaviour != "silent":
-            print(f"{steps} {int(behaviour != 'idle')}", flush=True)
+            print(f"{steps} {int(behaviour != 'idle')} 1", flush=True)
         if behaviour == "works":
             steps += 1
         time.sleep(0.02)
