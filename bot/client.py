@@ -17,6 +17,7 @@ from discord.ext import commands
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
+from bot import answers
 from bot.command_list import CommandList
 from bot.delivery import Delivery
 from bot.errors import Refusal
@@ -26,8 +27,10 @@ from bot.jobs.rows import InteractionToken, Origin
 from bot.jobs.service import JobService
 from bot.one_try import trace
 from bot.pace import Pace
+from bot.pending import Pending
 from bot.pictures import PictureReader
 from bot.presence import Presence
+from bot.removals import Removals
 from bot.translations import say
 from bot.ui import modals, text
 from bot.ui.buttons import Clicks, JobButton
@@ -117,7 +120,10 @@ class ImageBot(SteadyBot):
         self.pictures = PictureReader(endpoint=endpoint)
         self.clicks = Clicks()
         self.turnstile = Turnstile()
-        self.delivery = Delivery(self, service, pace=pace or Pace())
+        pace = pace or Pace()
+        self.delivery = Delivery(self, service, pace=pace)
+        self.removals = Removals(self, service.ledger, wall=service.wall, retry=pace.retry)
+        self.pending = Pending(self)
         self._on_refusal = on_refusal
         self._owners: frozenset[int] = frozenset()
         self._answering = set[asyncio.Task[None]]()
@@ -125,6 +131,7 @@ class ImageBot(SteadyBot):
         self._listing: asyncio.Task[None] | None = None
         self._showing: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
+        self._keeping: list[asyncio.Task[None]] = []  # promises of an earlier process
 
     async def setup_hook(self) -> None:
         if self._endpoint is not None:
@@ -150,14 +157,19 @@ class ImageBot(SteadyBot):
         waiting.cancel()
         if self._delivering.done():
             await self._delivering
+        self._keeping = [
+            asyncio.create_task(self.removals.run(), name="removals"),
+            asyncio.create_task(self.pending.carry_on(), name="pending requests"),
+        ]
 
     async def close(self) -> None:
-        for task in (self._listing, self._looking, self._showing, self._delivering):
+        for task in (self._listing, self._looking, self._showing, self._delivering, *self._keeping):
             if task is not None:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
         self._listing = self._looking = self._showing = self._delivering = None
+        self._keeping = []
         await super().close()
 
     def requester(self, interaction: discord.Interaction[Any]) -> Requester:
@@ -223,10 +235,8 @@ class ImageBot(SteadyBot):
             sentence = say(locale, "outdated-command")
         else:
             sentence = _bug(locale, error, job or "-", interaction.id)
-        try:
-            await _whisper(interaction, sentence)
-        except (discord.HTTPException, aiohttp.ClientError, ConnectionError, TimeoutError) as lost:
-            _log.warning("interaction %s: could not be answered: %s", interaction.id, lost)
+        told = await answers.tell(interaction, sentence)
+        await self.pending.refused(interaction, sentence, told=told)
 
     def skip(self, event: str, data: Any, error: Exception) -> None:
         """Whoever sent an interaction that the library cannot read still gets a word, if it says where to."""
@@ -254,17 +264,6 @@ def _bug(locale: str, error: Exception, job: str, interaction: int | str) -> str
     bug = secrets.token_hex(4)
     _log.error("bug %s, job %s, interaction %s", bug, job, interaction, exc_info=error)
     return say(locale, "bug", id=bug)
-
-
-async def _whisper(interaction: discord.Interaction[Any], sentence: str) -> None:
-    response = interaction.response
-    if not response.is_done():
-        await response.send_message(sentence, ephemeral=True)
-        return
-    if response.type is discord.InteractionResponseType.deferred_channel_message:
-        # A public "thinking" cannot become private, so it goes.
-        await interaction.delete_original_response()
-    await interaction.followup.send(sentence, ephemeral=True)
 
 
 def _owners_of(application: discord.AppInfo | None) -> frozenset[int]:

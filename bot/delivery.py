@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import discord
 
+from bot import answers
 from bot.codes import ALREADY_ANSWERED, Meaning, meaning_of
 from bot.errors import UnknownJob
 from bot.jobs import news
@@ -102,6 +103,9 @@ class Delivery:
     async def _answer(self, interaction: discord.Interaction, sheet: Sheet) -> None:
         """Show the waiting message. Where it is unclear whether it is there, the token will tell later."""
         sheet.changed.clear()
+        token = sheet.place.token
+        if token is not None and self._wall() - token.at >= TOKEN_LIFE:
+            return  # carried on after a long absence
         try:
             message = await self._say(interaction, views.live(sheet.said, sheet.shown(self._wall())))
         except (aiohttp.ClientError, TimeoutError, ConnectionError, discord.DiscordServerError) as error:
@@ -113,7 +117,7 @@ class Delivery:
             if meaning_of(error) is Meaning.NOT_THIS_CONTENT and not sheet.wordless:
                 sheet.wordless = True
                 await self._answer(interaction, sheet)
-            elif not interaction.response.is_done():
+            elif not answers.is_answered(interaction):
                 await self._disown(sheet)
         else:
             sheet.place.message = message
@@ -122,7 +126,7 @@ class Delivery:
                 await self._noted(sheet.job, bound)
 
     async def _say(self, interaction: discord.Interaction, view: discord.ui.LayoutView) -> int | None:
-        if interaction.response.is_done():
+        if answers.is_answered(interaction):
             return (await interaction.edit_original_response(view=view)).id
         return (await interaction.response.send_message(view=view)).message_id
 

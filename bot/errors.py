@@ -174,6 +174,12 @@ class Paused(Unavailable):
     code = "paused"
 
 
+class Interrupted(Unavailable):
+    """Each process that took this request up has ended over it."""
+
+    code = "interrupted"
+
+
 class DiskFull(Unavailable):
     """Too little room is left on the disk to take on more."""
 
@@ -228,6 +234,12 @@ class SeveralFit(NotThere):
     """Words that fit more than one of them. Arguments: typed."""
 
     code = "several-fit"
+
+
+class AlreadyDeleted(NotThere):
+    """Somebody was quicker."""
+
+    code = "already-deleted"
 
 
 class TooLate(Refusal):

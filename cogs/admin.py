@@ -9,6 +9,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot import answers
 from bot.client import ImageBot
 from bot.errors import NeedsAdmin, NeedsOwner
 from bot.jobs.defaults import KEYS
@@ -45,7 +46,7 @@ class Admin(commands.Cog):
     ) -> None:
         by = self._admin(interaction)
         shown = self._bot.service.defaults.show(by.guild, channel.id if channel else by.settled_by)
-        await interaction.response.send_message(view=panels.settings(interaction.locale.value, shown), ephemeral=True)
+        await answers.show(interaction, panels.settings(interaction.locale.value, shown))
 
     @defaults.command(name=named("command-admin-set"), description=named("command-admin-set-text"))
     @app_commands.rename(setting=named("option-setting"), value=named("option-value"), channel=named("option-channel"))
@@ -68,7 +69,7 @@ class Admin(commands.Cog):
         sentence = say(
             locale, "admin-set", scope=_name(locale, channel), key=say(locale, f"setting-{setting.value}"), value=shown
         )
-        await interaction.response.send_message(sentence, ephemeral=True)
+        await answers.say(interaction, sentence)
 
     @change.autocomplete("value")
     async def values(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:
@@ -91,13 +92,13 @@ class Admin(commands.Cog):
         locale = interaction.locale.value
         await self._bot.service.defaults.reset(scope, scope_id, setting.value, by=by)
         sentence = say(locale, "admin-reset", scope=_name(locale, channel), key=say(locale, f"setting-{setting.value}"))
-        await interaction.response.send_message(sentence, ephemeral=True)
+        await answers.say(interaction, sentence)
 
     @admin.command(name=named("command-admin-status"), description=named("command-admin-status-text"))
     async def status(self, interaction: discord.Interaction[ImageBot]) -> None:
         service, by = self._bot.service, self._admin(interaction)
         view = panels.status(interaction.locale.value, await service.queue(by.guild), service.card)
-        await interaction.response.send_message(view=view, ephemeral=True)
+        await answers.show(interaction, view)
 
     @admin.command(name=named("command-admin-engines"), description=named("command-admin-engines-text"))
     async def engines(self, interaction: discord.Interaction[ImageBot]) -> None:
@@ -105,7 +106,7 @@ class Admin(commands.Cog):
         if not by.owner:
             raise NeedsOwner
         view = panels.engines(interaction.locale.value, service.dispatcher.engines(), service.card)
-        await interaction.response.send_message(view=view, ephemeral=True)
+        await answers.show(interaction, view)
 
     @admin.command(name=named("command-admin-pause"), description=named("command-admin-pause-text"))
     @app_commands.rename(everywhere=named("option-everywhere"))
@@ -113,7 +114,7 @@ class Admin(commands.Cog):
     async def pause(self, interaction: discord.Interaction[ImageBot], everywhere: bool = False) -> None:
         scope = _reach(everywhere)
         await self._bot.service.pause(scope, by=self._bot.requester(interaction))
-        await interaction.response.send_message(say(interaction.locale.value, f"admin-paused-{scope}"), ephemeral=True)
+        await answers.say(interaction, say(interaction.locale.value, f"admin-paused-{scope}"))
 
     @admin.command(name=named("command-admin-resume"), description=named("command-admin-resume-text"))
     @app_commands.rename(everywhere=named("option-everywhere"))
@@ -121,7 +122,7 @@ class Admin(commands.Cog):
     async def resume(self, interaction: discord.Interaction[ImageBot], everywhere: bool = False) -> None:
         scope = _reach(everywhere)
         await self._bot.service.resume(scope, by=self._bot.requester(interaction))
-        await interaction.response.send_message(say(interaction.locale.value, f"admin-resumed-{scope}"), ephemeral=True)
+        await answers.say(interaction, say(interaction.locale.value, f"admin-resumed-{scope}"))
 
     def _admin(self, interaction: discord.Interaction[ImageBot]) -> Requester:
         by = self._bot.requester(interaction)

@@ -6,6 +6,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot import answers
 from bot.client import ImageBot
 from bot.translations import say
 from bot.translations.commands import named
@@ -22,9 +23,7 @@ class Forget(commands.Cog):
     @forget.command(name=named("command-forget-me"), description=named("command-forget-me-text"))
     async def me(self, interaction: discord.Interaction[ImageBot]) -> None:
         count = await self._bot.service.forget(self._bot.requester(interaction))
-        await interaction.response.send_message(
-            say(interaction.locale.value, "forget-done", count=count), ephemeral=True
-        )
+        await answers.say(interaction, say(interaction.locale.value, "forget-done", count=count))
 
 
 async def setup(bot: ImageBot) -> None:

@@ -6,6 +6,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot import answers
 from bot.client import ImageBot
 from bot.translations.commands import named
 from bot.ui import panels
@@ -27,7 +28,7 @@ class Help(commands.Cog):
             most_steps=service.defaults.owner.most_steps,
             guidance=tastes.guidance,
         )
-        await interaction.response.send_message(view=view, ephemeral=True)
+        await answers.show(interaction, view)
 
 
 async def setup(bot: ImageBot) -> None:

@@ -44,7 +44,7 @@ class Imagine(commands.Cog):
         for attachment in given.values():
             reader.check(attachment)
         if given:
-            await interaction.response.defer()  # fetching and decoding may take longer than Discord's 3 s
+            await self._bot.pending.think(interaction)  # fetching and decoding may take longer than Discord's 3 s
         pictures = dict[str, bytes]()
         for name, attachment in given.items():  # in the order of the options: an image before its mask
             pictures[name] = await reader.read(attachment, *_purpose(name, asked, card, pictures))

@@ -8,6 +8,7 @@ from typing import Any, cast
 import discord
 from discord import app_commands
 
+from bot import answers
 from bot.client import ImageBot
 from bot.errors import NeedsOwner
 from bot.translations.commands import named
@@ -27,12 +28,12 @@ async def change(interaction: discord.Interaction[ImageBot], model: str | None =
         raise NeedsOwner
     if model is None:
         view = panels.models(locale, await models.current(), await models.offered(), models.stage)
-        await interaction.response.send_message(view=view, ephemeral=True)
+        await answers.show(interaction, view)
         return
     async for stage in await models.change(model.strip(), by=by):
         said = panels.model_stage(locale, stage)
-        if not interaction.response.is_done():
-            await interaction.response.send_message(said, ephemeral=True)
+        if not answers.is_answered(interaction):
+            await answers.say(interaction, said)
             continue
         with suppress(discord.HTTPException):  # a model may take longer to load than the answer can be edited
             await interaction.edit_original_response(content=said)

@@ -8,6 +8,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot import answers
 from bot.client import ImageBot
 from bot.errors import NotAmongYours, SeveralFit
 from bot.jobs.job import Job
@@ -27,7 +28,7 @@ class Queue(commands.Cog):
         service, by = self._bot.service, self._bot.requester(interaction)
         mine, everything = await service.live_jobs(by.principal), await service.queue(by.guild)
         view = panels.queue(interaction.locale.value, everything, mine=mine, standing=service.standing, owner=by.owner)
-        await interaction.response.send_message(view=view, ephemeral=True)
+        await answers.show(interaction, view)
 
     @app_commands.command(name=named("command-cancel"), description=named("command-cancel-text"))
     @app_commands.rename(picture=named("option-picture"))
@@ -43,9 +44,7 @@ class Queue(commands.Cog):
             if await service.ledger.job(job_id) is None:  # it was typed, not chosen from the list
                 job_id = _meant(job_id, await service.live_jobs(by.principal))
             await service.cancel(job_id, by=by)
-        await interaction.response.send_message(
-            say(interaction.locale.value, "cancel-done", count=count), ephemeral=True
-        )
+        await answers.say(interaction, say(interaction.locale.value, "cancel-done", count=count))
 
     @cancel.autocomplete("picture")
     async def mine(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:

@@ -6,6 +6,7 @@ import discord
 from discord import app_commands
 from discord.app_commands import Range
 
+from bot import answers
 from bot.client import ImageBot
 from bot.errors import NeedsAdmin
 from bot.jobs.styles import MOST_NAME, MOST_TEMPLATE, Sheet, Words
@@ -34,7 +35,7 @@ class Styles(app_commands.Group, name=named("command-admin-styles"), description
         if not by.admin:
             raise NeedsAdmin
         view = panels.styles(interaction.locale.value, self._bot.service.styles.offered(by.guild).values())
-        await interaction.response.send_message(view=view, ephemeral=True)
+        await answers.show(interaction, view)
 
     @app_commands.command(name=named("command-admin-styles-add"), description=named("command-admin-styles-add-text"))
     @app_commands.rename(name=_RENAMED["name"], **{option: named(f"option-{option}") for option in _OPTIONS})
@@ -109,7 +110,7 @@ def _sheet(name: str | None, template: str | None, chinese_name: str | None, chi
 async def _answer(interaction: discord.Interaction[ImageBot], key: str, sheet: Sheet) -> None:
     locale = interaction.locale.value
     name = text.inline(sheet.name.of(chinese=text.reads_chinese(locale)), MOST_NAME)
-    await interaction.response.send_message(say(locale, key, name=name), ephemeral=True)
+    await answers.say(interaction, say(locale, key, name=name))
 
 
 async def setup(bot: ImageBot) -> None:

@@ -83,6 +83,9 @@ class Faults:
     def reset(self, path: str, *, method: str | None = None, times: int = 1) -> Fault:
         return self._add(Fault("reset", method, re.compile(path), times))
 
+    def answer_late(self, path: str, *, method: str | None = None, times: int = 1, status: int = 502) -> Fault:
+        return self._add(Fault("late", method, re.compile(path), times, status=status))
+
     def delay(self, path: str, seconds: float, *, method: str | None = None, times: int = 1) -> Fault:
         return self._add(Fault("delay", method, re.compile(path), times, seconds=seconds))
 

@@ -16,6 +16,7 @@ from bot.jobs.ids import WallClock
 from bot.jobs.job import Job
 from bot.jobs.limits import DAY, Limits, Spent, Usage, check
 from bot.jobs.messages import Messages
+from bot.jobs.pending import Pending, settle_pending
 from bot.jobs.rows import Draft, insert_job, read_job
 from bot.jobs.settings import SettingRows
 from bot.jobs.transitions import LIVE, VIRTUAL, Transitions
@@ -39,7 +40,7 @@ class VirtualTimes:
     weights: dict[str, float]
 
 
-class Ledger(Transitions, Messages, SettingRows, Forgetting):
+class Ledger(Transitions, Messages, SettingRows, Forgetting, Pending):
     """All tables. Every method that changes something is one transaction and is on disk when it returns."""
 
     @classmethod
@@ -69,6 +70,7 @@ class Ledger(Transitions, Messages, SettingRows, Forgetting):
             usage = _usage(db, draft.requester.principal, draft.created)
             check(usage, limits, pictures=draft.request.count, now=draft.created, queue_moves_at=queue_moves_at)
             insert_job(db, draft)
+            settle_pending(db, draft.origin)
             self.note(db, draft.id, "accepted")
             return self.reread(db, draft.id), True
 

@@ -7,6 +7,7 @@ import sqlite3
 from bot.jobs.database import Database
 from bot.jobs.ids import WallClock
 from bot.jobs.job import Job
+from bot.jobs.pending import strike_out_tokens, want_gone
 from bot.jobs.rows import InteractionToken, read_job
 
 
@@ -40,15 +41,23 @@ class Messages(Database):
         row = await self._row("SELECT channel, message FROM message_ref WHERE job = ? AND gone = 0", job_id)
         return None if row is None else (row["channel"], row["message"])
 
-    async def message_gone(self, job_id: str) -> None:
-        """The message of this job was deleted, and nothing shall take its place."""
-        await self.write(
-            lambda db: db.execute(
+    async def delete_message(self, job_id: str, *, token: InteractionToken | None = None) -> bool:
+        """The message of this job is to be deleted, and nothing shall take its place. False: it was so already."""
+
+        def work(db: sqlite3.Connection) -> bool:
+            row = db.execute("SELECT * FROM message_ref WHERE job = ?", (job_id,)).fetchone()
+            if row is not None and row["gone"]:
+                return False
+            if row is not None and row["message"]:
+                want_gone(db, row["channel"], row["message"], token=token, at=self.wall())
+            db.execute(
                 "INSERT INTO message_ref (job, channel, message, gone) VALUES (?, 0, 0, 1)"
                 " ON CONFLICT (job) DO UPDATE SET gone = 1",
                 (job_id,),
             )
-        )
+            return True
+
+        return await self.write(work)
 
     async def is_gone(self, job_id: str) -> bool:
         """Whether somebody deleted the message of this job."""
@@ -68,9 +77,12 @@ class Messages(Database):
 
     async def drop_tokens(self, older_than: float) -> int:
         """Forget tokens made before this moment (Unix seconds); returns how many."""
-        return await self.write(
-            lambda db: db.execute("DELETE FROM interaction_token WHERE at < ?", (older_than,)).rowcount
-        )
+
+        def work(db: sqlite3.Connection) -> int:
+            strike_out_tokens(db, older_than)
+            return db.execute("DELETE FROM interaction_token WHERE at < ?", (older_than,)).rowcount
+
+        return await self.write(work)
 
     async def mark_posted(self, job_id: str) -> bool:
         """A message says how this job ended. False: one said so before, or the job has not ended."""

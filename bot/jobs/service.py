@@ -8,9 +8,9 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Unpack
+from typing import Any, Literal, Unpack
 
-from bot.errors import NothingToCancel, NotYours, TooLate
+from bot.errors import AlreadyDeleted, DiskFull, NothingToCancel, NotYours, TooLate
 from bot.jobs import derive
 from bot.jobs.acceptance import Acceptance
 from bot.jobs.blobs import BlobStore
@@ -18,6 +18,7 @@ from bot.jobs.board import Board
 from bot.jobs.burials import ADOPTION, GRACE, Terms
 from bot.jobs.compose import Wish
 from bot.jobs.composer import Composer
+from bot.jobs.database import LedgerFull
 from bot.jobs.defaults import Defaults, OwnerSettings
 from bot.jobs.derive import Continue
 from bot.jobs.dispatcher import Dispatcher
@@ -28,7 +29,7 @@ from bot.jobs.lookup import Lookup
 from bot.jobs.models import Models
 from bot.jobs.news import News, Standing, Subscription
 from bot.jobs.painter import EngineView
-from bot.jobs.rows import Origin
+from bot.jobs.rows import InteractionToken, Origin
 from bot.jobs.settings import Settings
 from bot.jobs.styles import StyleBook
 from bot.jobs.workshop import Workshop
@@ -115,6 +116,13 @@ class JobService(Lookup):
         """
         return await self._acceptance.submit(request, by=by, parent=parent, **origin)
 
+    async def keep(self, origin: str, *, payload: dict[str, Any], by: Requester, at: float) -> None:
+        """Keep a request that is about to be answered before it is a job, until it is one. Raises DiskFull."""
+        try:
+            await self.ledger.keep_pending(origin, principal=by.principal, payload=payload, at=at)
+        except LedgerFull as full:
+            raise DiskFull from full
+
     async def reroll(self, job_id: str, *, by: Requester, **origin: Unpack[Origin]) -> Job:
         """The same wish from another seed."""
         old = await self.wish_behind(job_id)
@@ -162,17 +170,26 @@ class JobService(Lookup):
             raise NothingToCancel
         return count
 
-    async def delete(self, job_id: str, *, by: Requester) -> Job:
-        """Its author or a moderator takes its message away, and with it a job that still lives.
-
-        Raises NotYours, UnknownJob.
-        """
+    async def check_may_delete(self, job_id: str, *, by: Requester) -> Job:
+        """Whose message its author or a moderator may take away. Raises NotYours, UnknownJob, AlreadyDeleted."""
         job = await self.job(job_id)
         if not (job.is_by(by) or job.is_moderated_by(by)):
             raise NotYours
+        if await self.ledger.is_gone(job_id):
+            raise AlreadyDeleted
+        return job
+
+    async def delete(self, job_id: str, *, by: Requester, token: InteractionToken | None = None) -> Job:
+        """Its author or a moderator takes its message away, and with it a job that still lives.
+
+        The message goes on the ledger's list of removals; `token` reaches it without any right in its channel.
+        Raises NotYours, UnknownJob, AlreadyDeleted.
+        """
+        job = await self.check_may_delete(job_id, by=by)
         if job.live:
             job = await self.dispatcher.cancel(job_id) or await self.job(job_id)
-        await self.ledger.message_gone(job_id)
+        if not await self.ledger.delete_message(job_id, token=token):
+            raise AlreadyDeleted
         await self.ledger.mark_posted(job_id)
         return job
 

@@ -39,6 +39,7 @@ refusal-painter-loading = The painter is still loading. Try again in a minute.
 refusal-painter-broken = The painter cannot start, so nothing can be painted until the bot’s owner has seen to it.
 refusal-painter-broken-owner = The painter cannot start. { $problem }
 refusal-paused = Painting is paused here. An admin will resume it.
+refusal-interrupted = I was interrupted several times while I read your picture, so I have given it up. Please try again.
 refusal-disk-full = My disk is nearly full. The bot’s owner has to make room; then try again.
 refusal-not-allowed = You may not do this.
 refusal-not-yours = This is somebody else’s picture: only its author or a moderator may do that.
@@ -50,11 +51,13 @@ refusal-picture-gone = This picture is no longer stored.
 refusal-nothing-to-cancel = You have nothing waiting or being painted.
 refusal-not-among-yours = Nothing that you have waiting or being painted says “{ $typed }”: choose one from the list.
 refusal-several-fit = More than one of your requests says “{ $typed }”: choose one from the list.
+refusal-already-deleted = This picture is already deleted.
 refusal-too-late = Too late: that is already done.
 refusal-bad-setting = “{ $value }” does not fit “{ $key }”. Allowed: { $allowed }.
 refusal-over-ceiling = “{ $key }” cannot be { $value }: the owner of this bot allows at most { $ceiling }.
 
 bug = Something went wrong on my side. It is noted as { $id }.
+request-given-up = { $who }: I could not carry on with your request. { $reason }
 outdated-command = This command has changed. Reload Discord and try again.
 
 ## Failures: failure-<code an engine or the dispatcher sends>
@@ -119,10 +122,13 @@ button-vary = Vary { $k }
 button-upscale = Upscale { $k }
 button-edit = Edit
 button-delete = Delete
+button-remove = Delete for good
 button-cancel = Cancel
 button-prompt = Full prompt
 
 full-prompt = Full prompt
+delete-question = Delete this picture? Its message goes for everybody, and this cannot be undone.
+delete-done = Deleted: its message disappears in a moment.
 
 ## The form behind Edit
 

@@ -30,6 +30,7 @@ refusal-painter-loading = 画师还在加载模型，请过一分钟再试。
 refusal-painter-broken = 画师无法启动，要等机器人的主人处理好才能作画。
 refusal-painter-broken-owner = 画师无法启动。{ $problem }
 refusal-paused = 这里暂停作画了，等管理员恢复。
+refusal-interrupted = 我在读取你的图片时多次中断，这个请求只好作罢，请再试一次。
 refusal-disk-full = 我的磁盘快满了。请等机器人的主人腾出空间后再试。
 refusal-not-allowed = 你没有权限这样做。
 refusal-not-yours = 这是别人的画，只有作者或版主可以这样做。
@@ -41,11 +42,13 @@ refusal-picture-gone = 这张图片已经不在了。
 refusal-nothing-to-cancel = 你没有正在等待或正在画的请求。
 refusal-not-among-yours = 你正在等待或正在画的请求里没有“{ $typed }”，请从列表中选择。
 refusal-several-fit = 你有不止一个请求含有“{ $typed }”，请从列表中选择。
+refusal-already-deleted = 这幅画已经删除了。
 refusal-too-late = 晚了一步，已经完成了。
 refusal-bad-setting = “{ $key }”不能是“{ $value }”，可以是：{ $allowed }。
 refusal-over-ceiling = “{ $key }”不能设为 { $value }，机器人主人最多允许 { $ceiling }。
 
 bug = 我这边出了点问题，已记录，编号 { $id }。
+request-given-up = { $who }：你的请求没能继续下去。{ $reason }
 outdated-command = 这个命令有更新，请重新加载 Discord 后再试。
 
 ## 失败
@@ -104,10 +107,13 @@ button-vary = 变化 { $k }
 button-upscale = 放大 { $k }
 button-edit = 编辑
 button-delete = 删除
+button-remove = 永久删除
 button-cancel = 取消
 button-prompt = 完整提示词
 
 full-prompt = 完整提示词
+delete-question = 要删除这幅画吗？所有人都将看不到这条消息，且无法撤销。
+delete-done = 已删除，消息很快就会消失。
 
 ## “编辑”表单
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import discord
 
+from bot import answers
+from bot.jobs.rows import InteractionToken
 from bot.translations import say
 from bot.ui import modals, notes
 
@@ -26,7 +28,9 @@ Row: TypeAlias = "discord.ui.ActionRow[Any]"
 SAME_CLICK = 3.0  # seconds within which a second click on the same button is the same wish
 _REMEMBERED = 4096  # clicks; far more than people make in three seconds
 
-_STYLES = {"reroll": discord.ButtonStyle.primary, "cancel": discord.ButtonStyle.danger}
+_STYLES = {"reroll": discord.ButtonStyle.primary} | dict.fromkeys(
+    ("cancel", "delete", "remove"), discord.ButtonStyle.danger
+)
 
 
 class Clicks:
@@ -66,7 +70,7 @@ async def press(
     async with bot.border(click, job=job):
         message = click.message.id if click.message else 0
         if not again and not bot.clicks.first(click.user.id, message, custom_id):
-            await click.response.defer()
+            await answers.defer(click)
             return
         await bot.turnstile.enter()
         await bot.service.check_is_here(job, by=bot.requester(click))
@@ -80,7 +84,7 @@ def template(*verbs: str) -> str:
 
 class JobButton(
     discord.ui.DynamicItem[discord.ui.Button[Any]],
-    template=template("reroll", "vary", "upscale", "edit", "delete", "cancel", "prompt"),
+    template=template("reroll", "vary", "upscale", "edit", "delete", "remove", "cancel", "prompt"),
 ):
     """Any of them. `k` counts pictures from 0; the label counts from 1."""
 
@@ -101,8 +105,8 @@ class JobButton(
         return cls(match["verb"], match["job"], int(match["k"]))
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        # A form that is closed may be opened again at once; a second one of it makes nothing.
-        again = self.verb == "edit"
+        # A form or a question that is closed may be opened again at once; a second one of it makes nothing.
+        again = self.verb in ("edit", "delete")
         await press(interaction, self.job, self.custom_id, getattr(self, f"_{self.verb}"), again=again)
 
     async def _reroll(self, click: Click) -> None:
@@ -125,30 +129,41 @@ class JobButton(
         job = await bot.service.job(self.job)
         most_steps = bot.service.defaults.owner.most_steps
         form = modals.edit_form(job, bot.service.card, click.locale.value, most_steps=most_steps, nonce=click.id)
-        await click.response.send_modal(form)
+        await answers.give(click, lambda: click.response.send_modal(form))
 
     async def _delete(self, click: Click) -> None:
-        """The interaction's own route deletes without any permission in the channel."""
+        """Asks first: it cannot be undone."""
+        bot, locale = click.client, click.locale.value
+        await bot.service.check_may_delete(self.job, by=bot.requester(click))
+        view = discord.ui.LayoutView(timeout=None)
+        view.add_item(discord.ui.TextDisplay(say(locale, "delete-question")))
+        view.add_item(row([JobButton("remove", self.job, self.k, locale=locale)]))
+        await answers.show(click, view)
+
+    async def _remove(self, click: Click) -> None:
+        """The answer to that; the message goes as soon as Discord lets it."""
         bot = click.client
-        await bot.service.delete(self.job, by=bot.requester(click))
-        await click.response.defer()
-        try:
-            await click.delete_original_response()
-        except discord.NotFound:  # not made by an interaction: its token does not reach it
-            if click.message is not None:
-                await click.message.delete()
+        at = click.created_at.timestamp()
+        token = InteractionToken(token=click.token, application=click.application_id, at=at)
+        await bot.service.delete(self.job, by=bot.requester(click), token=token)
+        bot.removals.wanted()
+        await answers.change(click, say(click.locale.value, "delete-done"))
 
     async def _cancel(self, click: Click) -> None:
         bot = click.client
         await bot.service.cancel(self.job, by=bot.requester(click))
-        await click.response.defer()
+        await answers.defer(click)
 
     async def _prompt(self, click: Click) -> None:
         bot = click.client
         job = await bot.service.job(self.job)
-        file = discord.File(io.BytesIO(notes.whole(job.request).encode()), filename="prompt.txt")
-        title = say(click.locale.value, "full-prompt")
-        await click.response.send_message(title, file=file, ephemeral=True)
+        whole, title = notes.whole(job.request).encode(), say(click.locale.value, "full-prompt")
+
+        async def send() -> None:  # with a fresh file for each try
+            file = discord.File(io.BytesIO(whole), filename="prompt.txt")
+            await click.response.send_message(title, file=file, ephemeral=True)
+
+        await answers.give(click, send)
 
 
 def row(buttons: Sequence[JobButton]) -> Row:

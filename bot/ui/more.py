@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 
+from bot import answers
 from bot.errors import NothingMore, Refusal
 from bot.jobs import derive, outpaint
 from bot.jobs.derive import Continue
@@ -42,7 +43,7 @@ class MoreButton(JobButton, template=template("more", *_VERBS)):
         bot: ImageBot = click.client
         job, picture = await bot.service.job_and_picture(self.job, self.k)
         view = panel(job, picture, bot.service.known_card(), click.locale.value)
-        await click.response.send_message(view=view, ephemeral=True)
+        await answers.show(click, view)
 
     async def _continue(self, click: Click) -> None:
         bot: ImageBot = click.client

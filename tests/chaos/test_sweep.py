@@ -20,12 +20,14 @@ import aiohttp
 import pytest
 
 from playground import Playground, open_playground, people
+from playground.message_rules import LOADING
 from tests.chaos.bot import SECRET
 from tests.chaos.crowd import PAINT, jobs_with
 from tests.chaos.points import Trap
 from tests.chaos.processes import Kept
 from tests.chaos.verdict import Witness
-from tests.story.studio import Visitor
+from tests.story.studio import Message, Visitor
+from tests.story.test_attachments import picture
 from tests.support.fake_engine import FakeEngine, Script
 from tests.support.ports import free_port
 
@@ -61,14 +63,15 @@ class House:
 
     async def open_bot(self) -> None:
         """Start it and wait until it is online and has an engine."""
+        await self._until(lambda: not self.playground.online)  # it has noticed the end of the one before
         await self.bot.start()
         await self._until(lambda: self.playground.online, or_exit=True)
 
-    async def wish(self) -> str:
+    async def wish(self, more: str = "", **files: bytes) -> str:
         """Mia asks; returns the words by which to know the job."""
         self.wishes += 1
         prompt = f"wish {self.wishes} end"
-        await self.mia.say(f"/imagine prompt:{prompt} seed:1")
+        await self.mia.say(f"/imagine prompt:{prompt} seed:1 {more}", **files)
         return prompt
 
     def job(self, prompt: str) -> tuple[str, str, int] | None:
@@ -92,12 +95,19 @@ class House:
             wrongs.append(f"state {state}, told {told}")
         if len(messages) != 1 or any(jobs_with(message, "cancel") for message in messages):
             wrongs.append(f"{len(messages)} messages, of which {[jobs_with(m, 'cancel') for m in messages]} wait")
+        if thinking := [m["id"] for m in await self.mia.messages() if m["flags"] & LOADING]:
+            wrongs.append(f"{thinking} still think")
         if state == "posted" and len(self.witness.shown[job]) != 1:
             wrongs.append(f"pictures in {self.witness.shown[job]}")
         starts = sum(begun == job for begun, _ in self._begun)
         if starts > runs:
             wrongs.append(f"painted {starts} times")
         return wrongs
+
+    def owes_nothing(self) -> bool:
+        """Whether every request is a job or was refused, and every message gone that somebody wants gone."""
+        with closing(sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True, timeout=10)) as db:
+            return not db.execute("SELECT 1 FROM pending UNION ALL SELECT 1 FROM removal").fetchall()
 
     async def _until(self, condition: Callable[[], Any], *, or_exit: bool = False) -> None:
         async with asyncio.timeout(60):
@@ -114,6 +124,11 @@ Journey = Callable[[House, Callable[[], object]], Awaitable[str]]
 async def _a_picture(house: House, arm: Callable[[], object]) -> str:
     arm()
     return await house.wish()
+
+
+async def _a_picture_from_another(house: House, arm: Callable[[], object]) -> str:
+    arm()
+    return await house.wish("image:@cat.png", cat=picture())
 
 
 async def _a_picture_whose_message_is_deleted(house: House, arm: Callable[[], object]) -> str:
@@ -162,6 +177,7 @@ async def _a_picture_that_is_cancelled(house: House, arm: Callable[[], object]) 
 # has not had.
 JOURNEYS: list[tuple[Journey, tuple[str, ...], int, str]] = [
     (_a_picture, ("posted",), 1, ""),
+    (_a_picture_from_another, ("posted",), 1, "pending|accept|callback|blob|PATCH"),
     (_a_picture_whose_engine_dies, ("posted",), 2, "requeue"),
     (_a_picture_whose_message_is_deleted, ("posted",), 1, "GET /channels|POST /channels|PATCH /channels|bind_message"),
     (_a_picture_after_its_token, ("posted",), 1, "PATCH /channels"),
@@ -222,6 +238,7 @@ async def test_the_job_ends_right_wherever_the_bot_stops(
             continue
         assert code == Trap.EXIT_CODE
         await house.open_bot()
+        await house._until(house.owes_nothing)
         if house.job(prompt) is not None:
             await house.told(prompt)
         house.playground.faults.clear()
@@ -319,5 +336,39 @@ async def test_a_setting_is_the_old_or_the_new_one_wherever_the_bot_stops(house:
         prompt = await house.wish()
         await house.told(prompt)
         assert await house.wrongs(prompt, ("posted",), 1) == [], point
+
+    print(f"{len(points)} points", *points, sep="\n  ")
+
+
+async def test_a_picture_is_deleted_or_stays_as_it_was_wherever_the_bot_stops(house: House) -> None:
+    async def about_to_delete() -> tuple[Message, Message]:
+        """The picture, and the question whether it is to be deleted."""
+        prompt = await house.wish()
+        await house.told(prompt)
+        shown = await house.mia.sees(lambda m: prompt in json.dumps(m))
+        await house.mia.click("Delete", on=shown)
+        return shown, await house.mia.sees(lambda m: jobs_with(m, "remove") == jobs_with(shown, "delete"))
+
+    await _first_picture(house)
+    shown, question = await about_to_delete()
+    house.trap.seen()
+    await house.mia.click("Delete for good", on=question)
+    await house.mia.sees_gone(shown)
+    await house.mia.sees("Deleted")
+    points = [point for point in house.trap.seen() if re.search("delete|remov|DELETE|callback", point)]
+    assert any("DELETE" in point for point in points)
+    assert any("commit" in point for point in points)
+
+    for point in points:
+        shown, question = await about_to_delete()
+        house.trap.arm(point)
+        await house.mia.click("Delete for good", on=question)
+        assert await _ends_at(house, point), point
+        await house.open_bot()
+        await house._until(house.owes_nothing)
+        if point == "before commit Messages.delete_message":
+            assert shown["id"] in [m["id"] for m in await house.mia.messages()], point
+            await house.mia.click("Delete for good", on=question)  # said again, it holds
+        await house.mia.sees_gone(shown)
 
     print(f"{len(points)} points", *points, sep="\n  ")

@@ -394,7 +394,7 @@ async def test_messages_and_tokens_are_remembered_and_forgotten(office: Office) 
         assert await ledger.token_of(job.id) == token
         assert await ledger.drop_tokens(1000.0) == 0
         assert await ledger.drop_tokens(1000.1) == 1
-        await ledger.message_gone(job.id)
+        await ledger.delete_message(job.id)
         assert await ledger.message_of(job.id) is None
         assert await ledger.is_gone(job.id)
 
@@ -403,7 +403,7 @@ async def test_a_message_deleted_before_it_was_known_stays_deleted(office: Offic
     async with office.open() as ledger:
         job = await office.accept(ledger)
 
-        await ledger.message_gone(job.id)
+        await ledger.delete_message(job.id)
         await ledger.bind_message(job.id, 100, 7)
 
         assert await ledger.is_gone(job.id)

@@ -17,7 +17,7 @@ WIRE = (*WISHES, "engine.protocol")
 # What the modules below a prefix may import of ours. The longest prefix that matches speaks.
 MAY: dict[str, tuple[str, ...]] = {
     "bot.startup": ("bot", "cogs", "config", "engine", "playground"),
-    "cogs": ("cogs", "bot.client", "bot.delivery", "bot.pictures", "bot.jobs", "bot.ui", "bot.errors",
+    "cogs": ("cogs", "bot.answers", "bot.client", "bot.delivery", "bot.pictures", "bot.jobs", "bot.ui", "bot.errors",
              "bot.translations", *WIRE),
     "bot": ("bot", *WIRE),
     "bot.links": ("bot.links", "bot.jobs", *WIRE, "engine.wire", "engine.cluster"),

@@ -94,7 +94,9 @@ async def test_the_author_deletes_their_picture(studio: Studio, mia: Visitor) ->
     message = await mia.sees_pictures()
 
     await mia.click("Delete")
+    await mia.click("Delete for good")
 
+    await mia.is_told("Deleted")
     await mia.sees_gone(message)
 
 
@@ -108,8 +110,38 @@ async def test_a_stranger_cannot_delete_a_picture_and_a_moderator_can(
     await bao.is_told("这是别人的画，只有作者或版主可以这样做。")
     assert await mia.sees_pictures() == message
     await robin.click("Delete")
+    await robin.click("Delete for good")
 
     await mia.sees_gone(message)
+
+
+async def test_delete_asks_first_and_the_question_works_after_a_restart(studio: Studio, mia: Visitor) -> None:
+    await mia.say("/imagine prompt:a red star")
+    message = await mia.sees_pictures()
+
+    await mia.click("Delete")
+    await mia.is_told("Delete this picture?")
+    await studio.restart_bot()
+    assert await mia.sees_pictures() == message
+    await mia.click("Delete for good")
+
+    await mia.sees_gone(message)
+
+
+async def test_whoever_deletes_second_is_told_that_it_is_already_gone(
+    studio: Studio, mia: Visitor, robin: Visitor
+) -> None:
+    await mia.say("/imagine prompt:a red star")
+    message = await mia.sees_pictures()
+
+    for who in (mia, robin):
+        await who.click("Delete", on=message)
+        await who.is_told("Delete this picture?")
+    for who in (mia, robin):
+        await who.click("Delete for good")
+
+    await mia.sees_gone(message)
+    await robin.is_told("This picture is already deleted.")
 
 
 async def test_anybody_may_reroll_a_picture_and_it_counts_as_theirs(studio: Studio, mia: Visitor, bao: Visitor) -> None:
@@ -277,6 +309,7 @@ async def test_old_buttons_and_forms_work_after_the_bot_was_restarted(studio: St
         await mia.click(label, on=old)
         await mia.sees_pictures(more_than=count)
     await mia.click("Delete", on=old)
+    await mia.click("Delete for good")
 
     assert "a green heart" in words(edited)
     await mia.sees_gone(old)
