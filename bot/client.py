@@ -34,6 +34,7 @@ from bot.removals import Removals
 from bot.translations import say
 from bot.ui import modals, text
 from bot.ui.buttons import Clicks, JobButton
+from bot.ui.forget import ForgetButton
 from bot.ui.more import MoreButton
 
 COGS = ("cogs.imagine", "cogs.queue", "cogs.admin", "cogs.styles", "cogs.model", "cogs.forget", "cogs.help")
@@ -139,7 +140,7 @@ class ImageBot(SteadyBot):
             _, gateway, _ = await self.http.get_bot_gateway()
             DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway)
         self._owners = _owners_of(self.application)
-        self.add_dynamic_items(JobButton, MoreButton)
+        self.add_dynamic_items(JobButton, MoreButton, ForgetButton)
         for cog in COGS:
             await self.load_extension(cog)
         command_list = CommandList(self.tree, self.service)

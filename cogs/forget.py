@@ -10,6 +10,7 @@ from bot import answers
 from bot.client import ImageBot
 from bot.translations import say
 from bot.translations.commands import named
+from bot.ui.forget import question
 
 
 class Forget(commands.Cog):
@@ -22,8 +23,14 @@ class Forget(commands.Cog):
 
     @forget.command(name=named("command-forget-me"), description=named("command-forget-me-text"))
     async def me(self, interaction: discord.Interaction[ImageBot]) -> None:
-        count = await self._bot.service.forget(self._bot.requester(interaction))
-        await answers.say(interaction, say(interaction.locale.value, "forget-done", count=count))
+        """Asks first; the buttons under the question do it."""
+        by, locale = self._bot.requester(interaction), interaction.locale.value
+        stored = await self._bot.service.ledger.stored(by.principal)
+        if stored.requests or stored.messages:
+            await answers.show(interaction, question(locale, stored))
+            return
+        await self._bot.service.forget(by)  # what is left are settings and places in the queue
+        await answers.say(interaction, say(locale, "forget-nothing"))
 
 
 async def setup(bot: ImageBot) -> None:

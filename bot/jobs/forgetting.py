@@ -10,7 +10,9 @@ import sqlite3
 from dataclasses import dataclass
 
 from bot.jobs.database import Database
+from bot.jobs.left_behind import leave_behind, take_along, those_of
 from bot.jobs.limits import DAY
+from bot.jobs.transitions import LIVE
 
 # The SHA-256 of each picture that a request starts from, as a table beside its row; NULL where it names none.
 NAMED = "json_each(json_extract(spec, '$.source', '$.mask', '$.control.picture')) AS named"
@@ -27,6 +29,14 @@ class Use:
 
     last: float
     owed: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stored:
+    """What there is of a person: their requests, and the messages that still show them."""
+
+    requests: int
+    messages: int
 
 
 class Forgetting(Database):
@@ -54,28 +64,46 @@ class Forgetting(Database):
 
         def work(db: sqlite3.Connection) -> int:
             dropped = 0
+            old = "told = 1 AND created < ? AND NOT EXISTS (SELECT 1 FROM job AS child WHERE child.parent_job = job.id)"
             while True:
-                gone = db.execute(
-                    "DELETE FROM job WHERE told = 1 AND created < ?"
-                    " AND NOT EXISTS (SELECT 1 FROM job AS child WHERE child.parent_job = job.id)",
-                    (older_than,),
-                ).rowcount
+                leave_behind(db, old, (older_than,))
+                gone = db.execute(f"DELETE FROM job WHERE {old}", (older_than,)).rowcount  # noqa: S608 (our own names)
                 dropped += gone
                 if not gone:
                     return dropped
 
         return await self.write(work)
 
-    async def forget(self, principal: str, *, now: float) -> tuple[int, set[str]]:
-        """How many requests this person had, and the SHA-256 of every picture in them. `now` is Unix seconds."""
+    async def stored(self, principal: str) -> Stored:
+        """What /forget me would find."""
 
-        def work(db: sqlite3.Connection) -> tuple[int, set[str]]:
+        def work(db: sqlite3.Connection) -> Stored:
+            shown = db.execute(
+                "SELECT count(*) FROM message_ref WHERE gone = 0 AND message <> 0"
+                " AND job IN (SELECT id FROM job WHERE principal = ?)",
+                (principal,),
+            ).fetchone()[0]
+            return Stored(requests=_requests(db, principal), messages=shown + len(those_of(db, principal)))
+
+        return await self.read(work)
+
+    async def forget(self, principal: str, *, now: float, messages: bool) -> tuple[int, set[str]] | None:
+        """How many requests this person had, and the SHA-256 of every picture in them. `now` is Unix seconds.
+
+        Their posted messages are to be deleted too where `messages` says so; else each can still be deleted by them.
+        None: something of theirs has not ended, and nothing was changed. One transaction sees that and forgets, so a
+        request that is accepted at the same time is either given up before or comes after.
+        """
+
+        def work(db: sqlite3.Connection) -> tuple[int, set[str]] | None:
             mine = "(SELECT id FROM job WHERE principal = ?)"
             who = (principal,)
-            count: int = db.execute(
-                f"SELECT count(*) FROM job WHERE principal = ? AND NOT {EMPTIED}",  # noqa: S608 (our own names)
-                who,
-            ).fetchone()[0]
+            if db.execute(f"SELECT 1 FROM job WHERE principal = ? AND state IN {LIVE}", who).fetchone():  # noqa: S608
+                return None
+            count = _requests(db, principal)
+            leave_behind(db, "principal = ?", who)
+            if messages:
+                take_along(db, principal, at=now)
             blobs = db.execute(
                 f"SELECT blob FROM image WHERE blob IS NOT NULL AND job IN {mine}"  # noqa: S608
                 f" UNION SELECT named.value FROM job, {NAMED} WHERE principal = ?",
@@ -91,6 +119,7 @@ class Forgetting(Database):
                 "DELETE FROM setting WHERE scope = 'user' AND scope_id = ?",
                 "DELETE FROM setting_event WHERE scope = 'user' AND scope_id = ?",
                 "DELETE FROM usr WHERE principal = ?",
+                "DELETE FROM pending WHERE principal = ?",
                 f"UPDATE job SET told = 1, guild = NULL, channel = NULL, spec = {EMPTY} WHERE principal = ?",  # noqa: S608
             ):
                 db.execute(change, who)
@@ -101,11 +130,15 @@ class Forgetting(Database):
 
     async def drop_emptied(self, now: float) -> int:
         """Delete the empty rows of people who were forgotten more than a day ago."""
-        return await self.write(
-            lambda db: (
-                db.execute(
-                    f"DELETE FROM job WHERE {EMPTIED} AND created <= ?",  # noqa: S608
-                    (now - DAY,),
-                ).rowcount
-            )
-        )
+
+        def work(db: sqlite3.Connection) -> int:
+            day_over = f"{EMPTIED} AND created <= ?"
+            leave_behind(db, day_over, (now - DAY,))  # one that was noted only after its person was forgotten
+            return db.execute(f"DELETE FROM job WHERE {day_over}", (now - DAY,)).rowcount  # noqa: S608
+
+        return await self.write(work)
+
+
+def _requests(db: sqlite3.Connection, principal: str) -> int:
+    sql = f"SELECT count(*) FROM job WHERE principal = ? AND NOT {EMPTIED}"  # noqa: S608 (our own names)
+    return db.execute(sql, (principal,)).fetchone()[0]

@@ -14,6 +14,7 @@ from bot.errors import Refusal
 from bot.jobs.forgetting import Forgetting
 from bot.jobs.ids import WallClock
 from bot.jobs.job import Job
+from bot.jobs.left_behind import LeftBehindRows
 from bot.jobs.limits import DAY, Limits, Spent, Usage, check
 from bot.jobs.messages import Messages
 from bot.jobs.pending import Pending, settle_pending
@@ -40,7 +41,7 @@ class VirtualTimes:
     weights: dict[str, float]
 
 
-class Ledger(Transitions, Messages, SettingRows, Forgetting, Pending):
+class Ledger(Transitions, Messages, SettingRows, Forgetting, LeftBehindRows, Pending):
     """All tables. Every method that changes something is one transaction and is on disk when it returns."""
 
     @classmethod

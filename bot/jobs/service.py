@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
-from bot.errors import AlreadyDeleted, DiskFull, NothingToCancel, NotYours, TooLate
+from bot.errors import AlreadyDeleted, DiskFull, NothingToCancel, NotYours, TooLate, UnknownJob
 from bot.jobs import derive
 from bot.jobs.acceptance import Acceptance
 from bot.jobs.blobs import BlobStore
@@ -170,8 +171,18 @@ class JobService(Lookup):
             raise NothingToCancel
         return count
 
-    async def check_may_delete(self, job_id: str, *, by: Requester) -> Job:
-        """Whose message its author or a moderator may take away. Raises NotYours, UnknownJob, AlreadyDeleted."""
+    async def check_may_delete(self, job_id: str, *, by: Requester) -> Job | None:
+        """Its message is here, and `by` its author or a moderator. None where the message is all that is left of it.
+
+        Raises NotYours, UnknownJob, AlreadyDeleted.
+        """
+        left = await self.ledger.left_behind(job_id, by.principal)
+        if left is not None:
+            if left.channel != by.channel:
+                raise UnknownJob
+            if not (left.is_theirs or by.moderator):
+                raise NotYours
+            return None
         job = await self.job(job_id)
         if not (job.is_by(by) or job.is_moderated_by(by)):
             raise NotYours
@@ -179,28 +190,33 @@ class JobService(Lookup):
             raise AlreadyDeleted
         return job
 
-    async def delete(self, job_id: str, *, by: Requester, token: InteractionToken | None = None) -> Job:
+    async def delete(self, job_id: str, *, by: Requester, token: InteractionToken | None = None) -> None:
         """Its author or a moderator takes its message away, and with it a job that still lives.
 
         The message goes on the ledger's list of removals; `token` reaches it without any right in its channel.
         Raises NotYours, UnknownJob, AlreadyDeleted.
         """
         job = await self.check_may_delete(job_id, by=by)
+        if job is None:
+            if not await self.ledger.delete_left_behind(job_id, token=token):
+                raise AlreadyDeleted
+            return
         if job.live:
-            job = await self.dispatcher.cancel(job_id) or await self.job(job_id)
+            await self.dispatcher.cancel(job_id)
         if not await self.ledger.delete_message(job_id, token=token):
             raise AlreadyDeleted
         await self.ledger.mark_posted(job_id)
-        return job
 
-    async def forget(self, by: Requester) -> int:
+    async def forget(self, by: Requester, *, messages: bool = False) -> int:
         """Give up what this person has waiting, and delete their words, pictures and requests; returns how many.
 
-        What others made of their pictures stays with those others.
+        With `messages` those that show them go too. What others made of their pictures stays with those others.
         """
-        for job in await self.live_jobs(by.principal):
-            await self.dispatcher.cancel(job.id)
-        count, names = await self.ledger.forget(by.principal, now=self._shop.wall())
+        while (forgotten := await self.ledger.forget(by.principal, now=self._shop.wall(), messages=messages)) is None:
+            for job in await self.live_jobs(by.principal):
+                await self.dispatcher.cancel(job.id)
+            await asyncio.sleep(0)  # memory is about to hear of one that is only on disk
+        count, names = forgotten
         self._settings.forget(by.principal)
         used = await self.ledger.blob_uses()
         await self.blobs.drop([blob for blob in await self.blobs.stored() if blob.name in names - used.keys()])

@@ -245,10 +245,27 @@ queue-paused = Painting is paused.
 queue-mine-painting = being painted
 queue-mine-place = place { $place }
 queue-none-mine = None of them is yours.
-forget-done = { $count ->
-        [0] There was nothing stored of you.
-        [one] Deleted your request with its words and pictures. The message that I posted stays until you delete it.
-       *[other] Deleted your { $count } requests with their words and pictures. Messages that I posted stay until you delete them.
+forget-nothing = There was nothing stored of you.
+forget-question = { $count ->
+        [0] None of your requests is stored any more.
+        [one] I would delete one request of yours, with its words, its pictures and your settings, and stop what is being painted.
+       *[other] I would delete { $count } requests of yours, with their words, their pictures and your settings, and stop what is being painted.
+    } This cannot be undone.
+forget-question-messages = { $count ->
+        [one] One message that I posted shows your picture. It stays and you can still delete it, or it goes too.
+       *[other] { $count } messages that I posted show your pictures. They stay and you can still delete each, or they go too.
+    }
+button-forget-keep = Forget me
+button-forget-delete = Forget me and delete the messages
+forget-done-keep = { $count ->
+        [0] There was nothing more stored of you.
+        [one] Deleted your request with its words and pictures. A message that I posted stays until you press Delete under it.
+       *[other] Deleted your { $count } requests with their words and pictures. Messages that I posted stay until you press Delete under them.
+    }
+forget-done-delete = { $count ->
+        [0] Deleted: the messages that I posted for you disappear soon.
+        [one] Deleted your request with its words and pictures; the messages that I posted for you disappear soon.
+       *[other] Deleted your { $count } requests with their words and pictures; the messages that I posted for you disappear soon.
     }
 cancel-done = { $count ->
         [one] Cancelled one request.

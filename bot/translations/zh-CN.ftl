@@ -222,9 +222,21 @@ queue-paused = 已暂停作画。
 queue-mine-painting = 正在画
 queue-mine-place = 第 { $place } 位
 queue-none-mine = 其中没有你的请求。
-forget-done = { $count ->
-        [0] 没有保存任何关于你的内容。
-       *[other] 已删除你的 { $count } 个请求及其文字和图片。我发出的消息会保留，直到你自己删除。
+forget-nothing = 没有保存任何关于你的内容。
+forget-question = { $count ->
+        [0] 你的请求已经都不再保存了。
+       *[other] 我将删除你的 { $count } 个请求及其文字、图片和你的设置，并停止正在画的内容。
+    }此操作无法撤销。
+forget-question-messages = 我发出的 { $count } 条消息里还有你的画：可以保留（之后你仍能逐条删除），也可以一并删除。
+button-forget-keep = 忘记我
+button-forget-delete = 忘记我并删除消息
+forget-done-keep = { $count ->
+        [0] 没有更多关于你的内容了。
+       *[other] 已删除你的 { $count } 个请求及其文字和图片。我发出的消息会保留，直到你按下它下面的“删除”。
+    }
+forget-done-delete = { $count ->
+        [0] 已删除：我为你发出的消息很快就会消失。
+       *[other] 已删除你的 { $count } 个请求及其文字和图片，我为你发出的消息很快就会消失。
     }
 cancel-done = 已取消 { $count } 个请求。
 

@@ -60,11 +60,18 @@ class Clicks:
 
 
 async def press(
-    click: Click, job: str, custom_id: str, act: Callable[[Click], Coroutine[Any, Any, None]], *, again: bool = False
+    click: Click,
+    job: str | None,
+    custom_id: str,
+    act: Callable[[Click], Coroutine[Any, Any, None]],
+    *,
+    again: bool = False,
+    outlives: bool = False,
 ) -> None:
-    """Do what a button of this job is for; of a double click only once, unless it may be done `again` at once.
+    """Do what a button is for, mostly one of a job; of a double click only once, unless it may be done `again` at once.
 
-    What Discord hands back was drawn by us, but need not have been: the job must be one of this channel.
+    What Discord hands back was drawn by us, but need not have been: the job must be one of this channel. A button that
+    `outlives` its job looks for itself.
     """
     bot = click.client
     async with bot.border(click, job=job):
@@ -73,7 +80,10 @@ async def press(
             await answers.defer(click)
             return
         await bot.turnstile.enter()
-        await bot.service.check_is_here(job, by=bot.requester(click))
+        if job is not None:
+            by = bot.requester(click)
+            if not outlives or await bot.service.ledger.left_behind(job, by.principal) is None:
+                await bot.service.check_is_here(job, by=by)
         await act(click)
 
 
@@ -106,8 +116,9 @@ class JobButton(
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         # A form or a question that is closed may be opened again at once; a second one of it makes nothing.
-        again = self.verb in ("edit", "delete")
-        await press(interaction, self.job, self.custom_id, getattr(self, f"_{self.verb}"), again=again)
+        again, outlives = self.verb in ("edit", "delete"), self.verb in ("delete", "remove")
+        act = getattr(self, f"_{self.verb}")
+        await press(interaction, self.job, self.custom_id, act, again=again, outlives=outlives)
 
     async def _reroll(self, click: Click) -> None:
         bot = click.client

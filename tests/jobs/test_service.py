@@ -7,6 +7,7 @@ import dataclasses
 import io
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -283,7 +284,8 @@ async def test_deleting_takes_the_message_away_and_a_live_job_with_it(tmp_path: 
         job = await core.ask(ANNA)
         await core.service.ledger.bind_message(job.id, 100, 5)
 
-        deleted = await core.service.delete(job.id, by=MODERATOR)
+        await core.service.delete(job.id, by=MODERATOR)
+        deleted = await core.service.job(job.id)
 
         assert deleted.state is JobState.CANCELLED
         assert await core.service.ledger.is_gone(job.id)
@@ -345,3 +347,59 @@ async def test_the_queue_shows_who_waits_and_who_paints(tmp_path: Path) -> None:
         assert [job.id for job in view.waiting] == [jobs[2].id]
         [engine] = view.engines
         assert (engine.name, engine.state) == ("Fake Painter", "ready")
+
+
+async def test_a_request_that_is_accepted_while_its_person_is_forgotten_is_given_up_and_not_painted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage(tmp_path) as core, core.engine().running():
+        await ready(core)
+        ledger = core.service.ledger
+        accept, forget = ledger.accept, ledger.forget
+        on_disk, looked_at = asyncio.Event(), asyncio.Event()
+
+        async def accept_slowly(*arguments: Any, **options: Any) -> Any:
+            accepted = await accept(*arguments, **options)
+            on_disk.set()
+            await looked_at.wait()  # memory does not know it before
+            return accepted
+
+        async def forget_and_say_so(*arguments: Any, **options: Any) -> Any:
+            forgotten = await forget(*arguments, **options)
+            looked_at.set()
+            return forgotten
+
+        monkeypatch.setattr(ledger, "accept", accept_slowly)
+        monkeypatch.setattr(ledger, "forget", forget_and_say_so)
+        asking = asyncio.create_task(core.ask())
+        await on_disk.wait()
+        await core.service.forget(ANNA)
+        job = await asking
+
+        row = await ledger.job(job.id)
+        assert row is not None
+        assert (row.state, row.request.prompt) == (JobState.CANCELLED, "")
+        await core.ended(await core.ask(BEN))
+        assert (await ledger.job(job.id)) == row
+
+
+async def test_a_request_that_comes_while_others_are_given_up_for_forgetting_is_given_up_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage(tmp_path) as core, core.engine().running() as engine:
+        await ready(core)
+        engine.held_after = 1
+        first = await core.ask()
+        cancel, late = core.service.dispatcher.cancel, list[Job]()
+
+        async def cancel_while_more_comes(job_id: str) -> Job | None:
+            if not late:
+                late.append(await core.ask(prompt="one more"))
+            return await cancel(job_id)
+
+        monkeypatch.setattr(core.service.dispatcher, "cancel", cancel_while_more_comes)
+        count = await core.service.forget(ANNA)
+
+        rows = [await core.service.ledger.job(job.id) for job in (first, *late)]
+        assert [row and (row.state, row.request.prompt) for row in rows] == [(JobState.CANCELLED, "")] * 2
+        assert count == 2
