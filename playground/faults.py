@@ -8,15 +8,17 @@ from typing import Literal, TypeAlias
 
 from playground.jsons import Json
 
-Kind: TypeAlias = Literal["status", "lost", "late", "reset", "delay"]
+Kind: TypeAlias = Literal["status", "strange", "lost", "late", "reset", "delay"]
 AMBIGUOUS: tuple[Kind, ...] = ("status", "lost", "late", "reset")  # the bot cannot tell whether it was done
+# Clear refusals that say nothing about the request: Discord's own network, and codes that no list has.
+STRANGE = ((403, 40333), (400, 999_001), (409, 999_002), (403, 999_003))
 
 
 @dataclass(slots=True)
 class Fault:
     """Waits for `times` requests whose method and path match, and that have `over` so many bytes.
 
-    status: refused with `status` before anything happens. lost: everything happens, the answer does not arrive.
+    status, strange: refused with `status` before anything happens. lost: all happens, the answer does not arrive.
     late: everything happens, the answer says `status`. reset: the connection breaks before anything happens.
     delay: `seconds` pass first, then all goes well.
     """
@@ -104,7 +106,12 @@ class Faults:
         weather = self._weather
         if weather is not None and weather.path.search(path) and weather.dice.random() < weather.chance:
             weather.hits += 1
-            return Fault(weather.dice.choice(weather.kinds), None, weather.path, 1, status=502, hits=1)
+            kind = weather.dice.choice(weather.kinds)
+            if kind == "strange":
+                status, code = weather.dice.choice(STRANGE)
+                body: Json = {"message": "Something that nobody has written down", "code": code}
+                return Fault(kind, None, weather.path, 1, status=status, body=body, hits=1)
+            return Fault(kind, None, weather.path, 1, status=502, hits=1)
         return None
 
     def _add(self, fault: Fault) -> Fault:

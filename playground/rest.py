@@ -79,7 +79,7 @@ class RestSide:
     async def _serve(self, route: Route, request: web.Request) -> web.Response:
         call = Call(params={}, query={}, body=None, uploads=[])
         fault = self._state.faults.take(request.method, request.path, request.content_length or 0)
-        injected = fault is not None and fault.kind == "status"
+        injected = fault is not None and fault.kind in ("status", "strange")
         headers: dict[str, str] = {}
         try:
             await _before(fault, request)

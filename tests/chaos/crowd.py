@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import random
 import uuid
 from collections import Counter
 from typing import Any
 
 import aiohttp
+from PIL import Image
 
 from playground import people
 from playground.people import Person
@@ -22,6 +25,16 @@ LIGHT = tuple(
 MODERATOR = people.PEOPLE[2]
 PAGE = 200  # messages; the most that the playground gives at once
 SPARED = 4  # of the waiting messages, those that may be painted at this very moment
+FROM_A_PICTURE = 0.2  # of all requests; these are answered with "thinking" while their picture is fetched
+
+
+def _picture() -> bytes:
+    png = io.BytesIO()
+    Image.new("RGB", (256, 256), "teal").save(png, "PNG")
+    return png.getvalue()
+
+
+START = _picture()
 
 
 class Crowd:
@@ -39,11 +52,18 @@ class Crowd:
             people.invite(person)
 
     async def ask(self, person: Person) -> None:
-        """Type a wish, again until the page takes it: while the bot is away it does not."""
+        """Type a request, again until the page takes it: while the bot is away it does not."""
         line = f"/imagine prompt:wish {self.asked} count:{self._dice.randint(1, 2)}"
+        picture = self._dice.random() < FROM_A_PICTURE
         self.asked += 1
-        while not await self._post("say", person, text=line):  # noqa: ASYNC110
+        while not await self._say(person, line, picture=picture):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
+
+    async def ask_together(self, count: int) -> None:
+        """So many requests at one instant, by everybody but the heavy one."""
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(count):
+                tasks.create_task(self.ask(LIGHT[number % len(LIGHT)]))
 
     async def delete_some(self, share: float) -> None:
         """For ever: this share of all waiting messages is deleted by a moderator while they wait."""
@@ -71,11 +91,25 @@ class Crowd:
         async with self._session.get(f"{self._url}/page/messages", params=query) as reply:
             return (await reply.json())["messages"]
 
-    async def _post(self, act: str, person: Person, **body: str) -> bool:
-        payload = {"person": person.id, "channel": PAINT, "locale": "en-US", "nonce": uuid.uuid4().hex, **body}
-        async with self._session.post(f"{self._url}/page/{act}", json=payload) as reply:
+    async def _say(self, person: Person, line: str, *, picture: bool) -> bool:
+        if not picture:
+            return await self._post("say", person, text=line)
+        form = aiohttp.FormData()
+        body = _body(person, text=f"{line} image:@start.png")
+        form.add_field("payload", json.dumps(body), content_type="application/json")
+        form.add_field("files", START, filename="start.png", content_type="image/png")
+        async with self._session.post(f"{self._url}/page/say", data=form) as reply:
             await reply.read()
             return reply.status == 200
+
+    async def _post(self, act: str, person: Person, **body: str) -> bool:
+        async with self._session.post(f"{self._url}/page/{act}", json=_body(person, **body)) as reply:
+            await reply.read()
+            return reply.status == 200
+
+
+def _body(person: Person, **more: str) -> dict[str, str]:
+    return {"person": person.id, "channel": PAINT, "locale": "en-US", "nonce": uuid.uuid4().hex, **more}
 
 
 def jobs_with(message: Any, verb: str) -> set[str]:

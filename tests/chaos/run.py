@@ -21,12 +21,14 @@ from playground.faults import AMBIGUOUS, Kind
 from playground.people import Person
 from tests.chaos.crowd import HEAVY, LIGHT, Crowd
 from tests.chaos.links import CASTS, Cast, Setting
-from tests.chaos.verdict import Verdict, Witness, accepted, judge, owed
+from tests.chaos.verdict import Verdict, Witness, accepted, judge, owed, thinking
 
 # Answers to interactions, edits by token and by the bot, new messages.
 MESSAGES = r"/callback$|/webhooks/.*/messages/|/channels/\d+/messages"
 FIRST_SIGHT = 120.0  # seconds for bot and engines to come up the first time
 BACKLOG = 50  # jobs that one person has waiting
+TOGETHER = 20  # requests at one instant, once in the middle of a run
+WEATHER: tuple[Kind, ...] = (*AMBIGUOUS, "strange")
 BETWEEN_KILLS = (0.6, 1.6)  # seconds
 # A slow machine would kill the bot again and again before it is up, and prove nothing:
 WHILE_STARTING = 0.25  # how likely the bot is to be killed then, beside what is usual
@@ -105,7 +107,7 @@ class _Run:
                 await self._crowd.ask(HEAVY)
         faults = self._setting.playground.faults
         dice = random.Random(self._plan.seed + 2)
-        kinds: tuple[Kind, ...] = ("lost",) if self._plan.lost_only else AMBIGUOUS
+        kinds: tuple[Kind, ...] = ("lost",) if self._plan.lost_only else WEATHER
         self._weather = faults.bad_weather(MESSAGES, chance=self._plan.ambiguous, dice=dice, kinds=kinds)
         began = time.monotonic()
         deleting = asyncio.create_task(self._crowd.delete_some(self._plan.deleted))
@@ -119,13 +121,17 @@ class _Run:
         return await self._judge(time.monotonic() - began)
 
     async def _ask(self) -> None:
-        """Half of the jobs are one person's, fifty at once to begin with; all others are spread over the kills."""
+        """Half of the jobs are one person's, fifty one after the other to begin with.
+
+        Of all others some come at one instant, the rest is spread over the kills.
+        """
         half, time_of_kills = self._plan.jobs // 2, self._plan.kills * sum(self._plan.between) / 2
         pause = 0.8 * time_of_kills / half
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._ask_for(half, LIGHT, pause=pause))
+            tasks.create_task(self._ask_for(half - min(half, TOGETHER), LIGHT, pause=pause))
             await self._ask_for(min(half, BACKLOG), [HEAVY], pause=0.05)
-            await self._ask_for(half - BACKLOG, [HEAVY], pause=pause)
+            tasks.create_task(self._crowd.ask_together(min(half, TOGETHER)))
+            await self._ask_for(half - min(half, BACKLOG), [HEAVY], pause=pause)
         while accepted(self._ledger) < self._plan.jobs:
             await self._crowd.ask(self._dice.choice(LIGHT))
             await asyncio.sleep(0.3)
@@ -162,7 +168,7 @@ class _Run:
     async def _settle(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
-                while self._owed():  # noqa: ASYNC110
+                while self._owed() or thinking(await self._crowd.messages()):  # noqa: ASYNC110
                     await asyncio.sleep(0.3)
 
     def _owed(self) -> int:

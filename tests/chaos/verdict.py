@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from playground import Exchange
+from playground.message_rules import LOADING
 from tests.chaos.crowd import HEAVY, jobs_with
 
 
@@ -67,6 +68,11 @@ def owed(ledger: Path) -> int:
     return _rows(ledger, "SELECT count(*) FROM job WHERE told = 0")[0][0]
 
 
+def thinking(messages: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Messages that say that the bot is thinking: the first answer to a request whose picture it fetches."""
+    return [message["id"] for message in messages if message["flags"] & LOADING]
+
+
 def accepted(ledger: Path) -> int:
     return _rows(ledger, "SELECT count(*) FROM job")[0][0] if ledger.exists() else 0
 
@@ -89,6 +95,7 @@ def judge(
     painted = dict(_rows(ledger, "SELECT job, count(*) FROM image WHERE state = 'painted' GROUP BY job"))
     standing = {message["id"]: message for message in messages}
     lost = [f"{job}: answered, but not in the ledger" for job in witness.answered - {row[0] for row in jobs}]
+    lost += [f"message {message}: thinking for ever" for message in thinking(messages)]
     duplicates, waits = list[str](), defaultdict[bool, list[float]](list)
     for job, state, told, principal, wait, _ in jobs:
         message = standing.get(str(bound.get(job)))
