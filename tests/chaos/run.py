@@ -19,7 +19,7 @@ import aiohttp
 from playground import Playground, open_playground
 from playground.faults import AMBIGUOUS, Kind
 from playground.people import Person
-from tests.chaos.crowd import HEAVY, LIGHT, Crowd
+from tests.chaos.crowd import HEAVY, LIGHT, PAINT, Crowd
 from tests.chaos.links import CASTS, Cast, Setting
 from tests.chaos.verdict import Verdict, Witness, accepted, judge, owed, thinking
 
@@ -32,6 +32,7 @@ WEATHER: tuple[Kind, ...] = (*AMBIGUOUS, "strange")
 BETWEEN_KILLS = (0.6, 1.6)  # seconds
 # A slow machine would kill the bot again and again before it is up, and prove nothing:
 WHILE_STARTING = 0.25  # how likely the bot is to be killed then, beside what is usual
+ARCHIVED = 0.2  # how likely the thread is archived with a kill: until something is said there, nothing can be edited
 WITHOUT_BOT = 4  # kills of others in a row; the next one waits until the bot is there
 PATIENCE = 180.0  # seconds after the last kill; what has not said its end by then is lost
 
@@ -148,6 +149,8 @@ class _Run:
                 await _until_online(self._setting.playground)
             await asyncio.sleep(self._dice.uniform(*self._plan.between))
             in_the_dark = 0 if self._setting.playground.online else in_the_dark + 1
+            if self._dice.random() < ARCHIVED and not self._plan.lost_only:
+                self._setting.playground.archive(PAINT)
             victim = self._victim()
             self._note(f"{datetime.now().astimezone():%H:%M:%S.%f} {victim}")
             await self._cast.processes[victim].restart()

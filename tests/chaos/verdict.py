@@ -96,10 +96,16 @@ def judge(
     standing = {message["id"]: message for message in messages}
     lost = [f"{job}: answered, but not in the ledger" for job in witness.answered - {row[0] for row in jobs}]
     lost += [f"message {message}: thinking for ever" for message in thinking(messages)]
+    told_jobs = {row[0] for row in jobs if row[2]}
+    lost += [
+        f"{job}: ended, but message {message['id']} still offers to cancel it"
+        for message in messages
+        for job in jobs_with(message, "cancel") & told_jobs
+    ]
     duplicates, waits = list[str](), defaultdict[bool, list[float]](list)
     for job, state, told, principal, wait, _ in jobs:
         message = standing.get(str(bound.get(job)))
-        says = told and message is not None and not jobs_with(message, "cancel")
+        says = told and message is not None
         if state == "posted":
             files = [file for file in (message or {}).get("attachments", []) if file["filename"].startswith(job)]
             says = says and len(files) == painted[job]
