@@ -118,7 +118,7 @@ def test_a_ledger_that_is_none_is_one_sentence(folder: Path) -> None:
 def test_a_model_that_is_not_there_is_one_sentence(folder: Path) -> None:
     ended = run(folder, "--playground", "--engine.model", "nowhere", "--say", "/imagine prompt:x")
 
-    assert ended.returncode == 2
+    assert ended.returncode == 1
     assert "nowhere" in ended.stderr.strip().splitlines()[-1]
     assert "Traceback" not in ended.stderr
 
@@ -153,7 +153,7 @@ def test_one_line_paints_one_picture_with_its_recipe_inside(folder: Path) -> Non
     ended = run(
         folder, "--playground", STARTER, "--say", "/imagine prompt:a red star seed:7", "--say", "click:Upscale 1",
         "--say", "click:Edit prompt:一个蓝色圆形 seed:9", "--save", "pictures", "--say", "click:Edit",
-        "--say", "click:Delete",
+        "--say", "click:Delete", "--say", "click:Delete for good",
     )  # fmt: skip
 
     assert ended.returncode == 0, ended.stderr
@@ -166,9 +166,11 @@ def test_one_line_paints_one_picture_with_its_recipe_inside(folder: Path) -> Non
     assert len(paths) == 3
     assert sizes[:2] == [(256, 256), (512, 512)]
     assert "Seed: 7," in read_texts(paths[0].read_bytes())["parameters"]
-    form, gone = ended.stdout.strip().split("\n\n")[-2:]
+    form, question, gone, done = ended.stdout.strip().split("\n\n")[-4:]
     assert "\nPrompt: 一个蓝色圆形\n" in form
+    assert question.startswith("Delete this picture?")
     assert gone == "[gone] 一个蓝色圆形"
+    assert done.startswith("Deleted")
 
 
 def test_a_refusal_is_printed_and_the_exit_status_is_one(folder: Path) -> None:

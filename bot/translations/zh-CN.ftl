@@ -263,8 +263,8 @@ admin-engines = 引擎
 admin-engines-more = 另有 { $count } 个
 admin-engine-memory = { $gigabytes } GiB
 admin-engine-orders = 持有 { $count } 个请求
-engine-broken = 无法启动
 engine-loading = 加载中
+engine-broken = 无法启动
 engine-ready = 就绪
 engine-lost = 已断开，正在重启
 

@@ -126,7 +126,7 @@ async def test_earlier_messages_load_while_scrolling_up(visit: Visit, tmp_path: 
 
         await expect(page.locator("li.message")).to_have_count(70)
         await expect(page.locator("#messages").get_by_text("line 20", exact=True)).to_be_in_viewport()
-        await expect(page.get_by_text("This is the beginning of #paint.")).to_be_attached()
+        await expect(page.get_by_role("heading", name="Welcome to #paint")).to_be_attached()  # no picture is there yet
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -129,7 +129,7 @@ async def test_a_busy_channel_drops_steps_and_never_an_ending(
 async def test_a_countdown_that_runs_out_is_replaced_while_the_picture_is_late(
     empty_studio: Studio, mia: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.delivery._LEAST_ESTIMATE", 0.2)
+    monkeypatch.setattr("bot.sheets._LEAST_ESTIMATE", 0.2)
     await empty_studio.open_bot()
     await empty_studio.open_engine(Script(step_seconds=0.15))
     await mia.say("/imagine prompt:a red star")

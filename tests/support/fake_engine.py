@@ -189,7 +189,7 @@ class FakeEngine:
         while True:
             self._link.say(Beat(steps=self._steps, busy=self._busy))
             if self.beats:
-                print(self._steps, int(self._busy), flush=True)
+                print(self._steps, int(self._busy), 1, flush=True)
             await asyncio.sleep(0.5)
 
     async def _paint_all(self) -> None:
