@@ -15,6 +15,8 @@ async def test_a_short_wish_is_written_out_before_ones_eyes_and_ones_own_words_s
 ) -> None:
     await empty_studio.open_bot()
     await empty_studio.open_engine(SLOW)
+    assert empty_studio.engine is not None
+    empty_studio.engine.held_words = 4
     full = written_out("a red fox")
 
     await mia.say("/imagine prompt:a red fox enhance:true")
@@ -23,6 +25,7 @@ async def test_a_short_wish_is_written_out_before_ones_eyes_and_ones_own_words_s
     assert words(writing).startswith("a red fox\n")
     partly = words(await mia.sees("written out: a red fox, seen"))
     assert full not in partly
+    empty_studio.engine.held_words = None
     message = await mia.sees_pictures()
     assert words(message).startswith("a red fox\n")
     assert f"written out: {full}" in words(message)
@@ -32,10 +35,13 @@ async def test_a_short_wish_is_written_out_before_ones_eyes_and_ones_own_words_s
 async def test_a_chinese_reader_sees_the_text_grow_in_chinese_surroundings(empty_studio: Studio, bao: Visitor) -> None:
     await empty_studio.open_bot()
     await empty_studio.open_engine(SLOW)
+    assert empty_studio.engine is not None
+    empty_studio.engine.held_words = 4
 
     await bao.say("/画图 提示词:红狐狸 扩写:true")
 
     await bao.sees("正在扩写提示词")
+    empty_studio.engine.held_words = None
     assert f"扩写：{written_out('红狐狸')}" in words(await bao.sees_pictures())
 
 
@@ -84,13 +90,14 @@ async def test_cancel_works_while_the_prompt_is_written(empty_studio: Studio, mi
 
 async def test_quality_says_what_it_costs_before_and_after(empty_studio: Studio, mia: Visitor, bao: Visitor) -> None:
     await empty_studio.open_bot()
-    await empty_studio.open_engine(SLOW)
+    await empty_studio.open_engine(SLOW, held_after=2)
 
     await mia.say("/imagine prompt:a red fox quality:true")
     await mia.sees(
         "Quality: the model writes the prompt out first, then 2 more steps for fine detail, about 25 % more time."
     )
     await mia.sees(" / 10")
+    empty_studio.go_on()
     assert "fine detail (+25 % time)" in words(await mia.sees_pictures())
 
     await bao.say("/画图 提示词:红狐狸 精修:true 扩写:false")

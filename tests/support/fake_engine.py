@@ -128,6 +128,7 @@ class FakeEngine:
     written: list[str] = field(default_factory=list[str])  # jobs whose prompt was written out
     orders: list[Generate] = field(default_factory=list[Generate])
     held_after: int | None = None
+    held_words: int | None = None  # while it is a number, so many words of a prompt are written out and no more
     journal: Path | None = None  # where every start is written down, for whoever looks from another process
     picture: Callable[[Generate, int], bytes] | None = None  # instead of `draw`
     in_process: bool = True
@@ -271,6 +272,8 @@ class FakeEngine:
         words = written_out(order.request.prompt).split(" ")
         for count in range(1, len(words) + 1):
             await asyncio.sleep(self.script.step_seconds)
+            while self.held_words is not None and count > self.held_words:
+                await asyncio.sleep(0.01)
             if order.job in self._cancelled:
                 return order
             text, done = " ".join(words[:count]), count == len(words)
