@@ -41,6 +41,9 @@ async def connected(bot: ImageBot, token: str) -> AsyncGenerator[asyncio.Task[No
         yield connection
     finally:
         online.cancel()
+        if not bot.is_ready():  # else what is just being set up would find its session closed
+            connection.cancel()
+            await asyncio.wait({connection}, timeout=GOODBYE)
         with suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE):
                 await bot.close()
