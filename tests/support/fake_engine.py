@@ -272,7 +272,7 @@ class FakeEngine:
         words = written_out(order.request.prompt).split(" ")
         for count in range(1, len(words) + 1):
             await asyncio.sleep(self.script.step_seconds)
-            while self.held_words is not None and count > self.held_words:
+            while self.held_words is not None and count > self.held_words:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             if order.job in self._cancelled:
                 return order
