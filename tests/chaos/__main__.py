@@ -27,6 +27,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, help="default: two and a half for each kill, at least 100")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--link", choices=sorted(LINKS), action="append", help="default: all")
+    parser.add_argument("--archived", type=float, default=0.0, help="how likely a kill archives the thread; default: 0")
     parser.add_argument("--no-control", action="store_true")
     parser.add_argument("--keep", type=Path, help="a new folder for the ledgers, journals and logs of the runs")
     options = parser.parse_args()
@@ -39,7 +40,10 @@ def main() -> int:
     well = True
     for link in links:
         keep = options.keep and options.keep / link
-        verdict = asyncio.run(run(Plan(link=link, kills=options.kills, jobs=jobs, seed=options.seed, keep=keep)))
+        plan = Plan(
+            link=link, kills=options.kills, jobs=jobs, seed=options.seed, archived=options.archived, keep=keep
+        )  # fmt: skip
+        verdict = asyncio.run(run(plan))
         print(row(link, verdict), flush=True)
         for sentence in (*verdict.lost, *verdict.duplicates, *verdict.needless):
             print(sentence, file=sys.stderr)

@@ -32,7 +32,6 @@ WEATHER: tuple[Kind, ...] = (*AMBIGUOUS, "strange")
 BETWEEN_KILLS = (0.6, 1.6)  # seconds
 # A slow machine would kill the bot again and again before it is up, and prove nothing:
 WHILE_STARTING = 0.25  # how likely the bot is to be killed then, beside what is usual
-ARCHIVED = 0.2  # how likely the thread is archived with a kill: until something is said there, nothing can be edited
 WITHOUT_BOT = 4  # kills of others in a row; the next one waits until the bot is there
 PATIENCE = 180.0  # seconds after the last kill; what has not said its end by then is lost
 
@@ -40,6 +39,8 @@ PATIENCE = 180.0  # seconds after the last kill; what has not said its end by th
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
     """`ambiguous` and `deleted` are shares: of Discord's answers, and of the messages that wait.
+
+    `archived` is how likely a kill archives the thread: nothing in it can be edited until something is said there.
 
     `lost_only`: all ambiguous answers are lost after the deed, and none is an error that the library itself repeats.
     """
@@ -50,6 +51,7 @@ class Plan:
     seed: int = 1
     ambiguous: float = 0.1
     deleted: float = 0.15
+    archived: float = 0.0
     forgetful: bool = False
     lost_only: bool = False
     step_seconds: float = 0.08
@@ -149,7 +151,7 @@ class _Run:
                 await _until_online(self._setting.playground)
             await asyncio.sleep(self._dice.uniform(*self._plan.between))
             in_the_dark = 0 if self._setting.playground.online else in_the_dark + 1
-            if self._dice.random() < ARCHIVED and not self._plan.lost_only:
+            if self._dice.random() < self._plan.archived:
                 self._setting.playground.archive(PAINT)
             victim = self._victim()
             self._note(f"{datetime.now().astimezone():%H:%M:%S.%f} {victim}")
