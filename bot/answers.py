@@ -15,6 +15,7 @@ import aiohttp
 import discord
 
 from bot.codes import ALREADY_ANSWERED
+from bot.jobs.rows import InteractionToken
 
 Interaction = discord.Interaction[Any]
 
@@ -24,6 +25,12 @@ _LATER_PAUSES = tuple(0.25 * 2**n for n in range(8))  # and of what follows it: 
 _THINKING = "thinking"  # in an interaction's extras, once it counts as answered: whether it shows "thinking"
 
 _log = logging.getLogger(__name__)
+
+
+def token_of(interaction: Interaction) -> InteractionToken:
+    """What edits the answer of this interaction later on."""
+    at = interaction.created_at.timestamp()
+    return InteractionToken(token=interaction.token, application=interaction.application_id, at=at)
 
 
 async def give(interaction: Interaction, answer: Callable[[], Awaitable[object]], *, thinking: bool = False) -> None:

@@ -23,7 +23,7 @@ from bot.delivery import Delivery
 from bot.errors import Refusal
 from bot.gateway import SteadyBot
 from bot.jobs.job import Requester
-from bot.jobs.rows import InteractionToken, Origin
+from bot.jobs.rows import Origin
 from bot.jobs.service import JobService
 from bot.one_try import trace
 from bot.pace import Pace
@@ -190,9 +190,7 @@ class ImageBot(SteadyBot):
 
     def origin(self, interaction: discord.Interaction[Any]) -> Origin:
         """What a job is made from here; the token is stored with the job, before there is a message for it to edit."""
-        at = interaction.created_at.timestamp()
-        token = InteractionToken(token=interaction.token, application=interaction.application_id, at=at)
-        return {"origin": str(interaction.id), "token": token}
+        return {"origin": str(interaction.id), "token": answers.token_of(interaction)}
 
     async def on_interaction(self, interaction: discord.Interaction[ImageBot]) -> None:
         """Forms, by their id alone: one that was opened before a restart can still be submitted."""

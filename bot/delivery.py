@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Coroutine
 from dataclasses import replace
 from typing import Any
 
-import aiohttp
 import discord
 
 from bot import answers
@@ -16,7 +15,6 @@ from bot.codes import ALREADY_ANSWERED, Meaning, meaning_of
 from bot.errors import UnknownJob
 from bot.jobs import news
 from bot.jobs.job import Job
-from bot.jobs.rows import InteractionToken
 from bot.jobs.service import JobService
 from bot.jobs.workshop import STORAGE_ERRORS
 from bot.pace import Gate, Pace
@@ -76,9 +74,8 @@ class Delivery:
         if job.id in self._sheets:
             return
         sheet = self._sheet(job, limit=interaction.filesize_limit)
-        at = interaction.created_at.timestamp()
         # Stored with the job: a crash from here on leaves no message that nobody can edit.
-        sheet.place.token = InteractionToken(token=interaction.token, application=interaction.application_id, at=at)
+        sheet.place.token = answers.token_of(interaction)
         try:
             await self._answer(interaction, sheet)
             self._gate.answered(sheet)
@@ -108,7 +105,7 @@ class Delivery:
             return  # carried on after a long absence
         try:
             message = await self._say(interaction, views.live(sheet.said, sheet.shown(self._wall())))
-        except (aiohttp.ClientError, TimeoutError, ConnectionError, discord.DiscordServerError) as error:
+        except answers.LOST as error:
             _log.warning("job %s: unclear whether the answer arrived: %s", sheet.job.id, error)
         except discord.HTTPException as error:
             if error.code == ALREADY_ANSWERED:

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
-import aiohttp
 import discord
 
+from bot.answers import LOST
 from bot.codes import UNKNOWN_MESSAGE, Meaning, meaning_of
 from bot.jobs.ids import WallClock
 from bot.jobs.rows import InteractionToken
@@ -161,7 +161,7 @@ def plain_words() -> Generator[None]:
     """The library's errors as the few cases that matter here. Raises Unclear, No, TooHeavy, Rejected."""
     try:
         yield
-    except (TimeoutError, aiohttp.ClientError, ConnectionError, discord.DiscordServerError) as error:
+    except LOST as error:
         raise Unclear(str(error)) from error
     except discord.HTTPException as error:
         match meaning_of(error):

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 import discord
 
 from bot import answers
-from bot.jobs.rows import InteractionToken
 from bot.translations import say
 from bot.ui import modals, notes
 
@@ -154,9 +153,7 @@ class JobButton(
     async def _remove(self, click: Click) -> None:
         """The answer to that; the message goes as soon as Discord lets it."""
         bot = click.client
-        at = click.created_at.timestamp()
-        token = InteractionToken(token=click.token, application=click.application_id, at=at)
-        await bot.service.delete(self.job, by=bot.requester(click), token=token)
+        await bot.service.delete(self.job, by=bot.requester(click), token=answers.token_of(click))
         bot.removals.wanted()
         await answers.change(click, say(click.locale.value, "delete-done"))
 
