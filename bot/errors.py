@@ -214,6 +214,12 @@ class UnknownJob(NotThere):
     code = "unknown-job"
 
 
+class UnreadableJob(NotThere):
+    """Its row was written by another version of this program, in a form that this one does not know."""
+
+    code = "unreadable-job"
+
+
 class PictureGone(NotThere):
     """The job is known, its picture is not (any more, or not yet)."""
 

@@ -18,7 +18,7 @@ from bot.jobs.left_behind import LeftBehindRows
 from bot.jobs.limits import DAY, Limits, Spent, Usage, check
 from bot.jobs.messages import Messages
 from bot.jobs.pending import Pending, settle_pending
-from bot.jobs.rows import Draft, insert_job, read_job
+from bot.jobs.rows import Draft, insert_job, read_job, readable_jobs
 from bot.jobs.settings import SettingRows
 from bot.jobs.transitions import LIVE, VIRTUAL, Transitions
 
@@ -98,7 +98,8 @@ class Ledger(Transitions, Messages, SettingRows, Forgetting, LeftBehindRows, Pen
         def work(db: sqlite3.Connection) -> list[Assignment]:
             rows = db.execute(f"SELECT * FROM job WHERE state IN {LIVE} ORDER BY seq").fetchall()  # noqa: S608
             return [
-                Assignment(job=read_job(db, row), engine=row["engine"], charged=bool(row["charged"])) for row in rows
+                Assignment(job=job, engine=row["engine"], charged=bool(row["charged"]))
+                for row, job in readable_jobs(db, rows)
             ]
 
         return await self.read(work)

@@ -8,7 +8,7 @@ from bot.jobs.database import Database
 from bot.jobs.ids import WallClock
 from bot.jobs.job import Job
 from bot.jobs.pending import strike_out_tokens, want_gone
-from bot.jobs.rows import InteractionToken, read_job
+from bot.jobs.rows import InteractionToken, readable_jobs
 
 
 class Messages(Database):
@@ -100,15 +100,14 @@ class Messages(Database):
     async def undeliverable(self, principal: str) -> list[Job]:
         """What this person was painted and could not be shown, oldest first."""
         sql = "SELECT * FROM job WHERE principal = ? AND state = 'undeliverable' ORDER BY created"
-        return await self.read(lambda db: [read_job(db, row) for row in db.execute(sql, (principal,)).fetchall()])
+        return await self._jobs(sql, principal)
 
     async def unposted(self) -> list[Job]:
         """Jobs that delivery owes something, oldest first: live, rendered, or ended without saying so."""
-        return await self.read(
-            lambda db: [
-                read_job(db, row) for row in db.execute("SELECT * FROM job WHERE told = 0 ORDER BY seq").fetchall()
-            ]
-        )
+        return await self._jobs("SELECT * FROM job WHERE told = 0 ORDER BY seq")
+
+    async def _jobs(self, sql: str, *values: str) -> list[Job]:
+        return await self.read(lambda db: [job for _, job in readable_jobs(db, db.execute(sql, values).fetchall())])
 
     async def _told(self, job_id: str, state: str, *before: str) -> bool:
         def work(db: sqlite3.Connection) -> bool:

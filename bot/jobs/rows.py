@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NotRequired, TypedDict
 
 import msgspec
 
-from bot.errors import Argument
+from bot.errors import Argument, UnreadableJob
 from bot.jobs.job import Failure, Job, JobState, Picture, Requester
 from engine.request import ImageRequest
 
-# Raised when ImageRequest changes its meaning; older rows are then read by their number.
+# Raised when ImageRequest changes its meaning; older rows are then read by their number, newer ones not at all.
 SPEC_VERSION = 1
+
+log = logging.getLogger(__name__)
 
 MODERATOR, ADMIN, OWNER = 1, 2, 4  # bits of job.permissions
 
@@ -89,12 +93,12 @@ def insert_job(db: sqlite3.Connection, draft: Draft) -> None:
 
 
 def read_job(db: sqlite3.Connection, row: sqlite3.Row) -> Job:
-    """The job of this row, with the pictures that it has so far."""
+    """The job of this row, with the pictures that it has so far. Raises UnreadableJob."""
     images = db.execute("SELECT * FROM image WHERE job = ? AND state = 'painted' ORDER BY k", (row["id"],))
     return Job(
         id=row["id"],
         origin=row["origin"],
-        request=msgspec.json.decode(row["spec"], type=ImageRequest),
+        request=_request(row),
         model_id=row["model_id"],
         requester=_requester(row),
         parent=None if row["parent_job"] is None else (row["parent_job"], row["parent_k"]),
@@ -110,9 +114,29 @@ def read_job(db: sqlite3.Connection, row: sqlite3.Row) -> Job:
     )
 
 
+def readable_jobs(db: sqlite3.Connection, rows: Iterable[sqlite3.Row]) -> Iterator[tuple[sqlite3.Row, Job]]:
+    """These rows with their jobs; one that cannot be read is left where it lies, with a line in the log."""
+    for row in rows:
+        try:
+            yield row, read_job(db, row)
+        except UnreadableJob as error:
+            log.warning(
+                "Job %s is passed over: its row cannot be read by this version (%s).", row["id"], error.__cause__
+            )
+
+
 def encode_arguments(arguments: dict[str, Argument]) -> str:
     """Arguments of an error for their column."""
     return msgspec.json.encode(arguments).decode()
+
+
+def _request(row: sqlite3.Row) -> ImageRequest:
+    try:
+        if row["spec_version"] > SPEC_VERSION:
+            raise ValueError(f"its request has form {row['spec_version']}, the newest known is {SPEC_VERSION}")
+        return msgspec.json.decode(row["spec"], type=ImageRequest)
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise UnreadableJob from error
 
 
 def _requester(row: sqlite3.Row) -> Requester:

@@ -163,8 +163,6 @@ class Transitions(Facts):
         ended: dict[str, str | float | None] = {"ended": self.wall(), "engine": None}
         if failure is not None:
             ended |= {"error": failure.code, "error_arguments": encode_arguments(dict(failure.arguments))}
-        if state is JobState.CANCELLED:
-            ended |= {"cancel_requested": 1}
         return self.reread(db, job_id) if self._move(db, job_id, state, **ended) else None
 
     def _move(self, db: sqlite3.Connection, job_id: str, state: JobState, **columns: str | float | None) -> bool:

@@ -47,6 +47,7 @@ refusal-needs-admin = This needs the permission Manage Server.
 refusal-needs-owner = Only the owner of this bot may do that.
 refusal-not-there = That does not exist.
 refusal-unknown-job = I do not know this picture any more.
+refusal-unreadable-job = This picture was made by another version of me, and I cannot read what was asked for.
 refusal-picture-gone = This picture is no longer stored.
 refusal-nothing-to-cancel = You have nothing waiting or being painted.
 refusal-not-among-yours = Nothing that you have waiting or being painted says “{ $typed }”: choose one from the list.

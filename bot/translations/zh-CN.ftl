@@ -38,6 +38,7 @@ refusal-needs-admin = 这需要“管理服务器”权限。
 refusal-needs-owner = 只有这个机器人的主人可以这样做。
 refusal-not-there = 没有这样的东西。
 refusal-unknown-job = 我已经不记得这幅画了。
+refusal-unreadable-job = 这幅画是我的另一个版本画的，当时的要求我读不出来。
 refusal-picture-gone = 这张图片已经不在了。
 refusal-nothing-to-cancel = 你没有正在等待或正在画的请求。
 refusal-not-among-yours = 你正在等待或正在画的请求里没有“{ $typed }”，请从列表中选择。

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bot.errors import Paused, PerDayReached, PerMinuteReached
+from bot.errors import Paused, PerDayReached, PerMinuteReached, UnreadableJob
 from bot.jobs import database
 from bot.jobs.database import LedgerFull, LedgerUnusable
 from bot.jobs.job import LIVE, TRANSITIONS, Failure, Job, JobState, Picture, Requester
@@ -181,6 +181,29 @@ async def test_only_its_owner_reads_the_ledger(office: Office) -> None:
         modes = {stat.S_IMODE(file.stat().st_mode) for file in office.path.parent.glob("ledger.db*")}
 
     assert modes == {0o600}
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["spec_version = 99", """spec = '{"prompt": 7}'""", "spec = 'nonsense'"],
+    ids=["newer", "misshapen", "torn"],
+)
+async def test_a_row_that_cannot_be_read_is_passed_over_alone(
+    office: Office, change: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with office.open() as ledger:
+        strange = await office.accept(ledger)
+        good = await office.accept(ledger)
+        await ledger.write(lambda db: db.execute(f"UPDATE job SET {change} WHERE id = ?", (strange.id,)))
+
+    async with office.open() as ledger:
+        live = [left.job for left in await ledger.live()]
+        unposted = await ledger.unposted()
+        with pytest.raises(UnreadableJob):
+            await ledger.job(strange.id)
+
+    assert (live, unposted) == ([good], [good])
+    assert strange.id in caplog.text
 
 
 async def test_a_migration_keeps_a_backup_of_what_was(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
