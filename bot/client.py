@@ -1,4 +1,4 @@
-"""The bot as Discord sees it: intents, endpoint, commands, buttons, forms, and the one place where errors are said."""
+"""The bot as Discord sees it: intents, endpoint, session, and the one place where errors are said."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import secrets
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, cast
+from typing import Any
 
 import aiohttp
 import discord
@@ -20,6 +20,7 @@ from discord.http import Route
 from bot import answers
 from bot.command_list import CommandList
 from bot.delivery import Delivery
+from bot.double_clicks import Clicks
 from bot.errors import Refusal
 from bot.gateway import SteadyBot
 from bot.jobs.job import Requester
@@ -32,12 +33,18 @@ from bot.pictures import PictureReader
 from bot.presence import Presence
 from bot.removals import Removals
 from bot.translations import say
-from bot.ui import modals, text
-from bot.ui.buttons import Clicks, JobButton
-from bot.ui.forget import ForgetButton
-from bot.ui.more import MoreButton
+from bot.ui import text
 
-COGS = ("cogs.imagine", "cogs.queue", "cogs.admin", "cogs.styles", "cogs.model", "cogs.forget", "cogs.help")
+COGS = (
+    "cogs.buttons",
+    "cogs.imagine",
+    "cogs.queue",
+    "cogs.admin",
+    "cogs.styles",
+    "cogs.model",
+    "cogs.forget",
+    "cogs.help",
+)
 DISCORD = "https://discord.com"
 FIRST_LIST = 3.0  # seconds that going online waits for the list of commands, which Discord may delay at will
 
@@ -140,7 +147,6 @@ class ImageBot(SteadyBot):
             _, gateway, _ = await self.http.get_bot_gateway()
             DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway)
         self._owners = _owners_of(self.application)
-        self.add_dynamic_items(JobButton, MoreButton, ForgetButton)
         for cog in COGS:
             await self.load_extension(cog)
         command_list = CommandList(self.tree, self.service)
@@ -193,23 +199,9 @@ class ImageBot(SteadyBot):
         return {"origin": str(interaction.id), "token": answers.token_of(interaction)}
 
     async def on_interaction(self, interaction: discord.Interaction[ImageBot]) -> None:
-        """Forms, by their id alone: one that was opened before a restart can still be submitted."""
+        """Whoever acts is brought what could not be shown before."""
         if interaction.type is not discord.InteractionType.autocomplete:
             self.delivery.bring(interaction)
-        if interaction.type is not discord.InteractionType.modal_submit:
-            return
-        data = cast("dict[str, Any]", interaction.data or {})
-        form = modals.EDIT.fullmatch(str(data.get("custom_id")))
-        if form is None:
-            return
-        async with self.border(interaction, job=form["job"]):
-            typed = modals.typed(data.get("components", []))
-            most_steps = self.service.defaults.owner.most_steps
-            wish = modals.wish_of(typed, self.service.card, most_steps=most_steps)
-            by = self.requester(interaction)
-            await self.service.check_is_here(form["job"], by=by)
-            job = await self.service.edit(form["job"], wish, by=by, **self.origin(interaction))
-            await self.delivery.open(interaction, job)
 
     # Errors -----------------------------------------------------------------------------------------------------
 

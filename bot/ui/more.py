@@ -6,21 +6,16 @@ A line of `GROUPS` is a row of it, a verb there a button: `button-<verb>` is its
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
 
 import discord
 
-from bot import answers
 from bot.errors import NothingMore, Refusal
 from bot.jobs import derive, outpaint
 from bot.jobs.derive import Continue
 from bot.jobs.job import Job, Picture
 from bot.translations import say
-from bot.ui.buttons import Click, JobButton, press, row, template
+from bot.ui.buttons import Row, job_button
 from engine.card import ModelCard
-
-if TYPE_CHECKING:
-    from bot.client import ImageBot
 
 # At most five verbs a group. Each makes a request from the picture; every rule is checked when it is pressed.
 GROUPS: Mapping[str, Mapping[str, Continue]] = {
@@ -29,27 +24,7 @@ GROUPS: Mapping[str, Mapping[str, Continue]] = {
     "vary": derive.VARY,
     "upscale": derive.UPSCALE,
 }
-_VERBS: Mapping[str, Continue] = {verb: how for group in GROUPS.values() for verb, how in group.items()}
-
-
-class MoreButton(JobButton, template=template("more", *_VERBS)):
-    """Opens the panel, or does one of the things on it."""
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        opens = self.verb == "more"  # a panel that was dismissed may be opened again at once
-        await press(interaction, self.job, self.custom_id, self._open if opens else self._continue, again=opens)
-
-    async def _open(self, click: Click) -> None:
-        bot: ImageBot = click.client
-        job, picture = await bot.service.job_and_picture(self.job, self.k)
-        view = panel(job, picture, bot.service.known_card(), click.locale.value)
-        await answers.show(click, view)
-
-    async def _continue(self, click: Click) -> None:
-        bot: ImageBot = click.client
-        by, how = bot.requester(click), _VERBS[self.verb]
-        job = await bot.service.continue_picture(self.job, self.k, how, by=by, **bot.origin(click))
-        await bot.delivery.open(click, job)
+VERBS: Mapping[str, Continue] = {verb: how for group in GROUPS.values() for verb, how in group.items()}
 
 
 def panel(job: Job, picture: Picture, card: ModelCard, locale: str) -> discord.ui.LayoutView:
@@ -60,9 +35,9 @@ def panel(job: Job, picture: Picture, card: ModelCard, locale: str) -> discord.u
     view = discord.ui.LayoutView(timeout=None)
     view.add_item(discord.ui.TextDisplay(f"**{say(locale, 'more-title', k=picture.k + 1)}**"))
     for group, verbs in groups.items():
-        buttons = [MoreButton(verb, job.id, picture.k, locale=locale) for verb in verbs]
+        buttons = [job_button(verb, job.id, picture.k, locale=locale) for verb in verbs]
         view.add_item(discord.ui.TextDisplay(f"-# {say(locale, f'more-{group}')}"))
-        view.add_item(row(buttons))
+        view.add_item(Row(*buttons))
     return view
 
 

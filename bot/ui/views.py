@@ -13,8 +13,8 @@ from bot.jobs.job import Job, JobState
 from bot.jobs.news import Standing
 from bot.translations import say
 from bot.ui import notes, text
-from bot.ui.buttons import JobButton, Row, row
-from bot.ui.more import MoreButton, has_more
+from bot.ui.buttons import Button, Row, job_button
+from bot.ui.more import has_more
 from engine.card import ModelCard
 from engine.request import UPSCALE_FACTOR, Kind
 
@@ -214,26 +214,26 @@ def _negative(job: Job) -> str:
 def _rows(job: Job, card: ModelCard | None) -> list[Row]:
     """One row for one picture; for several, a row each for what is done to one of them."""
     locale = job.requester.locale
-    vary = [JobButton("vary", job.id, p.k, locale=locale) for p in job.pictures if _may_vary(job, card)]
-    upscale = [JobButton("upscale", job.id, p.k, locale=locale) for p in job.pictures if _may_upscale(job, card)]
-    more = [MoreButton("more", job.id, p.k, locale=locale) for p in job.pictures if has_more(job, p, card)]
-    reroll, edit, delete = (JobButton(verb, job.id, locale=locale) for verb in _AGAIN)
+    vary = [job_button("vary", job.id, p.k, locale=locale) for p in job.pictures if _may_vary(job, card)]
+    upscale = [job_button("upscale", job.id, p.k, locale=locale) for p in job.pictures if _may_upscale(job, card)]
+    more = [job_button("more", job.id, p.k, locale=locale) for p in job.pictures if has_more(job, p, card)]
+    reroll, edit, delete = (job_button(verb, job.id, locale=locale) for verb in _AGAIN)
     if len(job.pictures) == 1:
         rows = [[reroll, *vary, *upscale, edit, delete], [*more, *_rest(job)]]
     else:
         rows = [vary, upscale, more, [reroll, edit, delete], _rest(job)]
-    return [row(buttons) for buttons in rows if buttons]
+    return [Row(*buttons) for buttons in rows if buttons]
 
 
 def _buttons(job: Job, verbs: Sequence[str]) -> list[Row]:
     """One row, where there is anything to press."""
-    buttons = [*(JobButton(verb, job.id, locale=job.requester.locale) for verb in verbs), *_rest(job)]
-    return [row(buttons)] if buttons else []
+    buttons = [*(job_button(verb, job.id, locale=job.requester.locale) for verb in verbs), *_rest(job)]
+    return [Row(*buttons)] if buttons else []
 
 
-def _rest(job: Job) -> list[JobButton]:
+def _rest(job: Job) -> list[Button]:
     """The way to the words that the message leaves out."""
-    return [JobButton("prompt", job.id, locale=job.requester.locale)] if notes.clipped(job.request) else []
+    return [job_button("prompt", job.id, locale=job.requester.locale)] if notes.clipped(job.request) else []
 
 
 def _may_vary(job: Job, card: ModelCard | None) -> bool:

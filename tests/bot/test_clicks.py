@@ -1,11 +1,13 @@
-"""A double click is one wish."""
+"""A double click is one request."""
 
 from __future__ import annotations
 
 import discord
 import pytest
 
-from bot.ui.buttons import SAME_CLICK, Clicks, JobButton
+from bot.double_clicks import SAME_CLICK, Clicks
+from bot.ui.buttons import job_button
+from cogs.buttons import JobButton
 from tests.support.clocks import ManualClock
 
 
@@ -47,10 +49,10 @@ def test_ids_that_are_not_ours_are_nobodys(custom_id: str) -> None:
 
 
 def test_a_button_is_known_again_by_its_id() -> None:
-    button = JobButton("vary", "jobaaaaaaaaaaaa1", 2)
+    button = job_button("vary", "jobaaaaaaaaaaaa1", 2, locale="en-US")
 
-    match = button.template.fullmatch(button.custom_id)
+    match = JobButton.__discord_ui_compiled_template__.fullmatch(str(button.custom_id))
     assert match is not None
     assert match.groupdict() == {"verb": "vary", "job": "jobaaaaaaaaaaaa1", "k": "2"}
-    assert button.item.label == "Vary 3"
-    assert button.item.style is discord.ButtonStyle.secondary
+    assert button.label == "Vary 3"
+    assert button.style is discord.ButtonStyle.secondary

@@ -121,6 +121,7 @@ async def test_delete_asks_first_and_the_question_works_after_a_restart(studio: 
 
     await mia.click("Delete")
     await mia.is_told("Delete this picture?")
+    await studio.all_is_told()
     await studio.restart_bot()
     assert await mia.sees_pictures() == message
     await mia.click("Delete for good")
