@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from engine import metadata
-from engine.metadata import Facts
+from engine.facts import Facts
 from engine.protocol import Command, Event, Finished, Generate, Stop
 from engine.request import ImageRequest
 from engine.worker import images

@@ -15,9 +15,9 @@ import discord
 from discord import app_commands
 from discord.http import Route
 
+from bot.jobs.database import STORAGE_ERRORS
 from bot.jobs.news import PainterState
 from bot.jobs.service import JobService
-from bot.jobs.workshop import STORAGE_ERRORS
 from bot.translations.commands import CommandTranslator
 from engine.card import ModelCard
 

@@ -14,9 +14,9 @@ from bot import answers
 from bot.codes import ALREADY_ANSWERED, Meaning, meaning_of
 from bot.errors import UnknownJob
 from bot.jobs import news
+from bot.jobs.database import STORAGE_ERRORS
 from bot.jobs.job import Job
 from bot.jobs.service import JobService
-from bot.jobs.workshop import STORAGE_ERRORS
 from bot.pace import Gate, Pace
 from bot.posting import Posting
 from bot.routes import TOKEN_LIFE, Place, Routes

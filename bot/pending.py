@@ -14,8 +14,8 @@ import discord
 
 from bot import answers
 from bot.errors import Interrupted
+from bot.jobs.database import STORAGE_ERRORS
 from bot.jobs.pending import PendingRequest
-from bot.jobs.workshop import STORAGE_ERRORS
 from bot.translations import say
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import discord
 
 from bot.answers import LOST
 from bot.codes import Meaning, meaning_of
+from bot.jobs.database import STORAGE_ERRORS
 from bot.jobs.ids import WallClock
 from bot.jobs.ledger import Ledger
 from bot.jobs.pending import Removal
-from bot.jobs.workshop import STORAGE_ERRORS
 from bot.routes import TOKEN_LIFE
 
 _DAY = 24 * 3600.0

@@ -8,9 +8,9 @@ import logging
 import discord
 
 from bot.errors import PictureGone, UnknownJob
+from bot.jobs.database import STORAGE_ERRORS
 from bot.jobs.job import Job
 from bot.jobs.service import JobService
-from bot.jobs.workshop import STORAGE_ERRORS
 from bot.one_try import Unclear, one_try
 from bot.pace import Pace
 from bot.routes import No, Rejected, TooHeavy, plain_words

@@ -6,15 +6,13 @@ Nodes as in Comfy-Org's template for Z-Image-Turbo.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine import comfy_models, comfy_part
 from engine.card import Z_IMAGE_TURBO
+from engine.facts import Facts
 from engine.graph import Node, Wire
 from engine.request import Kind
-
-if TYPE_CHECKING:
-    from engine.metadata import Facts
 
 PUBLISHED_FILE = "z_image_turbo_bf16.safetensors"
 COLUMN, ROW = 340, 220  # pixels between nodes on ComfyUI's page

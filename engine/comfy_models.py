@@ -5,13 +5,9 @@ The followed picture is called control.png there; ComfyUI asks for it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from engine.facts import Facts
 from engine.graph import Node, Wire
 from engine.request import ControlKind
-
-if TYPE_CHECKING:
-    from engine.metadata import Facts
 
 MODEL, VAE = 1, 3  # numbers of nodes in the whole graph
 FIRST_LORA = 20

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from engine.facts import Facts
 from engine.graph import Node, Wire
 from engine.request import Region
-
-if TYPE_CHECKING:
-    from engine.metadata import Facts
 
 FEATHER = 16  # pixels over which ComfyUI fades a padded picture
 

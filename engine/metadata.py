@@ -13,12 +13,11 @@ from collections.abc import Iterator, Mapping
 from xml.sax.saxutils import quoteattr
 
 import msgspec
-from msgspec import Struct
 
-from engine import BUILD, comfy
-from engine.request import Blend, ControlKind, ImageRequest, Kind, Lora, Margins, Region, Style, Upscaler
+from engine import comfy
+from engine.facts import Facts
+from engine.request import Kind
 
-SOFTWARE = f"Zimagine {BUILD}"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 OWN_KEY = "zimagine"  # tEXt with all facts as JSON: the one that is read back
 
@@ -29,70 +28,6 @@ COMPOSITE = IPTC + "compositeWithTrainedAlgorithmicMedia"
 # A1111 and Civitai look for these at the start of a line or anywhere; a full-width colon takes their meaning away.
 _MARKERS = re.compile(r"(negative\s+prompt|steps|<\s*(lora|lyco|hypernet))\s*:", re.IGNORECASE)
 _SPECIAL = re.compile(r'[,:"\n\r]')
-
-
-class Facts(Struct, frozen=True, kw_only=True):
-    """All that is told about one picture. `composite`: painted over somebody's photo or drawing."""
-
-    prompt: str
-    negative: str
-    seed: int
-    steps: int
-    guidance: float  # diffusers' scale: 0 is off
-    width: int
-    height: int
-    kind: Kind
-    strength: float
-    model: str
-    composite: bool = False
-    loras: tuple[Lora, ...] = ()
-    control: ControlKind | None = None  # what the picture shows that it follows
-    control_strength: float = 0.0
-    style: Style | None = None
-    enhanced: str = ""  # what the model wrote out of the prompt
-    detail_steps: int = 0  # of the pass for fine detail
-    variety: float = 0.0
-    blend: Blend | None = None
-    upscaler: Upscaler | None = None
-    masked: bool = False  # painted where a mask was white
-    region: Region | None = None
-    margins: Margins | None = None
-    software: str = SOFTWARE
-
-    @property
-    def painted_prompt(self) -> str:
-        """The words that the model was given."""
-        words = self.enhanced or self.prompt
-        return words if self.style is None else self.style.around(words)
-
-    @classmethod
-    def of(cls, request: ImageRequest, k: int, *, model: str, composite: bool) -> Facts:
-        """The facts of image k of a request."""
-        return cls(
-            prompt=request.prompt,
-            negative=request.negative if request.guidance > 0 else "",
-            seed=request.seed_of(k),
-            steps=request.steps,
-            guidance=request.guidance,
-            width=request.width,
-            height=request.height,
-            kind=request.kind,
-            strength=request.strength,
-            model=model,
-            composite=composite,
-            loras=request.loras,
-            control=request.control.kind if request.control is not None else None,
-            control_strength=request.control.strength if request.control is not None else 0.0,
-            style=request.style,
-            enhanced=request.enhanced,
-            detail_steps=request.detail_steps,
-            variety=request.variety,
-            blend=request.blend,
-            upscaler=request.upscaler if request.kind is Kind.UPSCALE else None,
-            masked=request.mask is not None,
-            region=request.region,
-            margins=request.margins,
-        )
 
 
 def chunks(facts: Facts) -> list[tuple[bytes, bytes]]:

@@ -3,7 +3,7 @@
 from playground.exchange import Exchange
 from playground.faults import Faults
 from playground.ratelimits import RateLimits
+from playground.rules import Rules
 from playground.server import Playground, open_playground
-from playground.state import Rules
 
 __all__ = ["Exchange", "Faults", "Playground", "RateLimits", "Rules", "open_playground"]

@@ -3,16 +3,14 @@
 import asyncio
 import secrets
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from playground import refusals
 from playground.audience import Audience
 from playground.jsons import Json
+from playground.rules import Rules
 from playground.snowflakes import first_at, seconds_of
 from playground.store import Store
-
-if TYPE_CHECKING:
-    from playground.state import Rules
 
 COMMAND, COMPONENT, AUTOCOMPLETE, MODAL_SUBMIT = 2, 3, 4, 5
 DID_NOT_RESPOND = "The application did not respond"
@@ -40,7 +38,7 @@ class Interaction:
 class Interactions:
     """All that are alive, kept in the store so that tokens outlive a restart of the playground."""
 
-    def __init__(self, *, store: Store, rules: "Rules", audience: Audience) -> None:
+    def __init__(self, *, store: Store, rules: Rules, audience: Audience) -> None:
         self._store = store
         self._rules = rules
         self._audience = audience

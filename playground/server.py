@@ -13,8 +13,9 @@ from playground.exchange import OnExchange
 from playground.faults import Faults
 from playground.jsons import Json
 from playground.rest import RestSide
+from playground.rules import Rules
 from playground.snowflakes import first_at
-from playground.state import Rules, State
+from playground.state import State
 from playground.store import open_store
 from playground.talk import PageSide
 from playground.wire import DRAIN_LIMIT

@@ -1,9 +1,5 @@
 """What every part of the playground shares: clocks, ids, store, gateway, audience, messages, commands."""
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
 from playground import people
 from playground.audience import Audience
 from playground.faults import Faults
@@ -12,27 +8,10 @@ from playground.interactions import Interactions
 from playground.jsons import Json
 from playground.media import with_base
 from playground.people import Channel, Person
-from playground.ratelimits import RateLimits
 from playground.refusals import unknown_channel, unknown_message
+from playground.rules import Rules
 from playground.snowflakes import Snowflakes
 from playground.store import Store
-
-MIB = 1024 * 1024
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rules:
-    """Discord's numbers, which tests may shorten. Times in seconds, sizes in bytes."""
-
-    answer_within: float = 3.0
-    token_life: float = 900.0
-    attachment_size: int = 10 * MIB
-    request_size: int = 25 * MIB
-    harmful_links: tuple[str, ...] = ()  # what Discord's filter of links knows; a message with one is refused
-    interactions_name_channel: bool = True  # with the channel itself and not its id alone
-    rate_limits: RateLimits = field(default_factory=RateLimits)
-    wall: Callable[[], float] = time.time
-    monotonic: Callable[[], float] = time.monotonic
 
 
 class State:

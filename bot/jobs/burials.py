@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from bot.jobs.course import Course
+from bot.jobs.database import STORAGE_ERRORS
 from bot.jobs.job import Failure, JobState
 from bot.jobs.painter import Painter
-from bot.jobs.workshop import STORAGE_ERRORS, STORAGE_RETRY, Workshop
+from bot.jobs.workshop import STORAGE_RETRY, Workshop
 
 GRACE = 1.0  # seconds that a lost engine has to come back before its jobs go elsewhere; it dials twice a second
 ADOPTION = 3.0  # the same after the bot itself was away

@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 
 Result = TypeVar("Result")
 
+STORAGE_ERRORS = (OSError, sqlite3.Error)  # of the ledger and of the pictures beside it
 MOST_TOGETHER = 64  # pieces of work in one transaction: the first waits for the last
 
 

@@ -13,6 +13,7 @@ from typing import Self
 
 from bot.jobs.burials import Burials, Terms
 from bot.jobs.course import Course
+from bot.jobs.database import STORAGE_ERRORS
 from bot.jobs.hearing import Hearing
 from bot.jobs.job import Job, JobState
 from bot.jobs.news import PainterState, Standing
@@ -20,7 +21,7 @@ from bot.jobs.orders import Orders
 from bot.jobs.painter import EngineLink, EngineView
 from bot.jobs.vigil import Vigil
 from bot.jobs.welcome import Welcome
-from bot.jobs.workshop import STORAGE_ERRORS, STORAGE_RETRY, Workshop
+from bot.jobs.workshop import STORAGE_RETRY, Workshop
 from engine.card import ModelCard
 from engine.protocol import Cancel, EngineHello, Event, Stop
 from engine.request import ImageRequest

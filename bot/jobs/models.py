@@ -13,10 +13,10 @@ import msgspec
 
 from bot.errors import ModelChanging, NeedsOwner, NoEngineHere, SameModel, UnknownModel
 from bot.jobs.crew import EMBEDDED
+from bot.jobs.database import STORAGE_ERRORS
 from bot.jobs.job import Requester
 from bot.jobs.news import News, PainterState
 from bot.jobs.settings import Settings
-from bot.jobs.workshop import STORAGE_ERRORS
 
 PUBLISHED = "Tongyi-MAI/Z-Image-Turbo"
 ALWAYS = ("auto", "starter", PUBLISHED)

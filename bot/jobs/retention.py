@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from bot.jobs.blobs import Blob, BlobStore
+from bot.jobs.database import STORAGE_ERRORS
 from bot.jobs.forgetting import Use
 from bot.jobs.ids import WallClock
 from bot.jobs.ledger import Ledger
-from bot.jobs.workshop import STORAGE_ERRORS
 
 EVERY = 3600.0  # seconds between two looks
 # A picture is stored before its row, and a person's before their wish is accepted: young blobs have no row yet.

@@ -6,8 +6,9 @@ import asyncio
 import logging
 
 from bot.jobs.course import Course
+from bot.jobs.database import STORAGE_ERRORS
 from bot.jobs.job import Failure, Job, JobState
-from bot.jobs.workshop import STORAGE_ERRORS, Workshop
+from bot.jobs.workshop import Workshop
 
 HOPE = 600.0  # seconds; an engine that was started anew is back long before
 LOOK = 5.0  # seconds between two looks

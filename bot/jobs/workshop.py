@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from dataclasses import dataclass, field
 
@@ -14,7 +13,6 @@ from bot.jobs.ids import MonotonicClock, WallClock
 from bot.jobs.ledger import Ledger
 from bot.jobs.news import News
 
-STORAGE_ERRORS = (OSError, sqlite3.Error)
 STORAGE_RETRY = 1.0  # seconds
 
 

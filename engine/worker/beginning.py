@@ -15,8 +15,9 @@ from engine.worker.codec import Codec
 from engine.worker.embeddings import Embeddings
 from engine.worker.inpaint import Part
 from engine.worker.loras import Loras
-from engine.worker.sample import PATCH, Sample, padded
+from engine.worker.sample import Sample
 from engine.worker.super_resolution import Enlargement, SuperResolution
+from engine.worker.tokens import PATCH, padded
 from engine.worker.upscale import Anchor, Canvas, tiles
 
 USUAL_CAPTION = 64  # tokens assumed of a prompt that is not encoded yet

@@ -6,6 +6,7 @@ Only rows with a control picture go through it; all rows of a forward then go th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from engine.worker.images import BadSource
 from engine.worker.inpaint import Box
 from engine.worker.memory import Place, Policy
 from engine.worker.placing import settle_transformer
-from engine.worker.sample import PATCH, Guide, Sample, padded
+from engine.worker.tokens import PATCH, padded
 from engine.worker.weight_files import LoadingProblem, entries, read_json, weight_files
 
 FEATURE = "control"
@@ -41,6 +42,14 @@ Tensors = dict[str, torch.Tensor]
 
 class BadControl(Exception):
     """The picture to follow does not decode."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Guide:
+    """What a sample follows: a latent (channels of the ControlNet, 1, height / 8, width / 8), and how strongly."""
+
+    picture: torch.Tensor
+    strength: float
 
 
 class ControlNet:
@@ -74,26 +83,28 @@ class ControlNet:
 
     def blocks(
         self,
-        samples: Sequence[Sample],
+        guides: Sequence[Guide | None],
         latents: Sequence[torch.Tensor],
         times: torch.Tensor,
         captions: Sequence[torch.Tensor],
     ) -> dict[int, torch.Tensor] | None:
         """What is added after the transformer's blocks, by their number; None where nobody follows anything.
 
-        One sample, latent, time and caption for each row of the forward. Rows that follow nothing are given zeros.
+        One guide, latent, time and caption for each row of the forward. Rows that follow nothing are given zeros.
         """
-        rows = [row for row, sample in enumerate(samples) if sample.guide is not None]
-        guides = [sample.guide for sample in samples if sample.guide is not None]
-        if not rows:
+        followed = {row: guide for row, guide in enumerate(guides) if guide is not None}
+        if not followed:
             return None
+        rows = list(followed)
         # From 2.0 on it counts inside the network too, so the hints cannot be scaled afterwards.
-        strengths = torch.tensor([guide.strength for guide in guides], device=times.device, dtype=latents[0].dtype)
+        strengths = torch.tensor(
+            [guide.strength for guide in followed.values()], device=times.device, dtype=latents[0].dtype
+        )
         hints = self._net(
             [latents[row] for row in rows],
             times[rows],
             [captions[row] for row in rows],
-            [guide.picture.to(latents[0].dtype) for guide in guides],
+            [guide.picture.to(latents[0].dtype) for guide in followed.values()],
             conditioning_scale=strengths[:, None, None],
         )
         lengths = [_length(latent, caption) for latent, caption in zip(latents, captions, strict=True)]

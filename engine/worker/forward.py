@@ -13,7 +13,8 @@ from engine.worker import denoise, memory, pace
 from engine.worker.control import ControlNet
 from engine.worker.haste import NATIVE, Attention, compile_blocks
 from engine.worker.pace import Pace
-from engine.worker.sample import PATCH, Sample
+from engine.worker.sample import Sample
+from engine.worker.tokens import PATCH
 
 
 class Forward:
@@ -40,7 +41,11 @@ class Forward:
         latents = [sample.latent.to(self._transformer.dtype) for sample in everyone]
         controlled = any(sample.guide is not None for sample in samples)
         self._attention.before((row for sample in samples for row in sample.lengths), controlled=controlled)
-        hints = control.blocks(everyone, latents, times, captions) if control is not None else None
+        hints = (
+            control.blocks([sample.guide for sample in everyone], latents, times, captions)
+            if control is not None
+            else None
+        )
         outputs = self._transformer(latents, times, captions, return_dict=False, controlnet_block_samples=hints)[0]
         predictions = [output.float() for output in outputs]
         negative = {id(sample): one for sample, one in zip(guided, predictions[len(samples) :], strict=True)}

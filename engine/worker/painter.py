@@ -32,8 +32,9 @@ from engine.worker.memory import Place, Policy, Storage
 from engine.worker.pace import Pace
 from engine.worker.placing import lend_encoder
 from engine.worker.previews import Previews
-from engine.worker.sample import MULTIPLE, Developing, Sample
+from engine.worker.sample import Developing, Sample
 from engine.worker.super_resolution import SuperResolution
+from engine.worker.tokens import MULTIPLE
 
 ROPE_RESERVE = MULTIPLE + 1  # positions of the first axis that padding and the picture itself may take
 

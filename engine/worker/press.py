@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from engine import metadata
-from engine.metadata import Facts
+from engine.facts import Facts
 from engine.protocol import Cancelled, Enhanced, Event, Failed, Finished, Generate, Progress, Started
 from engine.request import Kind
 from engine.worker import images

@@ -11,22 +11,13 @@ from engine.protocol import Generate
 from engine.request import ImageRequest
 from engine.worker import denoise, super_resolution, variety
 from engine.worker.codec import Exposure
+from engine.worker.control import Guide
 from engine.worker.images import Pixels
 from engine.worker.inpaint import Part
 from engine.worker.loras import BARE, Outfit
 from engine.worker.super_resolution import Enlargement
+from engine.worker.tokens import PATCH, padded
 from engine.worker.upscale import Anchor, Canvas
-
-PATCH = 2  # latent pixels a token spans on each side
-MULTIPLE = 32  # the transformer pads picture and caption each to a multiple of this
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Guide:
-    """What a sample follows: a latent (channels of the ControlNet, 1, height / 8, width / 8), and how strongly."""
-
-    picture: torch.Tensor
-    strength: float
 
 
 @dataclass(kw_only=True, slots=True)
@@ -143,8 +134,3 @@ class Developing:
     sample: Sample
     exposure: Exposure
     began: float  # seconds of perf_counter
-
-
-def padded(tokens: int) -> int:
-    """As many as the transformer computes for them."""
-    return -(-tokens // MULTIPLE) * MULTIPLE

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from engine import metadata
-from engine.metadata import Facts
+from engine import BUILD, metadata
+from engine.facts import Facts
 from engine.request import Blend, Control, ControlKind, Kind, Lora, Margins, Region, Style, Upscaler
 from engine.worker import images
 from tests.support.orders import request
@@ -168,7 +168,7 @@ def test_an_ordinary_prompt_is_written_as_it_is() -> None:
         'a sign that says "hello, world"\n'
         "Negative prompt: blur\n"
         "Steps: 8, Sampler: Euler, Schedule type: Simple, CFG scale: 3.5, Seed: 7, Size: 64x64, "
-        f"Model: Z-Image-Turbo, RNG: CPU, Version: Zimagine {metadata.BUILD}"
+        f"Model: Z-Image-Turbo, RNG: CPU, Version: Zimagine {BUILD}"
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from playground import Playground
 from playground.message_rules import COMPONENTS_V2, LOADING
-from playground.state import Rules
+from playground.rules import Rules
 from tests.playground.guest import BAO, MIA, ROBIN, at_the_page, becomes, content_is
 from tests.playground.small_bot import SmallBot, picture
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from playground import Playground, people
-from playground.state import Rules
+from playground.rules import Rules
 from tests.playground.guest import PAINT, at_the_page
 from tests.playground.rest_client import (
     COMMANDS,

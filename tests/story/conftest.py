@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from playground import Playground, open_playground, people
-from playground.state import Rules
+from playground.rules import Rules
 from tests.story.studio import Studio, Visitor
 from tests.support.openapi import WireContract, wire_contract
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from bot import pictures
-from playground.state import Rules
+from playground.rules import Rules
 from tests.story.studio import Studio, Visitor, gallery, words
 
 

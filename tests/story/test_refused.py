@@ -12,7 +12,7 @@ import pytest
 from bot.jobs.job import Job, JobState
 from bot.ui import views
 from playground import Playground
-from playground.state import Rules
+from playground.rules import Rules
 from tests.story.studio import (
     BRISK,
     PAINT,
