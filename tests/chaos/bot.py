@@ -17,8 +17,8 @@ from typing import Any
 
 import discord
 
-import bot.delivery
 import run_bot
+from bot import delivery
 from bot.client import ImageBot
 from bot.data_folder import data_folder
 from bot.jobs.defaults import OwnerSettings
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--points", type=Path, help="folder of the trap")
     options = parser.parse_args()
     if options.forgetful:
-        bot.delivery.Routes = ForgetfulRoutes
+        delivery.Routes = ForgetfulRoutes
     if not options.debug:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s.%(msecs)03d %(message)s", datefmt="%H:%M:%S")
     else:
