@@ -16,6 +16,7 @@ import discord
 
 from bot.codes import ALREADY_ANSWERED
 from bot.jobs.rows import InteractionToken
+from bot.threads import opened
 
 Interaction = discord.Interaction[Any]
 
@@ -37,7 +38,7 @@ async def give(interaction: Interaction, answer: Callable[[], Awaitable[object]]
     """Answer for the first time. Afterwards the interaction counts as answered, though nobody may have heard it."""
     for pause in (*_PAUSES, None):
         try:
-            await answer()
+            await opened(interaction.client, interaction.channel_id, answer)
             break
         except LOST as error:
             _log.info("interaction %s: unclear whether its answer arrived: %s", interaction.id, error)
@@ -105,7 +106,7 @@ async def _at_last(interaction: Interaction, act: Callable[[], Awaitable[object]
     """Do it again until Discord answers; False where that is a no, or never comes."""
     for pause in _LATER_PAUSES:
         try:
-            await act()
+            await opened(interaction.client, interaction.channel_id, act)
         except LOST as error:
             _log.info("interaction %s: unclear whether this arrived: %s", interaction.id, error)
             await asyncio.sleep(pause)

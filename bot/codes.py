@@ -19,6 +19,7 @@ class Meaning(Enum):
 
     GONE = "what this way led to is gone for ever"
     NOT_THIS_WAY = "this way is closed; another may be open"
+    ARCHIVED = "the same will be taken once the thread is open again"
     NOT_THIS_CONTENT = "Discord will not have these words or files, whichever way they come"
     TOO_HEAVY = "the same in fewer bytes may be taken"
     LATER = "nothing is decided; the same again, later"
@@ -48,7 +49,7 @@ MEANINGS: Mapping[int, Meaning] = {
     50035: Meaning.NOT_THIS_CONTENT,  # invalid form body
     50045: Meaning.TOO_HEAVY,  # file uploaded exceeds the maximum size
     50046: Meaning.NOT_THIS_CONTENT,  # invalid file uploaded
-    50083: Meaning.NOT_THIS_WAY,  # archived thread: nothing in it can be edited, and a new message opens it again
+    50083: Meaning.ARCHIVED,  # operation on an archived thread, or on one that is locked as well
     50110: Meaning.NOT_THIS_CONTENT,  # the provided file is invalid
     160005: Meaning.NOT_THIS_WAY,  # thread is locked
     200000: Meaning.NOT_THIS_CONTENT,  # blocked by automatic moderation

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import discord
@@ -21,6 +22,7 @@ from bot.pace import Gate, Pace
 from bot.posting import Posting
 from bot.routes import TOKEN_LIFE, Place, Routes
 from bot.sheets import Sheet
+from bot.threads import opened
 from bot.ui import views
 from bot.undelivered import Undelivered
 
@@ -124,7 +126,8 @@ class Delivery:
 
     async def _say(self, interaction: discord.Interaction, view: discord.ui.LayoutView) -> int | None:
         if answers.is_answered(interaction):
-            return (await interaction.edit_original_response(view=view)).id
+            edit = partial(interaction.edit_original_response, view=view)
+            return (await opened(interaction.client, interaction.channel_id, edit)).id
         return (await interaction.response.send_message(view=view)).message_id
 
     async def _disown(self, sheet: Sheet) -> None:

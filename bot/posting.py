@@ -13,7 +13,7 @@ from bot.jobs.job import Job, JobState
 from bot.jobs.service import JobService
 from bot.one_try import RateLimited, Unclear, one_try
 from bot.pace import Gate, Pace
-from bot.routes import Draw, Drawn, NoRoute, Rejected, Routes, Spot, TooHeavy
+from bot.routes import Archived, Draw, Drawn, NoRoute, Rejected, Routes, Spot, TooHeavy
 from bot.sheets import Sheet
 from bot.ui import views
 from bot.uploads import DEFAULT_LIMIT, Upload, fit
@@ -97,19 +97,27 @@ class Posting:
 
     async def _tell(self, sheet: Sheet, draw: Draw) -> bool:
         """Whether the reader can see it. Raises Unclear, TooHeavy, Rejected."""
-        edited = await self._routes.edit(sheet.place, draw)
-        if edited is not None:
-            await self._remember(sheet, edited)
-            return True
-        if sheet.job.state is JobState.CANCELLED or await self._ledger.is_gone(sheet.job.id):
-            return True  # its message was deleted, and nobody waits for a new one
         try:
+            edited = await self._edit(sheet, draw)
+            if edited is not None:
+                await self._remember(sheet, edited)
+                return True
+            if sheet.job.state is JobState.CANCELLED or await self._ledger.is_gone(sheet.job.id):
+                return True  # its message was deleted, and nobody waits for a new one
             sent = await self._routes.send(sheet.place, draw, since=sheet.job.ended or sheet.job.created)
         except NoRoute as refused:
             _log.warning("job %s: no way to its reader: %s", sheet.job.id, refused)
             return False
         await self._remember(sheet, sent)
         return True
+
+    async def _edit(self, sheet: Sheet, draw: Draw) -> Spot | None:
+        """Also in an archived thread. Raises Unclear, TooHeavy, Rejected, NoRoute."""
+        try:
+            return await self._routes.edit(sheet.place, draw)
+        except Archived:
+            await self._routes.reopen(sheet.place, views.further_up(sheet.job))
+            return await self._routes.edit(sheet.place, draw)
 
     async def _remember(self, sheet: Sheet, spot: Spot | None) -> None:
         sheet.unreachable = spot is None

@@ -14,6 +14,7 @@ from bot.jobs.ids import WallClock
 from bot.jobs.ledger import Ledger
 from bot.jobs.pending import Removal
 from bot.routes import TOKEN_LIFE
+from bot.threads import opened
 
 _DAY = 24 * 3600.0
 _LONGEST_PAUSE = _DAY  # a right that was taken away may come back
@@ -79,7 +80,7 @@ class Removals:
                 else:
                     return True
             channel = self._client.get_partial_messageable(removal.channel)
-            await channel.get_partial_message(removal.message).delete()
+            await opened(self._client, removal.channel, channel.get_partial_message(removal.message).delete)
         except LOST as error:
             _log.info("unclear whether message %s is deleted: %s", removal.message, error)
             return False

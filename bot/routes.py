@@ -1,12 +1,14 @@
 """The ways to a job's message, in the order in which posting exactly once tries them.
 
 1. the interaction's token, which edits without any permission for 15 minutes; 2. the same message as the bot;
-3. a new message, after a look for one that was sent before. Each may be repeated without harm.
+3. where there is none any more, a new message, after a look for one that was sent before. Each may be repeated without
+harm.
 """
 
 from __future__ import annotations
 
 import datetime
+import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from typing import NamedTuple, cast
 
 import discord
 
+from bot import threads
 from bot.answers import LOST
 from bot.codes import UNKNOWN_MESSAGE, Meaning, meaning_of
 from bot.jobs.ids import WallClock
@@ -23,6 +26,8 @@ from bot.one_try import Refused, Unclear
 TOKEN_LIFE = 14.5 * 60  # seconds; Discord's 15 minutes less what a slow upload takes
 _LOOK_BACK = 60.0  # seconds before the job ended, for clocks that differ
 _LOOK_AT = 200  # messages
+
+_log = logging.getLogger(__name__)
 
 Drawn = tuple[discord.ui.LayoutView, list[discord.File]]
 Draw = Callable[[], Drawn]  # makes fresh files for each try
@@ -34,6 +39,10 @@ class TooHeavy(Exception):
 
 class Rejected(Exception):
     """Discord will not have this content, whichever way it comes."""
+
+
+class Archived(Refused):
+    """Nothing here can be edited before its thread is open again."""
 
 
 class NoRoute(Exception):
@@ -52,14 +61,13 @@ class Place:
     """Where a job's message is.
 
     `channel` is None where the interaction did not say it; an edit will. `message` is None before it is known or
-    after it was deleted. `shut` is a message that is there but cannot be edited, as in an archived thread.
+    after it was deleted.
     """
 
     job: str
     channel: int | None
     message: int | None
     token: InteractionToken | None
-    shut: int | None = None
 
 
 class Routes:
@@ -72,7 +80,7 @@ class Routes:
     async def edit(self, place: Place, draw: Draw) -> Spot | None:
         """Where the edited message is, or None when neither route found it; `place` forgets what has died.
 
-        Raises Unclear, TooHeavy, Rejected.
+        Raises Archived, Unclear, TooHeavy, Rejected.
         """
         if place.token is not None and self._wall() - place.token.at < TOKEN_LIFE:
             try:
@@ -85,9 +93,29 @@ class Routes:
                 with plain_words():
                     return await self._edit_as_bot(place.channel, place.message, draw)
             except No as no:
-                place.shut = None if no.meaning is Meaning.GONE else place.message
-                place.message = None
+                if no.meaning is Meaning.GONE:
+                    place.message = None
         return None
+
+    async def reopen(self, place: Place, words: str) -> None:
+        """Open its archived thread. Where Discord does not let us do so outright, `words` said there open it.
+
+        Raises Unclear, NoRoute.
+        """
+        if place.channel is None:
+            raise NoRoute("its thread was never told")
+        try:
+            with plain_words():
+                await threads.reopen(self._client, place.channel)
+        except No as no:
+            _log.info("thread %s may not be opened outright: %s", place.channel, no)
+        else:
+            return
+        try:
+            with plain_words():
+                await self._client.get_partial_messageable(place.channel).send(words)
+        except (No, Archived, Rejected) as no:
+            raise NoRoute(str(no)) from no
 
     async def send(self, place: Place, draw: Draw, *, since: float) -> Spot | None:
         """A new message with the job's pictures, or that which an earlier try had sent; None where it is deleted again.
@@ -96,6 +124,8 @@ class Routes:
         """
         if place.channel is None:
             raise NoRoute("its channel was never told")
+        if place.message is not None:
+            raise NoRoute("its message is there; with a new one beside it the pictures might be seen twice")
         channel = self._client.get_partial_messageable(place.channel)
         try:
             with plain_words():
@@ -104,11 +134,12 @@ class Routes:
                     view, files = draw()
                     # discord.py adds enforce_nonce: Discord itself drops a repeat within a few minutes
                     sent = (await channel.send(view=view, files=files, nonce=place.job)).id
+        except Archived as locked:
+            raise NoRoute(str(locked)) from locked
         except No as no:
             if no.code == UNKNOWN_MESSAGE:
                 return None  # a message of this nonce was sent and has been deleted since: it was delivered
             raise NoRoute(str(no)) from no
-        await self._clear_away(place)
         return Spot(place.channel, sent)
 
     async def _edit_by_token(self, place: Place, token: InteractionToken, draw: Draw) -> Spot:
@@ -135,17 +166,6 @@ class Routes:
                 raise
         return None  # without Read Message History the nonce alone has to do
 
-    async def _clear_away(self, place: Place) -> None:
-        """A new message has opened the thread again; the old one would go on saying that the job is being painted."""
-        if place.channel is None or place.shut is None:
-            return
-        shut, place.shut = place.shut, None
-        try:
-            with plain_words():
-                await self._client.get_partial_messageable(place.channel).get_partial_message(shut).delete()
-        except (No, Unclear, Rejected, TooHeavy):
-            pass  # it may stay: the pictures are there
-
 
 class No(Exception):
     """Discord's clear no to this way; `code` is its own."""
@@ -167,6 +187,8 @@ def plain_words() -> Generator[None]:
         match meaning_of(error):
             case Meaning.GONE | Meaning.NOT_THIS_WAY:
                 raise No(error) from error
+            case Meaning.ARCHIVED:
+                raise Archived(str(error)) from error
             case Meaning.NOT_THIS_CONTENT:
                 raise Rejected(str(error)) from error
             case Meaning.TOO_HEAVY:

@@ -26,7 +26,7 @@ class Sheet:
     glimpse: Glimpse = field(default_factory=Glimpse)
     preview: bytes | None = None
     counts_to: float | None = None  # Unix seconds that its message counts down to
-    unreachable: bool = False  # edits find no message; the ending will send a new one
+    unreachable: bool = False  # edits do not reach its message; the ending will find a way, or none
     wordless: bool = False  # Discord refused the words of its prompt; they are not sent again
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)

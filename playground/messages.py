@@ -1,7 +1,7 @@
 """Turns the body of a create or an edit into the message object that Discord would show."""
 
 import re
-from datetime import UTC, datetime
+from typing import Literal
 
 from playground import kinds, media, message_rules, people, refusals
 from playground.jsons import Json, inner, listed, number
@@ -27,6 +27,7 @@ async def create(
     more: Json | None = None,
 ) -> Json:
     """A new message, checked but not yet stored; `more` are fields such as interaction_metadata."""
+    refuse_closed(state, channel_id, "create")
     flags = number(body, "flags") & _SETTABLE_ON_CREATE
     size = state.rules.attachment_size
     message_rules.check_message(body, uploads, flags=flags, before=None, attachment_size=size)
@@ -39,15 +40,14 @@ async def create(
 
 async def edit(state: State, before: Json, body: Json, uploads: list[Upload]) -> Json:
     """An edited copy of a message, checked but not yet stored."""
-    if before["channel_id"] in state.archived:
-        raise refusals.archived_thread()
+    refuse_closed(state, before["channel_id"], "edit")
     asked = number(body, "flags")
     flags = before["flags"] | (asked & _SETTABLE_ON_EDIT)
     if "flags" in body and not asked & SUPPRESS_EMBEDS:
         flags &= ~SUPPRESS_EMBEDS
     size = state.rules.attachment_size
     message_rules.check_message(body, uploads, flags=flags, before=before, attachment_size=size)
-    message = before | {"flags": flags & ~LOADING, "edited_timestamp": _now(state)}
+    message = before | {"flags": flags & ~LOADING, "edited_timestamp": state.now()}
     await _fill(state, message, body, uploads)
     message_rules.refuse_empty(message)
     message_rules.refuse_links(message, state.rules.harmful_links)
@@ -68,7 +68,7 @@ def blank(state: State, channel_id: str, author: Person, flags: int) -> Json:
         "attachments": [],
         "embeds": [],
         "components": [],
-        "timestamp": _now(state),
+        "timestamp": state.now(),
         "edited_timestamp": None,
         "flags": flags,
         "pinned": False,
@@ -131,8 +131,18 @@ def _mentions(message: Json, allowed: Json | None) -> list[Json]:
     return [person.user() for person_id in named if (person := people.person_by_id(person_id))]
 
 
-def _now(state: State) -> str:
-    return datetime.fromtimestamp(state.rules.wall(), UTC).isoformat()
+def refuse_closed(state: State, channel_id: str, act: Literal["create", "edit", "delete"]) -> None:
+    """What the bot may not do in a thread that is archived or locked, as one without Manage Threads.
+
+    Discord's documents say that messages can be deleted in an archived thread; people were refused that with 50083.
+    """
+    thread = state.threads.get(channel_id)
+    if thread is None:
+        return
+    if thread.archived and (thread.locked or act != "create"):
+        raise refusals.archived_thread()
+    if thread.locked and act != "delete":
+        raise refusals.locked_thread()
 
 
 def refuse_foreign(message: Json) -> None:

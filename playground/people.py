@@ -154,6 +154,39 @@ class Channel:
         }
 
 
+@dataclass(kw_only=True, slots=True)
+class Thread:
+    """A channel that is a thread; `since` is when it was last archived or opened. A locked one is a moderator's."""
+
+    channel: Channel
+    archived: bool
+    locked: bool
+    since: str
+
+    def payload(self) -> Json:
+        metadata: Json = {
+            "archived": self.archived,
+            "archive_timestamp": self.since,
+            "auto_archive_duration": 60,
+            "locked": self.locked,
+        }
+        return {
+            "id": self.channel.id,
+            "type": 11,
+            "guild_id": GUILD_ID,
+            "name": self.channel.name,
+            "parent_id": None,
+            "owner_id": GUILD_OWNER_ID,
+            "thread_metadata": metadata,
+            "flags": 0,
+            "rate_limit_per_user": 0,
+            "last_message_id": None,
+            "message_count": 0,
+            "member_count": 0,
+            "total_message_sent": 0,
+        }
+
+
 ROLES = (
     Role(id=GUILD_ID, name="@everyone", permissions=EVERYONE_MAY, position=0),
     Role(id=MEMBER_ROLE_ID, name="member", permissions=MEMBERS_MAY, position=1),

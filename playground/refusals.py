@@ -113,6 +113,10 @@ def archived_thread() -> Refusal:
     return Refusal(400, 50083, "Thread is archived")
 
 
+def locked_thread() -> Refusal:
+    return Refusal(403, 160005, "Thread is locked")
+
+
 def harmful_link() -> Refusal:
     return Refusal(400, 240000, "Message blocked by harmful links filter")
 

@@ -1,9 +1,23 @@
 """Routes about the bot itself, its gateway, and the guild with its people and channels."""
 
 from playground import people, refusals
+from playground.fields import array, check, flag, one_of, text, whole
 from playground.jsons import Json
+from playground.refusals import Problems
 from playground.rest import Answer, Call, Route
 from playground.state import State
+
+# https://docs.discord.com/developers/resources/channel#modify-channel-json-params-thread
+_THREAD = {
+    "name": text(1, 100),
+    "archived": flag(),
+    "auto_archive_duration": one_of(60, 1440, 4320, 10080),
+    "locked": flag(),
+    "invitable": flag(),
+    "rate_limit_per_user": whole(0, 21600),
+    "flags": whole(0),
+    "applied_tags": array(0, 5),
+}
 
 
 async def _me(state: State, call: Call) -> Answer:
@@ -84,7 +98,23 @@ async def _member(state: State, call: Call) -> Answer:
 
 
 async def _channel(state: State, call: Call) -> Answer:
-    return 200, state.channel(call.params["channel_id"]).payload()
+    channel = state.channel(call.params["channel_id"])
+    return 200, state.threads.get(channel.id, channel).payload()
+
+
+async def _edit_channel(state: State, call: Call) -> Answer:
+    """Of all that can be edited, one who may write in a thread may do one thing: open it where it is not locked."""
+    channel, form = state.channel(call.params["channel_id"]), call.form
+    problems = Problems()
+    check(form, _THREAD, (), problems)
+    problems.refuse_if_any()
+    thread = state.threads.get(channel.id)
+    asked = {name: form[name] for name in _THREAD if form.get(name) is not None}
+    if thread is None or asked not in ({}, {"archived": False}) or (asked and thread.locked):
+        raise refusals.missing_permissions()
+    if asked:
+        state.open_thread(channel.id)
+    return 200, thread.payload()
 
 
 async def _typing(state: State, call: Call) -> Answer:
@@ -110,5 +140,6 @@ ROUTES = [
     Route(method="GET", template="/guilds/{guild_id}/roles", handler=_guild_roles),
     Route(method="GET", template="/guilds/{guild_id}/members/{user_id}", handler=_member),
     Route(method="GET", template="/channels/{channel_id}", handler=_channel),
+    Route(method="PATCH", template="/channels/{channel_id}", handler=_edit_channel),
     Route(method="POST", template="/channels/{channel_id}/typing", handler=_typing),
 ]

@@ -60,6 +60,7 @@ async def _answer_message(state: State, interaction: Interaction, data: Json, ca
 
 
 async def _answer_later(state: State, interaction: Interaction, data: Json, call: Call) -> None:
+    messages.refuse_closed(state, interaction.channel_id, "create")
     flags = LOADING | (number(data, "flags") & EPHEMERAL)
     message = messages.blank(state, interaction.channel_id, people.BOT, flags) | _origin(interaction)
     state.interactions.claim(interaction)
@@ -151,6 +152,7 @@ async def _edit(state: State, call: Call) -> Answer:
 
 async def _delete(state: State, call: Call) -> Answer:
     interaction, message = _find(state, call)
+    messages.refuse_closed(state, message["channel_id"], "delete")
     await state.delete_message(message, ephemeral_for=_only(interaction, message))
     if message["id"] == interaction.original:
         state.interactions.thought(interaction)

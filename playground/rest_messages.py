@@ -60,6 +60,7 @@ async def _delete(state: State, call: Call) -> Answer:
     message = _find(state, call)
     if message["author"]["id"] != people.BOT.id and not people.BOT.may(people.MANAGE_MESSAGES):
         raise refusals.missing_permissions()
+    messages.refuse_closed(state, message["channel_id"], "delete")
     await state.delete_message(message, ephemeral_for=None)
     return 204, None
 

@@ -46,9 +46,9 @@ class Playground:
         """Whether a bot is connected to the gateway."""
         return self._state.gateway.online
 
-    def archive(self, channel_id: str) -> None:
-        """As Discord does with a thread in which nothing was said for a while: no edits until a new message."""
-        self._state.archived.add(channel_id)
+    def archive(self, channel_id: str, *, locked: bool = False) -> None:
+        """As Discord does with a thread in which nothing was said for a while, and a moderator with a `locked` one."""
+        self._state.archive(channel_id, locked=locked)
 
     @property
     def turned_away(self) -> int:

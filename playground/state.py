@@ -1,5 +1,7 @@
 """What every part of the playground shares: clocks, ids, store, gateway, audience, messages, commands."""
 
+from datetime import UTC, datetime
+
 from playground import people
 from playground.audience import Audience
 from playground.faults import Faults
@@ -7,7 +9,7 @@ from playground.gateway import Gateway
 from playground.interactions import Interactions
 from playground.jsons import Json
 from playground.media import with_base
-from playground.people import Channel, Person
+from playground.people import Channel, Person, Thread
 from playground.refusals import unknown_channel, unknown_message
 from playground.rules import Rules
 from playground.snowflakes import Snowflakes
@@ -24,7 +26,7 @@ class State:
         self.new_id = Snowflakes(rules.wall)
         self.audience = Audience()
         self.faults = Faults()
-        self.archived: set[str] = set()  # ids of threads; a new message opens one again
+        self.threads: dict[str, Thread] = {}  # by id: the channels that were archived once
         self.gateway = Gateway(token=self.token, on_presence=self._tell_presence)
         self.interactions = Interactions(store=store, rules=rules, audience=self.audience)
         self.base_url = ""
@@ -39,6 +41,20 @@ class State:
         if found is None:
             raise unknown_channel()
         return found
+
+    def archive(self, channel_id: str, *, locked: bool) -> None:
+        """The channel is a thread from now on, and archived."""
+        self.threads[channel_id] = Thread(
+            channel=self.channel(channel_id), archived=True, locked=locked, since=self.now()
+        )
+
+    def open_thread(self, channel_id: str) -> None:
+        thread = self.threads.get(channel_id)
+        if thread is not None and thread.archived:
+            thread.archived, thread.since = False, self.now()
+
+    def now(self) -> str:
+        return datetime.fromtimestamp(self.rules.wall(), UTC).isoformat()
 
     def commands(self) -> list[Json]:
         """Everything that can be called in the guild; its own commands hide global ones of the same name."""
@@ -67,7 +83,7 @@ class State:
         """Stores a message and tells those who may see it."""
         self.store.put_message(message, ephemeral_for=ephemeral_for)
         if created and ephemeral_for is None:
-            self.archived.discard(message["channel_id"])
+            self.open_thread(message["channel_id"])
         page_message = self.for_page(message, ephemeral_for)
         self.audience.tell({"type": "message", "message": page_message}, only=ephemeral_for)
         if ephemeral_for is None:

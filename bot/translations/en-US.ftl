@@ -92,6 +92,7 @@ due-at = due { $when }
 cancelled = Cancelled
 failed = Not painted
 not-shown = Painted and kept, but Discord does not take it here: your next command brings it to you in private.
+further-up = { $who }: your request has ended; look further up in this thread.
 words-refused = (Discord refused to show the words of this prompt.)
 brought = This was painted for you earlier and could not be shown where you asked for it.
 shown-as = Shown as { $format } because of Discord’s size limit; the PNG is kept.

@@ -83,6 +83,7 @@ due-at = 预计 { $when }
 cancelled = 已取消
 failed = 没能画成
 not-shown = 已经画好并保存，但 Discord 不接受在这里显示：你下次使用命令时，我会私下发给你。
+further-up = { $who }：你的请求已有结果，请在这个子区里往上看。
 words-refused = （Discord 拒绝显示这条提示词的文字。）
 brought = 这是之前为你画的图片，当时无法在你提出请求的地方显示。
 shown-as = 受 Discord 大小限制，以 { $format } 显示；PNG 原图已保留。

@@ -122,6 +122,11 @@ def cancelled(job: Job) -> discord.ui.LayoutView:
     return _layout([_prompt(job), discord.ui.TextDisplay(line), *_buttons(job, _AGAIN)], accent=None)
 
 
+def further_up(job: Job) -> str:
+    """What is said in an archived thread to open it."""
+    return say(job.requester.locale, "further-up", who=_by(job))
+
+
 def _layout(parts: list[discord.ui.Item[Any]], *, accent: discord.Colour | None = ACCENT) -> discord.ui.LayoutView:
     view = discord.ui.LayoutView(timeout=None)
     view.add_item(discord.ui.Container(*parts, accent_colour=accent))

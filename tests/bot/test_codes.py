@@ -33,7 +33,7 @@ def test_what_the_table_does_not_know_is_tried_again(status: int, code: int) -> 
     [
         (403, 40333, Meaning.LATER),
         (403, 50013, Meaning.NOT_THIS_WAY),
-        (400, 50083, Meaning.NOT_THIS_WAY),
+        (400, 50083, Meaning.ARCHIVED),
         (401, 50027, Meaning.NOT_THIS_WAY),
         (404, 10003, Meaning.GONE),
         (400, 240000, Meaning.NOT_THIS_CONTENT),

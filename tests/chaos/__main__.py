@@ -27,7 +27,9 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, help="default: two and a half for each kill, at least 100")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--link", choices=sorted(LINKS), action="append", help="default: all")
-    parser.add_argument("--archived", type=float, default=0.0, help="how likely a kill archives the thread; default: 0")
+    parser.add_argument(
+        "--archived", type=float, default=0.2, help="how likely a kill archives the thread; default: 0.2"
+    )
     parser.add_argument("--no-control", action="store_true")
     parser.add_argument("--keep", type=Path, help="a new folder for the ledgers, journals and logs of the runs")
     options = parser.parse_args()

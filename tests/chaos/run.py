@@ -40,7 +40,7 @@ PATIENCE = 180.0  # seconds after the last kill; what has not said its end by th
 class Plan:
     """`ambiguous` and `deleted` are shares: of Discord's answers, and of the messages that wait.
 
-    `archived` is how likely a kill archives the thread: nothing in it can be edited until something is said there.
+    `archived` is how likely a kill archives the thread: nothing in it can be edited until it is opened again.
 
     `lost_only`: all ambiguous answers are lost after the deed, and none is an error that the library itself repeats.
     """
@@ -51,7 +51,7 @@ class Plan:
     seed: int = 1
     ambiguous: float = 0.1
     deleted: float = 0.15
-    archived: float = 0.0
+    archived: float = 0.2
     forgetful: bool = False
     lost_only: bool = False
     step_seconds: float = 0.08

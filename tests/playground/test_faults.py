@@ -104,18 +104,6 @@ async def test_the_library_says_what_was_refused(playground: Playground, bot: Sm
     assert "Must be 2000 or fewer in length" in str(refused.value)
 
 
-async def test_nothing_in_an_archived_thread_can_be_edited_until_a_new_message_opens_it(playground: Playground) -> None:
-    async with rest_client(playground) as rest:
-        _, old = await rest("POST", MESSAGES, {"content": "before"})
-        playground.archive(old["channel_id"])
-        refused = await rest("PATCH", f"{MESSAGES}/{old['id']}", {"content": "edited"})
-        sent, _ = await rest("POST", MESSAGES, {"content": "after"})
-        edited, _ = await rest("PATCH", f"{MESSAGES}/{old['id']}", {"content": "edited"})
-
-    assert (refused[0], refused[1]["code"]) == (400, 50083)
-    assert (sent, edited) == (200, 200)
-
-
 @pytest.mark.parametrize("rules", [Rules(harmful_links=("https://evil.example",))])
 async def test_a_message_with_a_harmful_link_is_refused(playground: Playground) -> None:
     async with rest_client(playground) as rest:

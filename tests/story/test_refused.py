@@ -70,37 +70,6 @@ async def state_of(studio: Studio, job: Job) -> JobState:
     return (await studio.service.job(job.id)).state
 
 
-class TestAThreadThatWasArchivedMeanwhile:
-    @pytest.mark.parametrize("token", ["alive", "dead"])
-    async def test_is_opened_again_by_a_new_message_with_the_picture(
-        self, empty_studio: Studio, playground: Playground, mia: Visitor, token: str
-    ) -> None:
-        job = await asked(empty_studio, mia)
-        waiting = await mia.sees("a red star")
-        if token == "dead":
-            playground.faults.refuse(BY_TOKEN, times=ALWAYS, status=401, code=50027, message="Invalid Webhook Token")
-        playground.archive(PAINT)
-
-        empty_studio.go_on()
-
-        message = await mia.sees_pictures()
-        assert await state_of(empty_studio, job) is JobState.POSTED
-        assert message["id"] != waiting["id"]
-        await mia.sees_gone(waiting)  # it would say "Painting" for ever
-        assert len(await the_bots(mia)) == 1
-
-    async def test_and_locked_does_not_end_the_delivery_of_others(
-        self, empty_studio: Studio, playground: Playground, mia: Visitor
-    ) -> None:
-        job = await asked(empty_studio, mia)
-        playground.archive(PAINT)
-        playground.faults.refuse(NEW_MESSAGE, method="POST", times=ALWAYS, status=400, code=160005)
-
-        empty_studio.go_on()
-
-        assert await state_of(empty_studio, job) is JobState.UNDELIVERABLE
-
-
 @pytest.mark.parametrize(
     ("status", "code"), [(403, 40333), (400, 99999), (401, 0), (403, 0), (404, 0), (409, 0), (400, 130000)]
 )
