@@ -56,3 +56,11 @@ def test_a_button_is_known_again_by_its_id() -> None:
     assert match.groupdict() == {"verb": "vary", "job": "jobaaaaaaaaaaaa1", "k": "2"}
     assert button.label == "Vary 3"
     assert button.style is discord.ButtonStyle.secondary
+
+
+def test_what_takes_something_away_is_red_among_its_neighbours() -> None:
+    verbs = ("delete", "remove", "reroll", "edit")
+    styles = [job_button(verb, "jobaaaaaaaaaaaa1", 0, locale="en-US").style for verb in verbs]
+
+    danger = discord.ButtonStyle.danger
+    assert [verb for verb, style in zip(verbs, styles, strict=True) if style is danger] == ["delete", "remove"]

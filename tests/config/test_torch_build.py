@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -41,12 +42,34 @@ def test_an_old_driver_is_named_with_the_one_it_takes() -> None:
     assert "update to driver 580" in torch_build.build_for("570.133.07, 12.0\n").why
 
 
+def put_script(file: Path, lines: str) -> None:
+    file.write_text(f"#!/bin/sh\n{lines}\n", "utf-8")
+    file.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("nvidia_smi", "cards"),
+    [
+        (None, None),
+        ("echo 580.95.05, 8.6", "580.95.05, 8.6\n"),
+        ("echo NVIDIA-SMI has failed; exit 9", None),
+        ("exit 0", None),
+    ],
+)
+def test_the_driver_is_asked_for_its_cards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nvidia_smi: str | None, cards: str | None
+) -> None:
+    if nvidia_smi is not None:
+        put_script(tmp_path / "nvidia-smi", nvidia_smi)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert torch_build.cards_here() == cards
+
+
 def run_script(folder: Path, nvidia_smi: str | None) -> subprocess.CompletedProcess[str]:
     """The script with this `nvidia-smi` and no way to any index."""
     if nvidia_smi is not None:
-        tool = folder / "nvidia-smi"
-        tool.write_text(f"#!/bin/sh\n{nvidia_smi}\n", "utf-8")
-        tool.chmod(0o755)
+        put_script(folder / "nvidia-smi", nvidia_smi)
     environment = {"PATH": f"{folder}:/bin", "https_proxy": "http://127.0.0.1:9"}
     script = [sys.executable, str(ROOT / "config" / "torch_build.py")]
     return subprocess.run(script, capture_output=True, text=True, env=environment, check=True)
@@ -61,6 +84,12 @@ def test_without_a_way_to_its_index_pypi_serves_torch_and_one_line_says_so(
     assert ran.stdout == ""
     assert ran.stderr.count("\n") == 1
     assert "cannot be reached: installing the torch that PyPI serves" in ran.stderr
+
+
+def test_an_index_that_does_not_answer_is_waited_for_once_and_not_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch_build, "PATIENCE", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert not torch_build.is_reachable(f"http://127.0.0.1:{silent.getsockname()[1]}/whl")
 
 
 @pytest.fixture
@@ -110,6 +139,35 @@ def test_on_macos_pypi_has_the_right_build(monkeypatch: pytest.MonkeyPatch, caps
     torch_build.main()
 
     assert capsys.readouterr() == ("", "")
+
+
+PYTHON = """
+echo "$@" >> calls
+case "$*" in
+    "-m venv .venv") /bin/mkdir -p .venv/bin; /bin/cp "$0" .venv/bin/python;;
+    config/torch_build.py) echo "$FITS";;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("fits", "chosen", "taken"),
+    [("https://fits", "", "https://fits"), ("https://fits", "https://chosen", "https://chosen"), ("", "", None)],
+)
+def test_make_takes_torch_from_the_index_that_fits_or_was_chosen_and_else_from_pypi(
+    tmp_path: Path, fits: str, chosen: str, taken: str | None
+) -> None:
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    put_script(tmp_path / "python", PYTHON)
+
+    making = ["make", "--silent", "setup", f"PYTHON={tmp_path / 'python'}", f"TORCH_INDEX={chosen}"]
+    subprocess.run(making, cwd=tmp_path, check=True, env=os.environ | {"MAKEFLAGS": "", "FITS": fits})
+
+    installed = [line for line in (tmp_path / "calls").read_text("utf-8").splitlines() if " pip install " in line]
+    assert installed.pop().endswith("--constraint constraints.txt --editable .[dev]")  # finds torch there already
+    wanted = [] if taken is None else [f"--constraint constraints.txt --no-deps --index-url {taken} torch"]
+    assert [line.partition("--quiet ")[2] for line in installed] == wanted
 
 
 def test_a_python_that_cannot_make_virtual_environments_is_one_sentence(tmp_path: Path) -> None:

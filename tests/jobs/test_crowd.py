@@ -137,6 +137,7 @@ async def test_what_memory_can_refuse_is_refused_while_the_ledger_is_busy(tmp_pa
         full = await refusal(MODERATOR)
         core.service.dispatcher.pause(frozenset({None}))
         paused = await refusal(MODERATOR)
+        assert not working.done()
         busy.set()
         await working
 
@@ -153,6 +154,7 @@ async def test_who_has_enough_in_flight_is_told_so_while_the_ledger_is_busy(tmp_
         with pytest.raises(InFlightReached):
             await core.service.submit(request, by=BEN, origin="third")
 
+        assert not working.done()
         busy.set()
         await working
 

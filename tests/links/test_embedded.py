@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import stat
 import sys
@@ -231,6 +232,19 @@ async def test_an_engine_that_cannot_start_says_so_and_is_tried_again(data: Path
     async with bot(data, broken) as first:
         await until(lambda: any(problem and "exit code 7" in problem for problem in first.problems()))
         await until(lambda: first.engine.starts >= 2)
+
+
+async def test_an_engine_that_cannot_start_is_tried_ever_more_rarely(
+    data: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(embedded, "FIRST_WAIT", 0.1)
+    monkeypatch.setattr(embedded, "LONGEST_WAIT", 0.4)
+
+    async with bot(data, lambda _url, file, _model: [sys.executable, "-c", "", str(file)]) as first:
+        await until(lambda: first.engine.starts >= 5, within=30)
+
+    said = [re.search(r"starting another in ([\d.]+) s", line) for line in caplog.messages]
+    assert [float(match[1]) for match in said if match][:4] == [0.1, 0.2, 0.4, 0.4]
 
 
 async def test_a_program_that_is_not_there_is_said_in_one_sentence(data: Path) -> None:

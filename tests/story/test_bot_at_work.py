@@ -11,6 +11,7 @@ import discord
 import msgspec
 import pytest
 
+from bot.client import Turnstile
 from bot.command_list import NEEDS
 from bot.jobs.database import LedgerFull
 from bot.pace import Pace
@@ -28,6 +29,24 @@ async def test_it_asks_for_nothing_but_guilds_and_pings_nobody(studio: Studio) -
     assert studio.bot.intents == discord.Intents(guilds=True)
     assert studio.bot.allowed_mentions is not None
     assert studio.bot.allowed_mentions.to_dict() == {"parse": []}
+
+
+async def test_commands_and_clicks_go_through_the_turnstile(studio: Studio, mia: Visitor) -> None:
+    class Counted(Turnstile):
+        entered = 0
+
+        async def enter(self) -> None:
+            self.entered += 1
+            await super().enter()
+
+    studio.bot.turnstile = turnstile = Counted()
+
+    await mia.say("/imagine prompt:a red star")
+    message = await mia.sees_pictures()
+    assert turnstile.entered == 1
+    await mia.click("Delete", on=message)
+    await mia.is_told("Delete this picture?")
+    assert turnstile.entered == 2
 
 
 async def test_commands_are_sent_once_and_again_only_when_they_have_changed(

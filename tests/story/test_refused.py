@@ -27,6 +27,7 @@ from tests.story.studio import (
 )
 from tests.story.test_delivery import noisy
 from tests.support.fake_engine import Script
+from tests.support.patience import until
 
 ANSWER = r"/callback$"
 BY_TOKEN = r"/webhooks/.*/messages/"
@@ -193,6 +194,19 @@ class TestWordsThatDiscordRefuses:
 
         message = await mia.sees_pictures()
         assert "a red star" not in words(message)
+
+    async def test_are_sent_only_once_while_it_is_painted(
+        self, empty_studio: Studio, playground: Playground, mia: Visitor
+    ) -> None:
+        refusal = playground.faults.refuse(BY_TOKEN, times=1, status=400, code=240000)  # of a live edit
+        await empty_studio.open_bot()
+        await empty_studio.open_engine(held_after=2)
+        await mia.say("/imagine prompt:a red star")
+        await until(lambda: refusal.hits)
+
+        empty_studio.go_on()
+
+        assert "a red star" not in words(await mia.sees_pictures())
 
 
 class TestPicturesThatDiscordRefuses:
