@@ -4,6 +4,7 @@ from playground import messages, people, refusals
 from playground.jsons import Json
 from playground.messages import CHAT, REPLY
 from playground.rest import Answer, Call, Route
+from playground.snowflakes import first_at
 from playground.state import State
 
 
@@ -36,7 +37,8 @@ async def _create(state: State, call: Call) -> Answer:
     if nonce is not None and len(str(nonce)) > 25:
         raise refusals.invalid(("nonce",), "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")
     if nonce is not None and form.get("enforce_nonce"):
-        twin = state.store.message_by_nonce(channel.id, str(nonce))
+        since = first_at(state.rules.wall() - state.rules.nonce_life)
+        twin = state.store.message_by_nonce(channel.id, str(nonce), since=since)
         if twin is not None:
             return 200, state.shown(twin)
     more: Json = {"type": CHAT} | ({} if nonce is None else {"nonce": str(nonce)})

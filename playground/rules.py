@@ -15,6 +15,7 @@ class Rules:
 
     answer_within: float = 3.0
     token_life: float = 900.0
+    nonce_life: float = 180.0  # "a few minutes", in which a message with the same nonce is not sent again
     attachment_size: int = 10 * MIB
     request_size: int = 25 * MIB
     harmful_links: tuple[str, ...] = ()  # what Discord's filter of links knows; a message with one is refused

@@ -65,9 +65,11 @@ class Store:
         found = self._sql.execute("SELECT body, ephemeral_for FROM message WHERE id = ?", (int(message_id),)).fetchone()
         return (json.loads(found[0]), found[1]) if found else None
 
-    def message_by_nonce(self, channel: str, nonce: str) -> Json | None:
+    def message_by_nonce(self, channel: str, nonce: str, *, since: int) -> Json | None:
+        """The newest message of this nonce whose id is `since` or later."""
         found = self._sql.execute(
-            "SELECT body FROM message WHERE channel = ? AND nonce = ? ORDER BY id DESC", (channel, nonce)
+            "SELECT body FROM message WHERE channel = ? AND nonce = ? AND id >= ? ORDER BY id DESC",
+            (channel, nonce, since),
         ).fetchone()
         return json.loads(found[0]) if found else None
 

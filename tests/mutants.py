@@ -37,6 +37,21 @@ GOAL = 0.9  # of the sampled changes that are another program
 
 # Module -> the tests that state its promises, the quickest first. They run until one falls.
 CORE: dict[str, tuple[str, ...]] = {
+    "bot.posting": ("tests/bot/test_posting.py",),
+    "bot.routes": ("tests/bot/test_posting.py", "tests/bot/test_codes.py"),
+    "bot.jobs.acceptance": ("tests/jobs/test_crowd.py", "tests/jobs/test_service.py"),
+    "bot.jobs.ledger": ("tests/jobs/test_ledger.py", "tests/jobs/test_crowd.py", "tests/jobs/test_dispatcher.py"),
+    "bot.jobs.dispatcher": (
+        "tests/jobs/test_dispatcher.py",
+        "tests/jobs/test_crew.py",
+        "tests/jobs/test_service.py",
+    ),
+    "bot.jobs.standings": (
+        "tests/jobs/test_standings.py",
+        "tests/jobs/test_crowd.py",
+        "tests/jobs/test_capacity.py",
+        "tests/jobs/test_dispatcher.py",
+    ),
     "bot.jobs.limits": ("tests/jobs/test_limits.py", "tests/jobs/test_ledger.py"),
     "bot.jobs.fair_queue": ("tests/jobs/test_fair_queue.py",),
     "bot.jobs.retention": ("tests/jobs/test_retention.py",),
@@ -127,7 +142,7 @@ def is_talk(node: ast.AST) -> bool:
         return True
     if isinstance(node, ast.If) and not node.orelse and all(map(is_talk, node.body)):
         return True
-    return isinstance(node, ast.stmt) and ast.unparse(node).startswith(("log.", "log = "))
+    return isinstance(node, ast.stmt) and ast.unparse(node).startswith(("log.", "log = ", "_log.", "_log = "))
 
 
 def instead(node: ast.AST) -> Iterator[ast.AST]:  # noqa: C901 (a table of kinds)

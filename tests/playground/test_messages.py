@@ -9,9 +9,11 @@ from PIL import Image
 from playground import Playground, people
 from playground.component_rules import check_modal
 from playground.refusals import Problems
+from playground.rules import Rules
 from tests.playground.guest import MIA, PAINT, at_the_page
 from tests.playground.rest_client import MESSAGES, V2, codes, gallery, rest_client, text
 from tests.playground.small_bot import SmallBot, picture
+from tests.support.clocks import ManualClock
 
 PNG = picture("red").read()
 
@@ -24,6 +26,25 @@ async def test_a_repeated_nonce_is_one_message(playground: Playground) -> None:
 
     assert first == second
     assert other[1]["id"] != first[1]["id"]
+
+
+class TestMinutesLater:
+    @pytest.fixture
+    def clock(self) -> ManualClock:
+        return ManualClock()
+
+    @pytest.fixture
+    def rules(self, clock: ManualClock) -> Rules:
+        return Rules(wall=clock)
+
+    async def test_a_repeated_nonce_is_a_message_of_its_own(self, playground: Playground, clock: ManualClock) -> None:
+        body = {"content": "once", "nonce": "abc", "enforce_nonce": True}
+        async with rest_client(playground) as rest:
+            first = await rest("POST", MESSAGES, body)
+            clock.advance(181)
+            second = await rest("POST", MESSAGES, body)
+
+        assert first[1]["id"] != second[1]["id"]
 
 
 async def test_an_edit_replaces_adds_and_keeps_files(playground: Playground) -> None:
