@@ -28,19 +28,26 @@ from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
+from itertools import takewhile
 from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).parents[1]
 OURS = ("bot", "cogs", "config", "engine", "playground", "run_bot", "tests", "benchmarks")
+SHOWN = 150  # characters of a change
 GOAL = 0.9  # of the sampled changes that are another program
 
 # Module -> the tests that state its promises, the quickest first. They run until one falls.
 CORE: dict[str, tuple[str, ...]] = {
     "bot.posting": ("tests/bot/test_posting.py",),
     "bot.routes": ("tests/bot/test_posting.py", "tests/bot/test_codes.py"),
-    "bot.jobs.acceptance": ("tests/jobs/test_crowd.py", "tests/jobs/test_service.py"),
-    "bot.jobs.ledger": ("tests/jobs/test_ledger.py", "tests/jobs/test_crowd.py", "tests/jobs/test_dispatcher.py"),
+    "bot.jobs.acceptance": (
+        "tests/jobs/test_acceptance.py",
+        "tests/jobs/test_crowd.py",
+        "tests/jobs/test_service.py",
+        "tests/jobs/test_endless_waits.py",
+    ),
+    "bot.jobs.ledger": ("tests/jobs/test_ledger.py", "tests/jobs/test_restart.py", "tests/jobs/test_crowd.py"),
     "bot.jobs.dispatcher": (
         "tests/jobs/test_dispatcher.py",
         "tests/jobs/test_crew.py",
@@ -114,12 +121,14 @@ class Change:
             getattr(self.parent, self.field)[self.index] = node
 
     def __str__(self) -> str:
-        before, after = (first_line(ast.unparse(ast.fix_missing_locations(one))) for one in (self.old, self.new))
-        return f"{before} -> {after}"
+        before, after = (one_line(ast.unparse(ast.fix_missing_locations(one))) for one in (self.old, self.new))
+        alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False)))
+        start = 0 if alike < SHOWN else alike - SHOWN // 2  # of two long lines what differs
+        return f"{before[start:][:SHOWN]} -> {after[start:][:SHOWN]}"
 
 
-def first_line(code: str) -> str:
-    return " ".join(code.split())[:150]
+def one_line(code: str) -> str:
+    return " ".join(code.split())
 
 
 def changes(tree: ast.AST) -> Iterator[Change]:

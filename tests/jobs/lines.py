@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.jobs.compose import Wish
 from bot.jobs.dispatcher import Dispatcher
+from bot.jobs.ids import WallClock
 from bot.jobs.job import Job, JobState, Requester
 from bot.jobs.service import JobService, open_service
 from engine.protocol import (
@@ -112,9 +114,9 @@ class Core:
 
 
 @asynccontextmanager
-async def opened(data: Path) -> AsyncGenerator[Core, None]:
+async def opened(data: Path, *, wall: WallClock = time.time) -> AsyncGenerator[Core, None]:
     clock = ManualClock()
-    async with open_service(data, owner=ROOMY, monotonic=clock, grace=GRACE, adoption=2 * GRACE) as service:
+    async with open_service(data, owner=ROOMY, wall=wall, monotonic=clock, grace=GRACE, adoption=2 * GRACE) as service:
         if service.card is None:
             service.dispatcher.card = CARD
         yield Core(service, clock)

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bot.errors import Paused, PerDayReached, PerMinuteReached, UnreadableJob
+from bot.errors import LimitReached, Paused, PerDayReached, PerMinuteReached, UnreadableJob
 from bot.jobs import database
 from bot.jobs.database import LedgerFull, LedgerUnusable
 from bot.jobs.job import LIVE, TRANSITIONS, Failure, Job, JobState, Picture, Requester
@@ -20,7 +20,7 @@ from bot.jobs.limits import Limits
 from bot.jobs.rows import Draft, InteractionToken
 from bot.jobs.transitions import Charge
 from engine.request import ImageRequest
-from tests.jobs.stage import ANNA
+from tests.jobs.stage import ANNA, BEN
 from tests.support.clocks import ManualClock, counted_ids
 
 ROOMY = Limits(per_minute=1000, per_day=1000, in_flight=1000, queue=1000)
@@ -340,8 +340,11 @@ async def test_a_failed_job_gives_everything_back_once(office: Office) -> None:
             await office.accept(ledger, limits=limits)
 
 
-async def test_a_failed_picture_among_others_is_given_back(office: Office) -> None:
-    limits = Limits(per_minute=9, per_day=2, in_flight=9, queue=9)
+@pytest.mark.parametrize(("per_minute", "per_day", "then"), [(9, 2, PerDayReached), (2, 9, PerMinuteReached)])
+async def test_a_failed_picture_among_others_is_given_back(
+    office: Office, per_minute: int, per_day: int, then: type[LimitReached]
+) -> None:
+    limits = Limits(per_minute=per_minute, per_day=per_day, in_flight=9, queue=9)
     async with office.open() as ledger:
         job = await office.accept(ledger, count=2, limits=limits)
         await running(ledger, job)
@@ -350,8 +353,35 @@ async def test_a_failed_picture_among_others_is_given_back(office: Office) -> No
 
         await office.accept(ledger, count=1, limits=limits)
 
-        with pytest.raises(PerDayReached):
+        with pytest.raises(then):
             await office.accept(ledger, limits=limits)
+
+
+async def test_what_others_ask_for_and_whose_pictures_fail_is_nobody_elses_business(office: Office) -> None:
+    limits = Limits(per_minute=2, per_day=2, in_flight=1, queue=9)
+    async with office.open() as ledger:
+        job = await office.accept(ledger, count=2, limits=limits, by=BEN)
+        await running(ledger, job)
+        for k in range(2):
+            await ledger.gave_up(job.id, k, Failure(code="out-of-memory", arguments={}))
+        await office.accept(ledger, count=2, limits=limits, by=BEN)
+
+        mine = await office.accept(ledger, count=2, limits=limits)
+        await ledger.cancel(mine.id)
+
+        with pytest.raises(PerMinuteReached):
+            await office.accept(ledger, limits=limits)
+
+
+async def test_an_accepted_request_is_no_longer_a_promise(office: Office) -> None:
+    async with office.open() as ledger:
+        for origin in ("kept", "other"):
+            await ledger.keep_pending(origin, principal=ANNA.principal, payload={"token": "t"}, at=office.clock())
+
+        await office.accept(ledger, origin="kept")
+
+        assert not await ledger.is_pending("kept")
+        assert await ledger.is_pending("other")
 
 
 async def test_fairness_outlives_the_process(office: Office) -> None:

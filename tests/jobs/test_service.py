@@ -93,19 +93,6 @@ async def test_in_flight_and_queue_bounds_hold_across_people(tmp_path: Path) -> 
             await core.ask(MODERATOR)
 
 
-async def test_a_caller_that_gave_up_leaves_no_job_that_memory_forgot(tmp_path: Path) -> None:
-    async with stage(tmp_path) as core:
-        core.service.dispatcher.card = CARD
-        asking = asyncio.create_task(core.ask(origin="impatient"))
-        await asyncio.sleep(0.002)
-        asking.cancel()
-        await asyncio.wait([asking])
-
-        job = await core.ask(origin="impatient")
-
-        assert core.service.standing(job.id) is not None
-
-
 async def test_with_little_room_on_the_disk_new_wishes_are_refused_and_old_ones_painted(tmp_path: Path) -> None:
     async with stage(tmp_path) as core, core.engine().running():
         await ready(core)
