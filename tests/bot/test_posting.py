@@ -421,7 +421,7 @@ class TestPicturesThatAreTooHeavy:
         self, counter: Counter, playground: Playground
     ) -> None:
         sheet = await counter.painted()
-        refused = playground.faults.refuse(BY_TOKEN, times=7, status=413, code=40005)
+        refused = playground.faults.refuse(BY_TOKEN, times=7, status=413, code=0)
 
         assert not await counter.posting.end(sheet)
 

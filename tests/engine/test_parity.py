@@ -65,6 +65,13 @@ def test_pictures_equal_those_of_the_bare_pipeline(
         assert_same_pixels(finish(painter, sample), np.asarray(picture))
 
 
+def test_what_a_preview_foretells_is_what_the_last_step_brings(painter: Painter) -> None:
+    [sample] = painted(painter, painter.begin(order(width=64, height=96), 0))
+
+    assert sample.estimate is not None
+    assert_same_latents(sample.estimate, sample.latent)
+
+
 @pytest.mark.parametrize("strength", [0.3, 0.6, 1.0])
 @pytest.mark.parametrize("guidance", [0.0, 2.5])
 def test_pictures_from_pictures_equal_those_of_the_bare_pipeline(

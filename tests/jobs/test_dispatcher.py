@@ -636,10 +636,14 @@ async def test_a_second_line_of_the_same_engine_takes_the_place_of_the_first(cor
 
     await new.join(running=((job.id, 1),))
     old.die()
+    await new.start(order)
+    following = await core.ask()
     await new.finish(order)
 
     assert old.closed
     assert await core.state(job) is JobState.RENDERED
+    assert [view.state for view in core.service.dispatcher.engines()] == ["ready"]
+    assert (await new.ordered(1))[0].job == following.id
 
 
 async def test_what_an_older_line_still_brings_frees_no_job_from_an_engine_that_is_gone(core: Core) -> None:

@@ -257,6 +257,23 @@ async def test_late_and_repeated_events_change_nothing(office: Office) -> None:
         assert await ledger.job(job.id) == rendered
 
 
+async def test_what_is_said_first_of_a_picture_counts_while_others_of_its_job_are_awaited(office: Office) -> None:
+    async with office.open() as ledger:
+        job = await office.accept(ledger, count=3)
+        await running(ledger, job)
+        first = picture(job, 0)
+        await ledger.painted(job.id, first)
+        await ledger.gave_up(job.id, 1, Failure(code="out-of-memory", arguments={}))
+
+        assert await ledger.painted(job.id, dataclasses.replace(first, blob="b" * 64)) is None
+        assert await ledger.gave_up(job.id, 0, Failure(code="out-of-memory", arguments={})) is None
+        assert await ledger.painted(job.id, picture(job, 1)) is None
+
+        now = await ledger.job(job.id)
+        assert now is not None
+        assert (now.state, now.pictures) == (JobState.RUNNING, (first,))
+
+
 def test_no_state_that_has_ended_leads_back_to_life() -> None:
     for state, targets in TRANSITIONS.items():
         if state not in LIVE:
