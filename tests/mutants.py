@@ -50,7 +50,8 @@ CORE: dict[str, tuple[str, ...]] = {
     "bot.jobs.ledger": ("tests/jobs/test_ledger.py", "tests/jobs/test_restart.py", "tests/jobs/test_crowd.py"),
     "bot.jobs.dispatcher": (
         "tests/jobs/test_dispatcher.py",
-        "tests/jobs/test_crew.py",
+        "tests/jobs/test_acceptance.py",
+        "tests/jobs/test_endless_waits.py",
         "tests/jobs/test_service.py",
     ),
     "bot.jobs.standings": (

@@ -11,9 +11,9 @@ import pytest
 
 from bot.jobs import dispatcher
 from bot.jobs.compose import Wish
-from bot.jobs.course import MOST_ATTEMPTS, PURE_CHANCE
+from bot.jobs.course import MOST_ATTEMPTS, PURE_CHANCE, Course
 from bot.jobs.job import Failure, Job, JobState
-from bot.jobs.news import Ended, PainterLost
+from bot.jobs.news import Ended, Moved, PainterLost, PainterState
 from engine.protocol import (
     Beat,
     Cancel,
@@ -299,6 +299,124 @@ async def test_what_goes_wrong_in_the_block_comes_out_as_it_is(tmp_path: Path) -
     with pytest.raises(ZeroDivisionError):
         async with opened(tmp_path):
             raise ZeroDivisionError
+
+
+async def test_a_bug_in_its_own_work_ends_it_and_comes_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: Course) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Course, "announce", broken)
+    with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True):
+        async with opened(tmp_path) as core:
+            await core.ask()
+            await asyncio.Event().wait()
+
+
+async def test_who_waits_hears_of_engines_that_come_up_and_are_gone(core: Core) -> None:
+    line, dispatcher = core.line(), core.service.dispatcher
+    with core.service.subscribe() as events:
+        heard = list[PainterState]()
+
+        async def hear() -> None:
+            event = await anext(events)
+            assert isinstance(event, PainterState)
+            heard.append(event)
+
+        dispatcher.loading("coming up", "Fake", "no torch")
+        await hear()
+        dispatcher.not_loading("coming up")
+        await hear()
+        dispatcher.not_loading("coming up")  # of which nothing is left to say
+        await line.join()
+        await hear()
+        line.die()
+        await hear()
+
+    assert heard == [
+        PainterState(engine="coming up", state="loading", model="Fake", problem="no torch"),
+        PainterState(engine="coming up", state="lost", model="Fake"),
+        PainterState(engine="e1", state="ready", model=CARD.name),
+        PainterState(engine="e1", state="lost", model=CARD.name),
+    ]
+
+
+async def test_who_waits_is_told_of_the_new_place_when_a_job_was_handed_out(core: Core) -> None:
+    jobs = [await core.ask() for _ in range(3)]
+    with core.service.subscribe() as events:
+        await core.line().join()
+
+        places = dict[str, int]()
+        async with asyncio.timeout(30):
+            while places.get(jobs[2].id) != 2:
+                event = await anext(events)
+                if isinstance(event, Moved):
+                    places[event.job_id] = event.standing.place
+
+
+async def test_only_the_engines_that_are_named_are_told_to_leave(core: Core) -> None:
+    lines = [core.line("e1"), core.line("e2")]
+    for line in lines:
+        await line.join()
+
+    core.service.dispatcher.stop_engines({"e1"})
+    job = await core.ask()
+
+    assert [line.holds(Stop()) for line in lines] == [True, False]
+    assert [order.job for order in await lines[1].ordered(1)] == [job.id]
+
+
+async def test_an_engine_that_retires_gives_back_what_it_has_not_begun_and_ends_the_rest(core: Core) -> None:
+    dispatcher, old, idle = core.service.dispatcher, core.line("old"), core.line("idle")
+    await old.join()
+    painted, waiting = await core.ask(), await core.ask()
+    await old.start((await old.ordered(1))[0])
+    [first, second] = await old.ordered(2)
+    dispatcher.pause(frozenset({None}))
+    await idle.join()
+
+    assert not await dispatcher.retire({"old", "idle"})
+    assert not await dispatcher.retire({"old", "idle"})
+    assert [command for command in old.sent if isinstance(command, Cancel)] == [Cancel(job=waiting.id)]
+
+    await dispatcher.hear(old, "old", Cancelled(job=second.job, attempt=second.attempt, k=0))
+    await old.finish(first)
+    dispatcher.pause(frozenset())
+    later = core.line("later")
+    await later.join()
+
+    assert await dispatcher.retire({"old", "idle"})
+    assert [order.job for order in await later.ordered(1)] == [waiting.id]
+    assert await core.state(painted) is JobState.RENDERED
+
+
+async def test_giving_up_what_an_engine_has_not_begun_makes_room_at_once(core: Core) -> None:
+    line = core.line()
+    await line.join()
+    jobs = [await core.ask() for _ in range(3)]
+    await line.start((await line.ordered(1))[0])
+    await line.ordered(2)
+
+    await core.service.cancel(jobs[1].id, by=ANNA)
+
+    assert [order.job for order in await line.ordered(3)] == [job.id for job in jobs]
+
+
+async def test_what_an_engine_does_while_its_line_is_down_is_not_timed(core: Core) -> None:
+    line, back = core.line(), core.line()
+    await line.join()
+    job = await core.ask()
+    [order] = await line.ordered(1)
+    await line.start(order)
+
+    line.die()
+    core.clock.advance(1000)
+    await back.join(running=((job.id, 1),))
+    await back.step(order, 4)
+    core.clock.advance(2)
+    await back.finish(order)
+
+    [view] = core.service.dispatcher.engines()
+    assert view.speed == pytest.approx(job.cost / 2 / 2)
 
 
 async def test_a_reconnecting_engine_that_forgot_a_job_gets_it_again(core: Core) -> None:
