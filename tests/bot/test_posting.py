@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from bot.sheets import Sheet
 from bot.ui.views import Glimpse
 from engine.protocol import Generate
 from playground import Playground, Rules, open_playground, people
+from playground.faults import Fault
 from tests.jobs.lines import Core, Line, opened
 from tests.jobs.stage import ANNA
 from tests.playground.guest import PAINT, Guest, at_the_page
@@ -29,6 +32,7 @@ from tests.playground.rest_client import V2, text
 from tests.story.studio import Message, finished, gallery, is_from_the_bot, manual_clock, words
 from tests.support.clocks import ManualClock
 from tests.support.fake_engine import CARD
+from tests.support.patience import until
 
 BY_TOKEN = r"/webhooks/.*/messages/"
 AS_BOT = r"/channels/\d+/messages/\d+$"
@@ -595,3 +599,51 @@ class TestALiveEdit:
 
         assert sheet.unreachable
         assert await counter.shown() == []
+
+
+async def test_four_slow_uploads_travel_at_once_and_take_no_place_from_live_edits(
+    counter: Counter, playground: Playground
+) -> None:
+    endings = [await counter.painted() for _ in range(5)]
+    live = await counter.asked()
+    for channel, sheet in enumerate(endings, start=1):
+        sheet.place.channel = channel  # each has a gate of its own
+    slow = slowed(playground, endings)
+
+    async with on_their_way(*(counter.posting.end(sheet) for sheet in endings)):
+        await until(lambda: slow.hits == 4)
+        await counter.posting.show(live, Glimpse())
+
+        assert slow.hits == 4
+    assert "a star" in words((await counter.shown())[-1])
+
+
+async def test_four_slow_live_edits_travel_at_once_and_take_no_place_from_an_ending(
+    counter: Counter, playground: Playground
+) -> None:
+    ending = await counter.painted()
+    live = [await counter.asked() for _ in range(5)]
+    slow = slowed(playground, live)
+
+    async with on_their_way(*(counter.posting.show(sheet, Glimpse()) for sheet in live)):
+        await until(lambda: slow.hits == 4)
+        assert await counter.posting.end(ending)
+
+        assert slow.hits == 4
+    assert finished((await counter.shown())[0])
+
+
+def slowed(playground: Playground, sheets: list[Sheet]) -> Fault:
+    """From now on what goes out for these takes a while."""
+    tokens = [sheet.place.token.token for sheet in sheets if sheet.place.token is not None]
+    return playground.faults.delay("|".join(tokens), seconds=30, times=ALWAYS)
+
+
+@asynccontextmanager
+async def on_their_way(*requests: Coroutine[None, None, object]) -> AsyncIterator[None]:
+    """All of these at once, given up when the block ends."""
+    tasks = [asyncio.create_task(request) for request in requests]
+    yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
