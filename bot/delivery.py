@@ -42,7 +42,7 @@ class Delivery:
         self._wall = service.wall
         self._pace = pace
         self._gate = Gate(pace, monotonic=service.monotonic)
-        self._posting = Posting(client, service, routes=Routes(client, wall=service.wall), gate=self._gate, pace=pace)
+        self._posting = Posting(service, routes=Routes(client, wall=service.wall), gate=self._gate, pace=pace)
         self._undelivered = Undelivered(service, pace=pace)
         self._sheets: dict[str, Sheet] = {}
         self._idle = asyncio.Event()

@@ -27,8 +27,7 @@ _log = logging.getLogger(__name__)
 class Posting:
     """Draws, sends and remembers what was sent; `gate` says when."""
 
-    def __init__(self, client: discord.Client, service: JobService, *, routes: Routes, gate: Gate, pace: Pace) -> None:
-        self._client = client
+    def __init__(self, service: JobService, *, routes: Routes, gate: Gate, pace: Pace) -> None:
         self._service = service
         self._ledger = service.ledger
         self._routes = routes
@@ -140,6 +139,4 @@ class Posting:
         """None where no form of them is light enough. Raises PictureGone."""
         job = sheet.job
         pngs = [await self._service.picture(job.id, picture.k) for picture in job.pictures]
-        guild = self._client.get_guild(job.requester.guild) if job.requester.guild else None
-        limit = sheet.limit or (guild.filesize_limit if guild else DEFAULT_LIMIT)
-        return await fit(pngs, limit=limit, rung=rung)
+        return await fit(pngs, limit=sheet.limit or DEFAULT_LIMIT, rung=rung)

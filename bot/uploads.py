@@ -13,7 +13,7 @@ from PIL import Image
 from bot.jobs.job import Job
 from bot.ui.views import file_name
 
-DEFAULT_LIMIT = 10 * 1024 * 1024  # bytes a file, where neither the interaction nor the guild says otherwise
+DEFAULT_LIMIT = 10 * 1024 * 1024  # bytes a file, where no interaction has said otherwise
 TOTAL_LIMIT = 24 * 1024 * 1024  # bytes of all files; Discord takes 25 MiB a request, with its form fields
 LEAST_SIDE = 32  # pixels of the longer side
 _DIGITAL_SOURCE = "XML:com.adobe.xmp"  # Pillow's name for the XMP of a PNG; it says that the picture is generated

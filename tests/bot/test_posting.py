@@ -13,6 +13,7 @@ import discord
 import pytest
 from PIL import Image
 
+from bot import routes
 from bot.jobs.job import JobState
 from bot.jobs.rows import InteractionToken
 from bot.one_try import trace
@@ -28,7 +29,7 @@ from tests.jobs.lines import Core, Line, opened
 from tests.jobs.stage import ANNA
 from tests.playground.guest import PAINT, Guest, at_the_page
 from tests.playground.raw_bot import RawBot, raw_bot
-from tests.playground.rest_client import V2, text
+from tests.playground.rest_client import MESSAGES, V2, text
 from tests.story.studio import Message, finished, gallery, is_from_the_bot, manual_clock, words
 from tests.support.clocks import ManualClock
 from tests.support.fake_engine import CARD
@@ -70,8 +71,8 @@ class Counter:
         service = self.core.service
         pace = Pace(retry=1.0, sleep=sleep)
         self.gate = Gate(pace, monotonic=service.monotonic)
-        routes = Routes(self.client, wall=self.wall)
-        self.posting = Posting(self.client, service, routes=routes, gate=self.gate, pace=pace)
+        ways = Routes(self.client, wall=self.wall)
+        self.posting = Posting(service, routes=ways, gate=self.gate, pace=pace)
 
     async def asked(self) -> Sheet:
         """A job, and the message that waits for it."""
@@ -80,14 +81,18 @@ class Counter:
         interaction = await self.bot.hears()
         _, answer = await self.bot.answers(interaction, 4, {"flags": V2, "components": [text("waiting")]})
         message, channel = int(answer["resource"]["message"]["id"]), int(PAINT)
-        await self.core.service.ledger.bind_message(job.id, channel, message)
         token = InteractionToken(token=interaction["token"], application=int(people.APPLICATION_ID), at=self.wall())
         place = Place(job=job.id, channel=channel, message=message, token=token)
         return Sheet(job=job, place=place, limit=None)
 
-    async def painted(self) -> Sheet:
-        """The same, once its picture is there."""
-        return await self._over(lambda line, order: line.finish(order, png=PNG))
+    async def painted(self, *, after: float = 0.0) -> Sheet:
+        """The same, once its picture is there, so many seconds later."""
+
+        async def finish(line: Line, order: Generate) -> None:
+            self.wall.advance(after)
+            await line.finish(order, png=PNG)
+
+        return await self._over(finish)
 
     async def failed(self) -> Sheet:
         """The same, once it has failed."""
@@ -163,7 +168,11 @@ async def counter(
 ) -> AsyncIterator[Counter]:
     monkeypatch.setattr(discord.http.Route, "BASE", f"{playground.url}/api/v10")
     client = discord.Client(intents=discord.Intents.none(), http_trace=trace())
-    async with opened(tmp_path / "data") as core, raw_bot(playground) as bot, at_the_page(playground) as reader:
+    async with (
+        opened(tmp_path / "data", wall=clock) as core,
+        raw_bot(playground) as bot,
+        at_the_page(playground) as reader,
+    ):
         core.service.dispatcher.card = CARD
         async with client:
             await client.login(playground.token)
@@ -231,33 +240,26 @@ class TestTheWayToItsReader:
         assert await counter.core.service.ledger.message_of(sheet.job.id) == (int(PAINT), int(message["id"]))
         assert await counter.state(sheet) is JobState.POSTED
 
-    async def test_is_a_new_message_where_the_bot_may_not_edit_and_the_old_one_is_cleared_away(
-        self, counter: Counter, playground: Playground
-    ) -> None:
+    async def test_is_a_new_message_where_the_bot_may_not_edit(self, counter: Counter, playground: Playground) -> None:
         sheet = await counter.painted()
         sheet.place.token = None
         playground.faults.refuse(AS_BOT, method="PATCH", status=403, code=50005)
 
         assert await counter.posting.end(sheet)
 
+        [message] = [message for message in await counter.shown() if finished(message)]
+        assert int(message["id"]) == sheet.place.message
+
+    async def test_is_a_new_message_where_none_was_ever_known(self, counter: Counter, playground: Playground) -> None:
+        sheet = await counter.painted()
+        await counter.delete(sheet)
+        sheet.place.token = sheet.place.message = None
+        edits = playground.faults.refuse(ANYWHERE, method="PATCH")
+
+        assert await counter.posting.end(sheet)
+
+        assert edits.hits == 0
         assert finished(await counter.only_message())
-
-    @pytest.mark.parametrize(
-        ("status", "code"),
-        [(403, 50013), (500, 0), (400, 50035)],
-        ids=["forbidden", "unclear", "strange"],
-    )
-    async def test_is_that_also_where_the_old_one_cannot_be_cleared_away(
-        self, counter: Counter, playground: Playground, status: int, code: int
-    ) -> None:
-        sheet = await counter.painted()
-        sheet.place.token = None
-        playground.faults.refuse(AS_BOT, method="PATCH", status=403, code=50005)
-        playground.faults.refuse(AS_BOT, method="DELETE", times=ALWAYS, status=status, code=code)
-
-        assert await counter.posting.end(sheet)
-
-        assert [finished(message) for message in await counter.shown()] == [False, True]
 
     async def test_is_found_where_the_channel_was_not_known(self, counter: Counter) -> None:
         sheet = await counter.painted()
@@ -303,6 +305,20 @@ class TestANewMessage:
 
         message = await counter.only_message()
         assert await counter.core.service.ledger.message_of(sheet.job.id) == (int(PAINT), int(message["id"]))
+
+    async def test_is_found_though_much_was_said_while_it_was_painted(
+        self, counter: Counter, playground: Playground, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(routes, "_LOOK_AT", 2)
+        for _ in range(3):
+            await counter.bot.rest("POST", MESSAGES, {"content": "hello"})
+        sheet = await counter.painted(after=600)
+        await counter.delete(sheet)
+        playground.faults.lose_answer(NEW_MESSAGE, method="POST")
+
+        assert await counter.posting.end(sheet)
+
+        assert [finished(message) for message in await counter.shown()] == [False, False, False, True]
 
     async def test_is_not_taken_for_that_of_another_job(self, counter: Counter) -> None:
         first = await counter.painted()
