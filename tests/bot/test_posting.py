@@ -250,6 +250,16 @@ class TestTheWayToItsReader:
         [message] = [message for message in await counter.shown() if finished(message)]
         assert int(message["id"]) == sheet.place.message
 
+    async def test_does_not_lead_to_a_deleted_message_twice(self, counter: Counter, playground: Playground) -> None:
+        sheet = await counter.painted()
+        sheet.place.token = None
+        gone = playground.faults.refuse(AS_BOT, times=ALWAYS, status=404, code=10008)
+        playground.faults.reset(NEW_MESSAGE, method="POST", times=2)
+
+        assert await counter.posting.end(sheet)
+
+        assert gone.hits == 1
+
     async def test_is_a_new_message_where_none_was_ever_known(self, counter: Counter, playground: Playground) -> None:
         sheet = await counter.painted()
         await counter.delete(sheet)
