@@ -76,8 +76,29 @@ CORE: dict[str, tuple[str, ...]] = {
     "engine.metadata": ("tests/engine/test_metadata.py",),
 }
 NEVER_BUSY = "the first beat sets it, for a painter that was not busy has always moved"
+FOR_THE_LOG = "the words of an exception are for the log, and it says those of its cause"
 # Survivors that are the same program: module -> (line, change) -> why.
 SAME: dict[str, dict[tuple[str, str], str]] = {
+    "bot.routes": {
+        ("raise NoRoute(str(no)) from no", "str(no) -> no"): FOR_THE_LOG,
+        ("super().__init__(str(error))", "super().__init__(str(error)) -> pass"): FOR_THE_LOG,
+        ("super().__init__(str(error))", "super().__init__(str(error)) -> str(error)"): FOR_THE_LOG,
+        ("super().__init__(str(error))", "str(error) -> error"): FOR_THE_LOG,
+        **{
+            (f"raise {kind}(str(error)) from error", "str(error) -> error"): FOR_THE_LOG
+            for kind in ("Unclear", "Rejected", "TooHeavy", "Refused")
+        },
+        (
+            "if place.token is not None and self._wall() - place.token.at < TOKEN_LIFE:",
+            "self._wall() - place.token.at < TOKEN_LIFE -> self._wall() - place.token.at <= TOKEN_LIFE",
+        ): "a moment has no length",
+    },
+    "bot.jobs.standings": {
+        (
+            "for index, (turn, seconds) in enumerate(zip(turns, moments, strict=True)):",
+            "True -> False",
+        ): "a forecast is as long as its line",
+    },
     "engine.links.lease": {
         ("self._steps: int = -1", "-1 -> 1"): NEVER_BUSY,
         ("self._steps: int = -1", "1 -> 2"): NEVER_BUSY,

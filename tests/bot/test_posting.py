@@ -66,7 +66,8 @@ class Counter:
     def __post_init__(self) -> None:
         async def sleep(seconds: float) -> None:
             self.slept.append(seconds)
-            self.core.clock.advance(seconds)
+            for clock in (self.core.clock, self.wall):
+                clock.advance(seconds)
 
         service = self.core.service
         pace = Pace(retry=1.0, sleep=sleep)
@@ -281,12 +282,14 @@ class TestTheWayToItsReader:
         assert finished(await counter.only_message())
         assert await counter.core.service.ledger.message_of(sheet.job.id) == (int(PAINT), message)
 
-    async def test_ends_where_the_channel_was_never_known(self, counter: Counter) -> None:
+    async def test_ends_where_the_channel_was_never_known(self, counter: Counter, playground: Playground) -> None:
         sheet = await counter.painted()
         sheet.place.channel = sheet.place.token = None
+        anything = playground.faults.refuse("/channels/")
 
         assert not await counter.posting.end(sheet)
 
+        assert anything.hits == 0
         assert await counter.state(sheet) is JobState.UNDELIVERABLE
 
     async def test_ends_where_nothing_may_be_sent(self, counter: Counter, playground: Playground) -> None:
@@ -301,7 +304,7 @@ class TestTheWayToItsReader:
 class TestANewMessage:
     @pytest.fixture
     def rules(self, clock: ManualClock) -> Rules:
-        """As minutes later: Discord itself knows a repeat no more."""
+        """At the next try Discord itself knows a repeat no more, as after minutes."""
         return Rules(answer_within=30, nonce_life=0, wall=clock)
 
     async def test_whose_answer_was_lost_is_found_and_not_sent_again(
@@ -422,7 +425,7 @@ async def test_pictures_that_are_lost_are_told_of_once(counter: Counter) -> None
 class TestAnEndingIsTriedAgain:
     async def test_after_refusals_twice_as_late_each_time(self, counter: Counter, playground: Playground) -> None:
         sheet = await counter.painted()
-        playground.faults.refuse(BY_TOKEN, times=19, status=403, code=40333)
+        playground.faults.refuse(ANYWHERE, times=19, status=403, code=40333)
 
         assert await counter.posting.end(sheet)
 
