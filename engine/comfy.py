@@ -6,6 +6,9 @@ Nodes as in Comfy-Org's template for Z-Image-Turbo.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from engine import comfy_models, comfy_part
@@ -15,7 +18,7 @@ from engine.graph import Node, Wire
 from engine.request import Kind
 
 PUBLISHED_FILE = "z_image_turbo_bf16.safetensors"
-COLUMN, ROW = 340, 220  # pixels between nodes on ComfyUI's page
+SIZE, GAP = (300, 180), 40  # pixels on ComfyUI's page
 
 
 def api_graph(facts: Facts) -> dict[str, Any]:
@@ -40,10 +43,14 @@ def workflow(facts: Facts) -> dict[str, Any]:
         wires = [(name, value) for name, value in node.inputs.items() if isinstance(value, Wire)]
         for slot, (_, wire) in enumerate(wires):
             links.append([len(links) + 1, wire.node, wire.slot, number, slot, wire.type])
+    places = _places(nodes)
     return {
         "last_node_id": max(nodes),
         "last_link_id": len(links),
-        "nodes": [_drawn(number, node, order, links) for order, (number, node) in enumerate(nodes.items())],
+        "nodes": [
+            _drawn(number, node, order, links) | {"pos": places[number]}
+            for order, (number, node) in enumerate(nodes.items())
+        ],
         "links": links,
         "groups": [],
         "config": {},
@@ -64,8 +71,7 @@ def _drawn(number: int, node: Node, order: int, links: list[list[Any]]) -> dict[
     return {
         "id": number,
         "type": node.type,
-        "pos": [node.column * COLUMN, node.row * ROW],
-        "size": [300, 180],
+        "size": SIZE,
         "flags": {},
         "order": order,
         "mode": 0,
@@ -86,54 +92,46 @@ def _drawn(number: int, node: Node, order: int, links: list[list[Any]]) -> dict[
     }
 
 
+def _places(nodes: Mapping[int, Node]) -> dict[int, tuple[int, int]]:
+    """Left and top of each node: every wire runs to the right, and no node lies on another."""
+
+    @cache
+    def column(number: int) -> int:
+        sources = [value.node for value in nodes[number].inputs.values() if isinstance(value, Wire)]
+        return 1 + max(map(column, sources), default=-1)
+
+    width, height = SIZE
+    in_column = Counter[int]()
+    places = dict[int, tuple[int, int]]()
+    for number in nodes:
+        left = column(number)
+        places[number] = left * (width + GAP), in_column[left] * (height + GAP)
+        in_column[left] += 1
+    return places
+
+
 def _nodes(facts: Facts) -> dict[int, Node]:
     published = facts.model == Z_IMAGE_TURBO.name
     model_file = PUBLISHED_FILE if published else f"{facts.model}.safetensors"
     clip = Wire(node=2, type="CLIP")
     positive = Wire(node=5, type="CONDITIONING")
     nodes = {
-        1: Node(
-            type="UNETLoader",
-            inputs={"unet_name": model_file, "weight_dtype": "default"},
-            outputs=("MODEL",),
-            column=0,
-        ),
+        1: Node(type="UNETLoader", inputs={"unet_name": model_file, "weight_dtype": "default"}, outputs=("MODEL",)),
         2: Node(
             type="CLIPLoader",
             inputs={"clip_name": "qwen_3_4b.safetensors", "type": "lumina2", "device": "default"},
             outputs=("CLIP",),
-            column=0,
-            row=1,
         ),
-        3: Node(type="VAELoader", inputs={"vae_name": "ae.safetensors"}, outputs=("VAE",), column=0, row=2),
+        3: Node(type="VAELoader", inputs={"vae_name": "ae.safetensors"}, outputs=("VAE",)),
         4: Node(
             type="ModelSamplingAuraFlow",
             inputs={"model": Wire(node=comfy_models.last_model(facts), type="MODEL"), "shift": 3.0},
             outputs=("MODEL",),
-            column=1,
         ),
-        5: Node(
-            type="CLIPTextEncode",
-            inputs={"clip": clip, "text": facts.painted_prompt},
-            outputs=("CONDITIONING",),
-            column=1,
-            row=1,
-        ),
-        6: Node(
-            type="CLIPTextEncode",
-            inputs={"clip": clip, "text": facts.negative},
-            outputs=("CONDITIONING",),
-            column=1,
-            row=2,
-        )
+        5: Node(type="CLIPTextEncode", inputs={"clip": clip, "text": facts.painted_prompt}, outputs=("CONDITIONING",)),
+        6: Node(type="CLIPTextEncode", inputs={"clip": clip, "text": facts.negative}, outputs=("CONDITIONING",))
         if facts.guidance > 0
-        else Node(
-            type="ConditioningZeroOut",
-            inputs={"conditioning": positive},
-            outputs=("CONDITIONING",),
-            column=1,
-            row=2,
-        ),
+        else Node(type="ConditioningZeroOut", inputs={"conditioning": positive}, outputs=("CONDITIONING",)),
         **_latent(facts),
         **comfy_models.nodes(facts),
         8: Node(
@@ -151,20 +149,14 @@ def _nodes(facts: Facts) -> dict[int, Node]:
                 "denoise": 1.0 if facts.kind is Kind.TEXT else facts.strength,
             },
             outputs=("LATENT",),
-            column=2,
             extra_widgets={"seed": "fixed"},  # the page's "control after generate"
         ),
         9: Node(
             type="VAEDecode",
             inputs={"samples": Wire(node=8, type="LATENT"), "vae": Wire(node=3, type="VAE")},
             outputs=("IMAGE",),
-            column=3,
         ),
-        10: Node(
-            type="SaveImage",
-            inputs={"images": Wire(node=9, type="IMAGE"), "filename_prefix": "zimagine"},
-            column=4,
-        ),
+        10: Node(type="SaveImage", inputs={"images": Wire(node=9, type="IMAGE"), "filename_prefix": "zimagine"}),
     }
     return dict(sorted(nodes.items()))
 
@@ -173,17 +165,11 @@ def _latent(facts: Facts) -> dict[int, Node]:
     """Noise of the right size, or the picture from which this one started (which ComfyUI asks for)."""
     if facts.kind is Kind.TEXT:
         size = {"width": facts.width, "height": facts.height, "batch_size": 1}
-        return {7: Node(type="EmptySD3LatentImage", inputs=size, outputs=("LATENT",), column=1, row=3)}
+        return {7: Node(type="EmptySD3LatentImage", inputs=size, outputs=("LATENT",))}
     if facts.kind is Kind.INPAINT:
         return comfy_part.latent(facts)
     scaled = Wire(node=12, type="IMAGE")
     return {
-        7: Node(
-            type="VAEEncode",
-            inputs={"pixels": scaled, "vae": Wire(node=3, type="VAE")},
-            outputs=("LATENT",),
-            column=1,
-            row=3,
-        ),
+        7: Node(type="VAEEncode", inputs={"pixels": scaled, "vae": Wire(node=3, type="VAE")}, outputs=("LATENT",)),
         **comfy_part.source(facts.width, facts.height),
     }

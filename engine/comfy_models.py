@@ -39,8 +39,6 @@ def _loras(facts: Facts) -> dict[int, Node]:
                 "strength_model": one.weight,
             },
             outputs=("MODEL",),
-            column=0,
-            row=5 + n,
         )
         for n, one in enumerate(facts.loras)
     }
@@ -55,18 +53,14 @@ def _control(facts: Facts) -> dict[int, Node]:
             type="LoadImage",
             inputs={"image": "control.png"},
             outputs=("IMAGE", "MASK"),
-            column=0,
-            row=7,
             extra_widgets={"image": "image"},
         ),
         EDGES: Node(
             type="Canny",
             inputs={"image": Wire(node=PICTURE, type="IMAGE"), "low_threshold": 0.4, "high_threshold": 0.8},
             outputs=("IMAGE",),
-            column=1,
-            row=7,
         ),
-        PATCH: Node(type="ModelPatchLoader", inputs={"name": UNION_FILE}, outputs=("MODEL_PATCH",), column=1, row=8),
+        PATCH: Node(type="ModelPatchLoader", inputs={"name": UNION_FILE}, outputs=("MODEL_PATCH",)),
         CONTROL: Node(
             type="QwenImageDiffsynthControlnet",
             inputs={
@@ -77,8 +71,6 @@ def _control(facts: Facts) -> dict[int, Node]:
                 "strength": facts.control_strength,
             },
             outputs=("MODEL",),
-            column=2,
-            row=7,
         ),
     }
     return {number: node for number, node in found.items() if number != EDGES or facts.control is ControlKind.CANNY}

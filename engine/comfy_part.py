@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from engine import window
 from engine.facts import Facts
 from engine.graph import Node, Wire
-from engine.request import Region
 
 FEATHER = 16  # pixels over which ComfyUI fades a padded picture
 
@@ -27,11 +27,9 @@ def latent(facts: Facts) -> dict[int, Node]:
             type="SetLatentNoiseMask",
             inputs={"samples": Wire(node=16, type="LATENT"), "mask": mask},
             outputs=("LATENT",),
-            column=2,
-            row=3,
         ),
         **source(width, height),
-        16: Node(type="VAEEncode", inputs={"pixels": pixels, "vae": _VAE}, outputs=("LATENT",), column=1, row=3),
+        16: Node(type="VAEEncode", inputs={"pixels": pixels, "vae": _VAE}, outputs=("LATENT",)),
         **more,
     }
 
@@ -43,8 +41,6 @@ def source(width: int, height: int) -> dict[int, Node]:
             type="LoadImage",
             inputs={"image": "source.png"},
             outputs=("IMAGE", "MASK"),
-            column=0,
-            row=3,
             extra_widgets={"image": "image"},
         ),
         12: Node(
@@ -57,8 +53,6 @@ def source(width: int, height: int) -> dict[int, Node]:
                 "crop": "center",
             },
             outputs=("IMAGE",),
-            column=0,
-            row=4,
         ),
     }
 
@@ -71,8 +65,6 @@ def _padded(facts: Facts) -> Node:
         type="ImagePadForOutpaint",
         inputs={"image": Wire(node=12, type="IMAGE"), **sides, "feathering": FEATHER},
         outputs=("IMAGE", "MASK"),
-        column=0,
-        row=5,
     )
 
 
@@ -83,44 +75,29 @@ def _mask(facts: Facts) -> tuple[Wire, dict[int, Node]]:
             type="LoadImageMask",
             inputs={"image": "mask.png", "channel": "red"},
             outputs=("MASK",),
-            column=0,
-            row=5,
             extra_widgets={"channel": "image"},
         )
         return Wire(node=13, type="MASK"), {13: load}
     if facts.region is None:
         return Wire(node=11, slot=1, type="MASK"), {}
-    x, y, width, height = _rectangle(facts.region, facts.width, facts.height)
+    box = window.region_box(facts.width, facts.height, facts.region)
     return Wire(node=15, type="MASK"), {
-        13: _solid(0.0, facts.width, facts.height, row=5),
-        14: _solid(1.0, width, height, row=6),
+        13: _solid(0.0, facts.width, facts.height),
+        14: _solid(1.0, box.width, box.height),
         15: Node(
             type="MaskComposite",
             inputs={
                 "destination": Wire(node=13, type="MASK"),
                 "source": Wire(node=14, type="MASK"),
-                "x": x,
-                "y": y,
+                "x": box.x,
+                "y": box.y,
                 "operation": "add",
             },
             outputs=("MASK",),
-            column=1,
-            row=5,
         ),
     }
 
 
-def _solid(value: float, width: int, height: int, *, row: int) -> Node:
+def _solid(value: float, width: int, height: int) -> Node:
     inputs = {"value": value, "width": width, "height": height}
-    return Node(type="SolidMask", inputs=inputs, outputs=("MASK",), column=0, row=row)
-
-
-def _rectangle(region: Region, width: int, height: int) -> tuple[int, int, int, int]:
-    """Left, top, width and height in pixels."""
-    return {
-        Region.LEFT: (0, 0, width // 2, height),
-        Region.RIGHT: (width // 2, 0, width - width // 2, height),
-        Region.TOP: (0, 0, width, height // 2),
-        Region.BOTTOM: (0, height // 2, width, height - height // 2),
-        Region.CENTRE: (width // 4, height // 4, width - 2 * (width // 4), height - 2 * (height // 4)),
-    }[region]
+    return Node(type="SolidMask", inputs=inputs, outputs=("MASK",))

@@ -17,11 +17,9 @@ class Wire:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Node:
-    """One node: its class, inputs in order (wires or values), output types, and its place on the page."""
+    """One node: its class, inputs in order (wires or values), and output types."""
 
     type: str
     inputs: Mapping[str, Wire | str | int | float]
     outputs: tuple[str, ...] = ()
-    column: int
-    row: int = 0
     extra_widgets: Mapping[str, str] = field(default_factory=dict[str, str])  # drawn after the input of that name

@@ -43,7 +43,7 @@ def expected(request: ImageRequest, native_pixels: int) -> Box:
     if request.mask is not None:
         part = None
     elif request.region is not None:
-        part = region_box(request, request.region)
+        part = region_box(request.width, request.height, request.region)
     else:
         part = None if request.margins is None else _around_new(request, request.margins)
     if part is None:
@@ -51,9 +51,8 @@ def expected(request: ImageRequest, native_pixels: int) -> Box:
     return window(request.width, request.height, part, native_pixels)
 
 
-def region_box(request: ImageRequest, region: Region) -> Box:
-    """A half of the picture, or the middle half of each side."""
-    width, height = request.width, request.height
+def region_box(width: int, height: int, region: Region) -> Box:
+    """A half of a picture of so many pixels, or the middle half of each side."""
     middle_x, middle_y = width // GRID * GRID // 2, height // GRID * GRID // 2
     match region:
         case Region.LEFT:

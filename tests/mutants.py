@@ -68,12 +68,37 @@ CORE: dict[str, tuple[str, ...]] = {
         "tests/jobs/test_dispatcher.py",
         "tests/jobs/test_enhanced.py",
     ),
+    "bot.jobs.course": (
+        "tests/jobs/test_dispatcher.py",
+        "tests/jobs/test_news.py",
+        "tests/jobs/test_endless_waits.py",
+        "tests/jobs/test_enhanced.py",
+    ),
     "bot.links.local": ("tests/links/test_local.py",),
+    "bot.links.parts": ("tests/cluster/test_room.py",),
+    "bot.links.streams": (
+        "tests/cluster/test_lease.py",
+        "tests/cluster/test_room.py",
+        "tests/cluster/test_orders.py",
+        "tests/cluster/test_seats.py",
+        "tests/cluster/test_faults.py",
+    ),
+    "bot.links.nats": (
+        "tests/cluster/test_end_to_end.py",
+        "tests/cluster/test_seats.py",
+        "tests/cluster/test_orders.py",
+        "tests/cluster/test_room.py",
+        "tests/cluster/test_credentials.py",
+        "tests/cluster/test_faults.py",
+    ),
     "engine.links.desk": ("tests/engine/test_desk.py",),
     "engine.links.lease": ("tests/cluster/test_lease.py",),
     "engine.worker.batch": ("tests/engine/test_batch.py",),
     "engine.worker.denoise": ("tests/engine/test_denoise.py", "tests/engine/test_parity.py"),
     "engine.metadata": ("tests/engine/test_metadata.py",),
+    "engine.comfy": ("tests/engine/test_comfy.py",),
+    "engine.comfy_models": ("tests/engine/test_comfy.py", "tests/engine/test_metadata.py"),
+    "engine.comfy_part": ("tests/engine/test_comfy.py",),
 }
 NEVER_BUSY = "the first beat sets it, for a painter that was not busy has always moved"
 FOR_THE_LOG = "the words of an exception are for the log, and it says those of its cause"

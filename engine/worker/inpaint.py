@@ -122,7 +122,7 @@ def lay_out(order: Generate, native_pixels: int) -> Canvas:
 def region_mask(request: ImageRequest, region: Region) -> Mask:
     """True in that region."""
     paint = np.zeros((request.height, request.width), dtype=np.bool_)
-    paint[window.region_box(request, region).slices] = True
+    paint[window.region_box(request.width, request.height, region).slices] = True
     return paint
 
 

@@ -304,8 +304,9 @@ def written_out(prompt: str) -> str:
 
 def draw(order: Generate, k: int) -> bytes:
     """A PNG whose colour is the seed's and whose rings count the steps; a picture of a picture keeps its middle."""
-    request = order.request
-    image = Image.new("RGB", (request.width, request.height), _colour(request.seed_of(k)))
+    request, seed = order.request, order.request.seed_of(k)
+    image = Image.new("RGB", (request.width, request.height), _colour(seed))
+    image.putpixel((0, 0), (seed >> 16 & 255, seed >> 8 & 255, seed & 255))  # each seed's own file: colours are 828
     pen = ImageDraw.Draw(image)
     for ring in range(request.steps):
         pen.ellipse((8 + 6 * ring, 8 + 6 * ring, 40 + 6 * ring, 40 + 6 * ring), outline="white")
