@@ -143,6 +143,14 @@ async def test_an_engine_that_changes_its_name_is_turned_away(tmp_path: Path) ->
         await until(lambda: ready_engines(core) == [])
 
 
+async def test_of_a_name_without_end_the_log_tells_the_beginning(tmp_path: Path) -> None:
+    async with stage(tmp_path) as core, dialled(core.link) as socket:
+        await say(socket, hello("one"))
+        await say(socket, hello(1000 * "x"))
+
+        assert f" '{64 * 'x'}' " in await refusal(socket)
+
+
 async def test_text_where_a_frame_was_expected_closes_the_peer(tmp_path: Path) -> None:
     async with stage(tmp_path) as core, dialled(core.link) as socket:
         await socket.send_str("hello")
@@ -214,6 +222,10 @@ async def test_engines_that_die_while_they_load_are_a_problem_once_it_is_no_chan
             await until(lambda: not core.link.peers)
             return [view.problem for view in core.service.dispatcher.engines()]
 
+        assert [await dies_loading(), await dies_loading()] == [[None], [None]]
+        async with core.engine().running():  # this one loads: from now on it may be chance again
+            await ready(core)
+        await until(lambda: not core.service.dispatcher.engines())
         assert [await dies_loading(), await dies_loading()] == [[None], [None]]
 
         [problem] = await dies_loading()
