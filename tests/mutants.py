@@ -68,12 +68,7 @@ CORE: dict[str, tuple[str, ...]] = {
         "tests/jobs/test_dispatcher.py",
         "tests/jobs/test_enhanced.py",
     ),
-    "bot.jobs.course": (
-        "tests/jobs/test_dispatcher.py",
-        "tests/jobs/test_news.py",
-        "tests/jobs/test_endless_waits.py",
-        "tests/jobs/test_enhanced.py",
-    ),
+    "bot.jobs.course": ("tests/jobs/test_course.py", "tests/jobs/test_dispatcher.py"),
     "bot.links.local": ("tests/links/test_local.py",),
     "bot.links.parts": ("tests/cluster/test_room.py",),
     "bot.links.streams": (
