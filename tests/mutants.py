@@ -70,7 +70,7 @@ CORE: dict[str, tuple[str, ...]] = {
     ),
     "bot.jobs.course": ("tests/jobs/test_course.py", "tests/jobs/test_dispatcher.py"),
     "bot.links.local": ("tests/links/test_local.py",),
-    "bot.links.parts": ("tests/cluster/test_room.py",),
+    "bot.links.parts": ("tests/cluster/test_parts.py",),
     "bot.links.streams": (
         "tests/cluster/test_lease.py",
         "tests/cluster/test_room.py",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,12 +14,10 @@ from nats.js import JetStreamContext
 
 from bot.jobs.compose import Wish
 from bot.jobs.job import JobState
-from bot.links.parts import ABANDONED, MOST_WHOLES, Parts
 from engine import cluster
 from tests.cluster.keys import bot_at, engine_with, guarded
 from tests.jobs.stage import ANNA, ready, stage, until
 from tests.support.broker import Broker, broker
-from tests.support.clocks import ManualClock
 from tests.support.fake_engine import Script
 
 MB = 1024 * 1024
@@ -63,44 +60,6 @@ async def test_a_picture_larger_than_the_brokers_messages_comes_in_parts_and_aga
 
 def files_in(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
-
-
-async def test_parts_come_in_any_order_and_more_than_once_and_one_seat_keeps_only_so_many(tmp_path: Path) -> None:
-    frame = random.Random(2).randbytes(1000)
-    pieces = cluster.cut(frame, 300)
-    parts = Parts(tmp_path)
-
-    wholes = [await parts.put("seat", "job 0", *pieces[number]) for number in (3, 1, 1, 0, 2, 2)]
-    for number in range(MOST_WHOLES + 5):
-        await parts.put("seat", f"other {number}", *pieces[0])
-
-    assert wholes == [None] * 4 + [frame] * 2
-    assert len(files_in(tmp_path)) == MOST_WHOLES
-
-
-async def test_parts_that_never_become_whole_go_by_their_age_and_not_for_a_bot_that_was_away(tmp_path: Path) -> None:
-    clock = ManualClock(time.time())
-    pieces = cluster.cut(bytes(1000), 300)
-    parts = Parts(tmp_path, wall=clock)
-    for seat in ("one", "another"):
-        await parts.put(seat, "abandoned", *pieces[0])
-    clock.advance(ABANDONED - 60)
-
-    await parts.tidy()
-    kept = len(files_in(tmp_path))
-    clock.advance(120)
-    await Parts(tmp_path, wall=clock).tidy()  # a new bot: its engines may have had nobody to send the rest to
-    kept_by_new = len(files_in(tmp_path))
-    await parts.tidy()
-
-    assert (kept, kept_by_new) == (2, 2)
-    assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240
-
-
-@pytest.mark.parametrize("token", ["", "ab", "ab-0", "ab-1-1", "ab--1-1", "ab-0-0", "ab-00-2", "ab-x-2", "a-b-0-2"])
-def test_what_is_no_piece_is_refused(token: str) -> None:
-    with pytest.raises(ValueError, match=r".*"):
-        cluster.read_piece(token)
 
 
 async def test_an_order_that_is_too_heavy_for_the_broker_ends_in_a_sentence(tmp_path: Path) -> None:
