@@ -71,13 +71,7 @@ CORE: dict[str, tuple[str, ...]] = {
     "bot.jobs.course": ("tests/jobs/test_course.py", "tests/jobs/test_dispatcher.py"),
     "bot.links.local": ("tests/links/test_local.py",),
     "bot.links.parts": ("tests/cluster/test_parts.py",),
-    "bot.links.streams": (
-        "tests/cluster/test_lease.py",
-        "tests/cluster/test_room.py",
-        "tests/cluster/test_orders.py",
-        "tests/cluster/test_seats.py",
-        "tests/cluster/test_faults.py",
-    ),
+    "bot.links.streams": ("tests/cluster/test_streams.py", "tests/cluster/test_lease.py"),
     "bot.links.nats": (
         "tests/cluster/test_end_to_end.py",
         "tests/cluster/test_seats.py",
