@@ -158,7 +158,10 @@ def seat_of(access: Access) -> str:
 
 @asynccontextmanager
 async def connected(access: Access, *, seat: str, back: Callable[[], None]) -> AsyncGenerator[Client, None]:
-    """A connection that dials again for ever. `back` is called after each return. Raises nats.errors.Error."""
+    """A connection that dials again for ever. `back` is called after each return.
+
+    Raises nats.errors.Error, and BrokenCredentials or OSError where a file of `access` cannot be used.
+    """
     said = set[str]()
 
     async def complain(error: Exception) -> None:
@@ -176,13 +179,15 @@ async def connected(access: Access, *, seat: str, back: Callable[[], None]) -> A
         log.info("the broker %s is back", _shown(access.url))
         back()
 
+    seed = None if access.credentials is None else read_seed(access.credentials)
+    tls = None if access.ca is None else ssl.create_default_context(cafile=access.ca)
     client = Client()
     try:
         await client.connect(
             access.url,
             name=f"zimagine {seat}",
-            nkeys_seed_str=None if access.credentials is None else read_seed(access.credentials),
-            tls=None if access.ca is None else ssl.create_default_context(cafile=access.ca),
+            nkeys_seed_str=seed,
+            tls=tls,
             inbox_prefix=inbox(seat),
             error_cb=complain,
             reconnected_cb=returned,

@@ -115,7 +115,7 @@ def _nodes(facts: Facts) -> dict[int, Node]:
     model_file = PUBLISHED_FILE if published else f"{facts.model}.safetensors"
     clip = Wire(node=2, type="CLIP")
     positive = Wire(node=5, type="CONDITIONING")
-    nodes = {
+    return {
         1: Node(type="UNETLoader", inputs={"unet_name": model_file, "weight_dtype": "default"}, outputs=("MODEL",)),
         2: Node(
             type="CLIPLoader",
@@ -158,7 +158,6 @@ def _nodes(facts: Facts) -> dict[int, Node]:
         ),
         10: Node(type="SaveImage", inputs={"images": Wire(node=9, type="IMAGE"), "filename_prefix": "zimagine"}),
     }
-    return dict(sorted(nodes.items()))
 
 
 def _latent(facts: Facts) -> dict[int, Node]:

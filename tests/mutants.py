@@ -69,7 +69,10 @@ CORE: dict[str, tuple[str, ...]] = {
         "tests/jobs/test_enhanced.py",
     ),
     "bot.jobs.course": ("tests/jobs/test_course.py", "tests/jobs/test_dispatcher.py"),
-    "bot.links.local": ("tests/links/test_local.py",),
+    "bot.links.local": (
+        "tests/links/test_local.py",
+        "tests/links/test_any_bytes.py::test_any_bytes_on_the_bare_socket_harm_nobody",
+    ),
     "bot.links.parts": ("tests/cluster/test_parts.py",),
     "bot.links.streams": ("tests/cluster/test_streams.py", "tests/cluster/test_lease.py"),
     "bot.links.nats": (
@@ -89,6 +92,7 @@ CORE: dict[str, tuple[str, ...]] = {
     "engine.comfy_models": ("tests/engine/test_comfy.py", "tests/engine/test_metadata.py"),
     "engine.comfy_part": ("tests/engine/test_comfy.py",),
 }
+NAME = "the number of a node is its name alone"
 NEVER_BUSY = "the first beat sets it, for a painter that was not busy has always moved"
 FOR_THE_LOG = "the words of an exception are for the log, and it says those of its cause"
 # Survivors that are the same program: module -> (line, change) -> why.
@@ -113,11 +117,27 @@ SAME: dict[str, dict[tuple[str, str], str]] = {
             "True -> False",
         ): "a forecast is as long as its line",
     },
+    "engine.comfy_models": {
+        ("FIRST_LORA = 20", "20 -> 21"): NAME,
+        ("PICTURE, EDGES, PATCH, CONTROL = 30, 31, 32, 33", "33 -> 34"): NAME,
+    },
     "engine.links.lease": {
         ("self._steps: int = -1", "-1 -> 1"): NEVER_BUSY,
         ("self._steps: int = -1", "1 -> 2"): NEVER_BUSY,
         ("self._moved = 0.0", "self._moved = 0.0 -> pass"): NEVER_BUSY,
         ("self._moved = 0.0", "0.0 -> 1.0"): NEVER_BUSY,
+    },
+    "engine.links.desk": {
+        (
+            "self._attempts[order.job] = max(order.attempt, self._attempts.get(order.job, 0))",
+            "0 -> 1",
+        ): "attempts count from 1",
+    },
+    "bot.jobs.fair_queue": {
+        (
+            "return -ticket.priority, not ticket.paid, 0.0 if ticket.paid else turn.start, ticket.seq",
+            "0.0 -> 1.0",
+        ): "only paid ones are compared by it, which all have it",
     },
     "engine.worker.batch": {
         (
@@ -182,7 +202,9 @@ def changes(tree: ast.AST) -> Iterator[Change]:
 
 
 def is_talk(node: ast.AST) -> bool:
-    """Docstrings and the log: nobody's promise."""
+    """Docstrings, the log, and what only a type checker reads: nobody's promise."""
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        return True
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True
     if isinstance(node, ast.If) and not node.orelse and all(map(is_talk, node.body)):

@@ -101,7 +101,7 @@ class NatsLink:
             try:
                 async with cluster.connected(self._access, seat=cluster.BOT_SEAT, back=self._came_back) as client:
                     await self._work(client)
-            except* BROKER_ERRORS as errors:
+            except* (*BROKER_ERRORS, cluster.BrokenCredentials) as errors:
                 sentence = f"{type(errors.exceptions[0]).__name__} {errors.exceptions[0]}"
                 if sentence != said:
                     log.warning("the broker cannot be used: %s", sentence)
@@ -276,10 +276,10 @@ class NatsLink:
         seat.name, seat.loading = hello.engine, ""
         seat.refused = ""
         await self._dispatcher.joined(seat, hello)
-        seat.ready = not seat.refused
         if self.seats.get(seat.id) is not seat:  # it was given up meanwhile
-            seat.ready = False
             self._dispatcher.lost(seat, seat.name)
+        else:
+            seat.ready = not seat.refused
 
     async def _cannot_travel(self, seat: Seat, failures: list[Failed]) -> None:
         """An order that is larger than the broker's messages ends here."""

@@ -55,6 +55,14 @@ async def test_neither_seats_nor_pictures_share_parts(tmp_path: Path) -> None:
     assert len(files_in(tmp_path)) == 5
 
 
+async def test_whatever_strangers_call_it_a_part_lies_in_its_folder(tmp_path: Path) -> None:
+    root = tmp_path / "parts"
+    for seat, ending in (("../outside", "/job 0"), ("..", "../../job 0"), (300 * "x", 300 * "y")):
+        await Parts(root).put(seat, ending, *PIECES[0])
+
+    assert len(files_in(root)) == len(files_in(tmp_path)) == 3
+
+
 def all_older_by_a_minute(folder: Path) -> None:
     for path in folder.glob("*/*"):
         before = path.stat().st_mtime - 60

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,8 +16,9 @@ from bot.jobs.service import open_service
 from bot.links import nats
 from bot.links.nats import NatsLink, broker_link
 from engine import cluster, wire
-from engine.protocol import PROTOCOL, BotHello, EngineHello
+from engine.protocol import PROTOCOL, BotHello, EngineHello, Loading, Refused
 from tests.cluster.keys import bot_at, engine_with, guarded
+from tests.jobs import lines
 from tests.jobs.stage import ROOMY, Stage, engine_process, ready, until
 from tests.support.broker import Broker, broker
 from tests.support.fake_engine import CARD, FakeEngine, Script
@@ -137,6 +139,105 @@ async def test_whoever_speaks_from_where_no_engine_can_sit_is_not_heard_and_harm
     assert ended.state is JobState.RENDERED
     assert "stranger" not in names
     assert len([line for line in caplog.messages if "no engine can sit" in line]) == 1
+
+
+async def test_orders_that_an_engine_did_not_fetch_are_cleared_away_when_it_has_left(tmp_path: Path) -> None:
+    async with broker(tmp_path / "nats") as server, at_broker(tmp_path, server) as (core, _), a_client(server) as me:
+        await me.publish(cluster.event("seat"), wire.encode(HELLO))
+        await ready(core)
+        await core.ask()
+        await until_so_many_orders(me, 1)
+
+        await me.publish(cluster.event("seat"), cluster.NO_WORD)
+
+        await until_so_many_orders(me, 0)
+        await until(lambda: core.service.dispatcher.held() == [])
+
+
+async def test_a_second_engine_of_the_same_name_is_turned_away_and_the_first_works_on(tmp_path: Path) -> None:
+    async with (
+        broker(tmp_path / "nats") as server,
+        at_broker(tmp_path, server) as (core, _),
+        a_client(server) as me,
+        FakeEngine(url=server.url, name="stranger", script=QUICK).running(),
+    ):
+        await ready(core)
+        words = await me.subscribe(cluster.command("seat"))
+        await me.publish(cluster.event("seat"), wire.encode(HELLO))
+        refused = wire.decode_command((await words.next_msg(30)).data)
+        [ended] = await core.ended(await core.ask())
+
+    assert refused == Refused(reason="there is an engine of the name stranger already")
+    assert ended.state is JobState.RENDERED
+
+
+async def test_people_can_see_that_an_engine_at_a_broker_comes_up_or_cannot(tmp_path: Path) -> None:
+    loading = Loading(protocol=PROTOCOL, build="test", engine="slow", model="Big", problem="It is broken.")
+    async with broker(tmp_path / "nats") as server, at_broker(tmp_path, server) as (core, _), a_client(server) as me:
+        await me.publish(cluster.event("seat"), wire.encode(loading))
+        await until(lambda: bool(core.service.dispatcher.engines()))
+        [view] = core.service.dispatcher.engines()
+
+        await me.publish(cluster.event("seat"), cluster.NO_WORD)
+        await until(lambda: not core.service.dispatcher.engines())
+
+    assert (view.id, view.name, view.state, view.problem) == ("slow", "Big", "loading", "It is broken.")
+
+
+@pytest.mark.parametrize(
+    ("name", "missing", "junk"),
+    [("ca", "FileNotFoundError", "SSLError"), ("credentials", "cannot be read", "holds no nkey seed")],
+)
+async def test_a_broker_that_cannot_even_be_dialled_is_said_once_for_each_reason(
+    tmp_path: Path, name: str, missing: str, junk: str, caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(cluster, "DIAL_AGAIN", 0.01)
+    file = tmp_path / "file"
+    access = dataclasses.replace(cluster.Access(url="nats://127.0.0.1:1"), **{name: file})
+
+    def said() -> list[str]:
+        return [line for line in caplog.messages if "the broker cannot be used" in line]
+
+    async with (
+        open_service(tmp_path, owner=ROOMY) as service,
+        broker_link(service.dispatcher, access=access, build="test", parts=tmp_path / "parts"),
+    ):
+        await until(lambda: bool(said()))
+        await asyncio.sleep(0.2)  # and some twenty tries more
+        file.write_text("junk")
+        await until(lambda: len(said()) > 1)
+
+    first, second = said()
+    assert missing in first
+    assert junk in second
+
+
+async def test_before_a_bot_has_reached_its_broker_no_engine_there_is_taken_for_dead(tmp_path: Path) -> None:
+    async with lines.opened(tmp_path) as before:
+        job, line = await before.ask(), before.line()
+        await line.join()
+        [order] = await line.ordered(1)
+        await line.start(order)
+
+    nowhere = cluster.Access(url="nats://127.0.0.1:1")
+    async with (
+        lines.opened(tmp_path) as after,
+        broker_link(after.service.dispatcher, access=nowhere, build="test", parts=tmp_path / "parts"),
+    ):
+        other = after.line("other")
+        await other.join()
+        await asyncio.sleep(6 * lines.GRACE)
+
+        assert other.orders() == []
+        assert await after.state(job) is JobState.RUNNING
+
+
+async def until_so_many_orders(client: Client, number: int) -> None:
+    """Wait until so many lie at the broker."""
+    async with asyncio.timeout(30):
+        while (await client.jetstream().stream_info(cluster.JOBS)).state.messages != number:  # noqa: ASYNC110 (the broker tells nobody)
+            await asyncio.sleep(0.05)
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from nats.aio.client import Client
 
 from bot.links.streams import Streams, TooLarge
 from engine import cluster, wire
-from engine.protocol import Generate
+from engine.protocol import Cancel, Generate
 from tests.support.broker import broker
 from tests.support.orders import order
 
@@ -109,6 +109,23 @@ async def test_an_engine_is_dealt_its_own_orders_and_again_until_it_has_them(
         assert wire.decode_command(lost.data) == wire.decode_command(again.data) == named("b")
         assert (again.headers or {})[cluster.ENGINE] == ENGINE
         assert await lying(client) == [cluster.order("another", "a")]
+
+
+async def test_what_is_said_to_an_engine_bears_a_number_and_no_word_asks_who_is_there(tmp_path: Path) -> None:
+    async with at_broker(tmp_path) as client:
+        streams = Streams(client, bot="bot")
+        said = await client.subscribe(cluster.command("seat"))
+
+        await streams.tell("seat", Cancel(job="a"))
+        await streams.tell("another", Cancel(job="b"))
+        await streams.tell("seat", None)
+        cancel, question = await said.next_msg(30), await said.next_msg(30)
+
+    assert wire.decode_command(cancel.data) == Cancel(job="a")
+    assert question.data == cluster.NO_WORD
+    numbers = [(message.headers or {})[cluster.NUMBER] for message in (cancel, question)]
+    assert numbers == sorted(numbers)
+    assert numbers[0].startswith("bot:")
 
 
 async def test_a_picture_that_is_sent_again_is_not_kept_twice(tmp_path: Path) -> None:

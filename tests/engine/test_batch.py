@@ -147,6 +147,34 @@ def test_how_long_a_job_of_several_pictures_is_says_who_may_pass_it(job: list[Ri
     assert names(batch.next_forward()) == "b"
 
 
+@pytest.mark.parametrize(("came", "first"), [(3.9, "b"), (4.1, "a")])
+def test_only_those_pass_a_job_that_came_within_four_times_its_duration(came: float, first: str) -> None:
+    now = iter((0.0, came))
+    batch: Batch[str, Rider] = Batch(pace=BUSY, clock=lambda: next(now))
+    for rider in (Rider("a", steps=10), Rider("b", tokens=10, steps=1)):  # a second and a millisecond
+        wait(batch, [rider])
+        batch.board(rider.job, [rider])
+
+    assert names(batch.next_forward())[0] == first
+
+
+def test_nobody_joins_where_another_loses_as_much_as_it_gains() -> None:
+    even = Pace(points=((0, 0.0), (1000, 1.0), (2000, 1.5)))
+
+    assert names(line([Rider("a")], [Rider("b")], pace=even).next_forward()) == "a"
+
+
+def test_whoever_hands_riders_over_keeps_the_list() -> None:
+    riders = [Rider("a"), Rider("a")]
+    batch = line(riders)
+
+    batch.leave(riders[0])
+    batch.leave(riders[1])
+
+    assert len(riders) == 2
+    assert batch.idle
+
+
 def test_of_two_alike_the_first_is_finished_first() -> None:
     first, second = Rider("a"), Rider("b")
     batch = line([first], [second], pace=BUSY)

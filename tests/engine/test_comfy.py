@@ -67,14 +67,19 @@ def test_its_page_shows_what_its_queue_runs(recipe: str) -> None:
 
     assert (drawn["last_node_id"], drawn["last_link_id"]) == (max(map(int, graph)), len(drawn["links"]))
     assert [link[0] for link in drawn["links"]] == list(range(1, len(drawn["links"]) + 1))
+    assert {node["mode"] for node in drawn["nodes"]} == {0}  # none is muted
     assert [node["order"] for node in drawn["nodes"]] == list(range(len(graph)))
     links = {link[0]: link for link in drawn["links"]}
+    kinds = {node["id"]: [output["type"] for output in node["outputs"]] for node in drawn["nodes"]}
     for node in drawn["nodes"]:
         runs = graph[str(node["id"])]
         values = [value for value in runs["inputs"].values() if not isinstance(value, list)]
         beside = {"KSampler": ["fixed"], "LoadImage": ["image"], "LoadImageMask": ["image"]}.get(node["type"], [])
         wires = {one["name"]: [str(links[one["link"]][1]), links[one["link"]][2]] for one in node["inputs"]}
         assert node["type"] == runs["class_type"]
+        for wire in node["inputs"]:
+            _, origin, slot, *_ = links[wire["link"]]
+            assert wire["type"] == kinds[origin][slot]
         assert [value for value in node["widgets_values"] if value not in beside] == values
         assert len(node["widgets_values"]) == len(values) + len(beside)
         assert wires == {name: value for name, value in runs["inputs"].items() if isinstance(value, list)}

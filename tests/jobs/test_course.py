@@ -163,3 +163,18 @@ async def test_a_new_bot_foretells_from_what_its_engine_showed_the_one_before(tm
         [view] = core.service.dispatcher.engines()
 
     assert view.speed == pytest.approx(first.cost / 10)
+
+
+async def test_a_new_bot_takes_on_an_engine_that_showed_nothing_of_its_speed(tmp_path: Path) -> None:
+    async with opened(tmp_path) as core:
+        job, line = await core.ask(), core.line()
+        await line.join()
+        [order] = await line.ordered(1)
+        await line.finish(order)  # that it began was lost on the way
+
+    async with opened(tmp_path) as core:
+        await core.line().join()
+        [view] = core.service.dispatcher.engines()
+
+        assert await core.state(job) is JobState.RENDERED
+    assert (view.state, view.speed) == ("ready", None)

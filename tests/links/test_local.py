@@ -181,6 +181,19 @@ async def test_news_of_jobs_before_a_hello_closes_the_peer(tmp_path: Path) -> No
         assert "before it said who it is" in await refusal(socket)
 
 
+async def test_a_second_line_of_the_same_engine_ends_the_first(tmp_path: Path) -> None:
+    async with stage(tmp_path) as core, dialled(core.link) as first, dialled(core.link) as second:
+        await say(first, hello())
+        await ready(core)
+        await say(second, hello())
+
+        assert "took its place" in await refusal(first)
+        assert first.close_code == aiohttp.WSCloseCode.POLICY_VIOLATION
+        [job] = [await core.ask()]
+        await until(lambda: [held.id for held in core.service.dispatcher.held()] == [job.id])
+        assert ready_engines(core) == ["bare"]
+
+
 async def test_an_engine_that_vanishes_is_lost_at_once(tmp_path: Path) -> None:
     async with stage(tmp_path) as core:
         async with dialled(core.link) as socket:
