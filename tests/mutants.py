@@ -127,6 +127,15 @@ SAME: dict[str, dict[tuple[str, str], str]] = {
         ("self._moved = 0.0", "self._moved = 0.0 -> pass"): NEVER_BUSY,
         ("self._moved = 0.0", "0.0 -> 1.0"): NEVER_BUSY,
     },
+    "bot.jobs.transitions": {
+        (
+            "if not self._move(db, job_id, JobState.OFFERED, engine=engine, offered=self.wall(), charged=1):",
+            "1 -> 2",
+        ): "it is read as a truth",
+    },
+    "bot.links.parts": {
+        ("return hashlib.sha256(words.encode()).hexdigest()[:32]", "32 -> 33"): "a name as good as the other",
+    },
     "engine.links.desk": {
         (
             "self._attempts[order.job] = max(order.attempt, self._attempts.get(order.job, 0))",

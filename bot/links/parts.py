@@ -67,9 +67,9 @@ class Parts:
 
     def _tidy_all(self) -> None:
         for folder in self._root.glob("*/*"):
-            with suppress(FileNotFoundError):  # it has just become whole
+            with suppress(OSError):  # it has just become whole
                 if self._wall() - max(folder.stat().st_mtime, self._since) > ABANDONED:
-                    shutil.rmtree(folder, ignore_errors=True)
+                    shutil.rmtree(folder)
         for seat in self._root.glob("*"):
             with suppress(OSError):  # it is not empty
                 seat.rmdir()

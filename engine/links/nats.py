@@ -94,7 +94,7 @@ class NatsLink(Talk):
                     self._client = client
                     if await self._work(client):
                         return
-            except* (nats.errors.Error, OSError, TimeoutError) as errors:
+            except* (nats.errors.Error, OSError, TimeoutError, cluster.BrokenCredentials) as errors:
                 self._note(f"the broker cannot be used: {errors.exceptions[0]}")
             finally:
                 self._client = None

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.links.parts import ABANDONED, MOST_WHOLES, Parts, TooMuch
+from bot.links.parts import MOST_WHOLES, Parts, TooMuch
 from engine import cluster, wire
 from tests.support.clocks import ManualClock
 
 FRAME = random.Random(2).randbytes(1000)
 PIECES = cluster.cut(FRAME, 300)
+DAY = 24 * 3600.0  # seconds
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -100,19 +101,22 @@ async def test_no_more_is_kept_than_a_frame_may_have(tmp_path: Path, monkeypatch
 
 
 async def test_parts_that_never_become_whole_go_by_their_age_and_not_for_a_bot_that_was_away(tmp_path: Path) -> None:
-    clock = ManualClock(time.time())
-    pieces = cluster.cut(bytes(1000), 300)
+    clock = ManualClock(float(round(time.time())))  # whole seconds are counted exactly
     parts = Parts(tmp_path, wall=clock)
     for seat in ("one", "another"):
-        await parts.put(seat, "abandoned", *pieces[0])
-    clock.advance(ABANDONED - 60)
+        await parts.put(seat, "abandoned", *PIECES[0])
+    clock.advance(DAY - 60)
 
     await parts.tidy()
     kept = len(files_in(tmp_path))
     clock.advance(120)
-    await Parts(tmp_path, wall=clock).tidy()  # a new bot: its engines may have had nobody to send the rest to
+    fresh = Parts(tmp_path, wall=clock)  # a new bot: its engines may have had nobody to send the rest to
+    await fresh.tidy()
+    clock.advance(DAY)
+    await fresh.tidy()
     kept_by_new = len(files_in(tmp_path))
-    await parts.tidy()
+    clock.advance(1)
+    await fresh.tidy()
 
     assert (kept, kept_by_new) == (2, 2)
     assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240

@@ -14,8 +14,10 @@ from nats.aio.client import Client
 from bot.jobs.job import JobState
 from bot.jobs.service import open_service
 from bot.links import nats
+from bot.links.broker_config import write_config
 from bot.links.nats import NatsLink, broker_link
 from engine import cluster, wire
+from engine.links.nats import NatsLink as EngineSide
 from engine.protocol import PROTOCOL, BotHello, EngineHello, Loading, Refused
 from tests.cluster.keys import bot_at, engine_with, guarded
 from tests.jobs import lines
@@ -211,6 +213,23 @@ async def test_a_broker_that_cannot_even_be_dialled_is_said_once_for_each_reason
     first, second = said()
     assert missing in first
     assert junk in second
+
+
+async def test_an_engine_whose_credentials_cannot_be_read_any_more_dials_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    write_config(tmp_path, engines=1)
+    access = cluster.Access(url="nats://127.0.0.1:1", credentials=tmp_path / "engine-1.nk")
+    engine = EngineSide(access=access, hear=lambda _: None)
+    (tmp_path / "engine-1.nk").unlink()
+
+    dialling = asyncio.create_task(engine.run())
+    await until(lambda: "cannot be read" in caplog.text or dialling.done())
+
+    assert not dialling.done()
+    dialling.cancel()
+    await asyncio.wait([dialling])
 
 
 async def test_before_a_bot_has_reached_its_broker_no_engine_there_is_taken_for_dead(tmp_path: Path) -> None:
