@@ -87,6 +87,7 @@ CORE: dict[str, tuple[str, ...]] = {
     "engine.links.lease": ("tests/cluster/test_lease.py",),
     "engine.worker.batch": ("tests/engine/test_batch.py",),
     "engine.worker.denoise": ("tests/engine/test_denoise.py", "tests/engine/test_parity.py"),
+    "engine.facts": ("tests/engine/test_metadata.py",),
     "engine.metadata": ("tests/engine/test_metadata.py",),
     "engine.comfy": ("tests/engine/test_comfy.py",),
     "engine.comfy_models": ("tests/engine/test_comfy.py", "tests/engine/test_metadata.py"),
