@@ -128,6 +128,12 @@ SAME: dict[str, dict[tuple[str, str], str]] = {
         ("self._moved = 0.0", "self._moved = 0.0 -> pass"): NEVER_BUSY,
         ("self._moved = 0.0", "0.0 -> 1.0"): NEVER_BUSY,
     },
+    "bot.jobs.course": {
+        (
+            "await self._ledger.keep_fact(painter.pace_key, repr(painter.pace))",
+            "repr(painter.pace) -> painter.pace",
+        ): "SQLite writes it as text too",
+    },
     "bot.jobs.transitions": {
         (
             "if not self._move(db, job_id, JobState.OFFERED, engine=engine, offered=self.wall(), charged=1):",
