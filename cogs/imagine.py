@@ -28,11 +28,14 @@ class Imagine(commands.Cog):
     async def imagine(self, interaction: discord.Interaction[ImageBot], asked: Asked) -> None:
         bot = self._bot
         card = bot.service.known_card()
+        given = asked.attachments
+        wish = asked.wish(card, dict.fromkeys(given, b""))
         # What can be refused without its pictures is refused before they are fetched, to the person alone.
-        compose.check(asked.wish(card, dict.fromkeys(asked.attachments, b"")), card)
-        pictures = await self._fetched(interaction, asked, card)
+        compose.check(wish, card)
+        if given:
+            wish = asked.wish(card, await self._fetched(interaction, asked, card))
         by = bot.requester(interaction)
-        request = await bot.service.compose(asked.wish(card, pictures), by)
+        request = await bot.service.compose(wish, by)
         job = await bot.service.submit(request, by=by, **bot.origin(interaction))
         await bot.delivery.open(interaction, job)
 
@@ -43,8 +46,7 @@ class Imagine(commands.Cog):
         reader, given = self._bot.pictures, asked.attachments
         for attachment in given.values():
             reader.check(attachment)
-        if given:
-            await self._bot.pending.think(interaction)  # fetching and decoding may take longer than Discord's 3 s
+        await self._bot.pending.think(interaction)  # fetching and decoding may take longer than Discord's 3 s
         pictures = dict[str, bytes]()
         for name, attachment in given.items():  # in the order of the options: an image before its mask
             pictures[name] = await reader.read(attachment, *_purpose(name, asked, card, pictures))

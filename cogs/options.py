@@ -60,8 +60,8 @@ class Asked:
     @property
     def attachments(self) -> dict[str, discord.Attachment]:
         """The files that were given, by their option."""
-        given = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in given.items() if isinstance(value, discord.Attachment)}
+        given = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: value for name, value in given if isinstance(value, discord.Attachment)}
 
     def wish(self, card: ModelCard, pictures: Mapping[str, bytes]) -> Wish:
         """What was asked, as a wish. `pictures` are the attachments by their option, cleaned."""

@@ -79,11 +79,11 @@ class Defaults:
 
     def tastes(self, who: Requester) -> Tastes:
         """What fills the gaps of this person's wish."""
-        shown = self.show(who.guild, who.settled_by, who.principal)
-        steps, count, guidance = shown["steps"].value, shown["count"].value, shown["guidance"].value
-        variety = shown["variety"].value
+        shape, steps, guidance, count, variety = (
+            self._shown(key, who.guild, who.settled_by, who.principal).value for key in TASTES
+        )
         return Tastes(
-            shape=str(shown["shape"].value),
+            shape=str(shape),
             steps=min(steps, self.owner.most_steps) if isinstance(steps, int) else None,
             guidance=float(guidance) if isinstance(guidance, int | float) else self.owner.guidance,
             count=count if isinstance(count, int) else self.owner.count,

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
 from fluent.runtime import FluentBundle, FluentResource
 from fluent.syntax.ast import Junk
@@ -41,7 +42,18 @@ def has(key: str, locale: str = DEFAULT) -> bool:
 
 def say(locale: str, key: str, /, **arguments: str | int | float) -> str:
     """The sentence `key` for a reader of `locale`. Raises KeyError for a key that English does not have."""
-    bundle = _bundle(nearest(locale))
+    if any(isinstance(value, str) for value in arguments.values()):
+        return _said(nearest(locale), key, arguments)  # these may be somebody's words, which are kept nowhere
+    return _said_often(nearest(locale), key, tuple(arguments.items()))
+
+
+@lru_cache(maxsize=1024)
+def _said_often(locale: str, key: str, numbers: tuple[tuple[str, int | float], ...]) -> str:
+    return _said(locale, key, dict(numbers))
+
+
+def _said(locale: str, key: str, arguments: dict[str, Any]) -> str:
+    bundle = _bundle(locale)
     if not bundle.has_message(key):
         bundle = _bundle(DEFAULT)
     pattern = bundle.get_message(key).value

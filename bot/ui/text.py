@@ -21,14 +21,15 @@ ALT_TEXT = 1024  # Discord's limit of a description
 _BAR = 8  # squares, when the steps are too many to show one each
 
 # Marks that turn the direction of what follows them; ours are put around the whole text instead.
-_BIDI_MARKS = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+_BIDI_MARKS = [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+_CONTROLS = [*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000)]  # Unicode's Cc and Cs
+_LEFT_OUT = dict.fromkeys({*_BIDI_MARKS, *_CONTROLS} - {ord("\n")})
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
 
 def plain(text: str) -> str:
     """Text without control characters and marks of direction, for alt texts and form fields."""
-    kept = (c for c in text.translate(_BIDI_MARKS) if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs"))
-    return re.sub(r"\n{3,}", "\n\n", "".join(kept)).strip()
+    return re.sub(r"\n{3,}", "\n\n", text.translate(_LEFT_OUT)).strip()
 
 
 def clip(text: str, limit: int) -> str:
@@ -41,7 +42,7 @@ def safe(text: str, limit: int = SHOWN_PROMPT) -> str:
     shown = clip(plain(text), limit)
     escaped = discord.utils.escape_markdown(shown).replace("<", "\\<")
     escaped = discord.utils.escape_mentions(escaped)
-    if any(unicodedata.bidirectional(c) in ("R", "AL", "AN") for c in shown):
+    if not shown.isascii() and any(unicodedata.bidirectional(c) in ("R", "AL", "AN") for c in shown):
         return "\n".join(f"{_FIRST_STRONG_ISOLATE}{line}{_POP_ISOLATE}" for line in escaped.split("\n"))
     return escaped
 
