@@ -211,6 +211,27 @@ async def test_ctrl_c_ends_bot_playground_and_engine(folder: Path) -> None:
     await until(lambda: not processes_of(folder))
 
 
+async def test_what_is_loaded_by_the_start_is_not_looked_through_for_garbage_while_it_serves(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    started = "import gc, run_bot; run_bot.main(); print(gc.get_freeze_count(), len(gc.get_objects()))"
+    async with open_playground(data=tmp_path_factory.mktemp("discord")) as discord:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", started,
+            "--discord.endpoint", discord.url, "--discord.token", discord.token, "--engine.local", "false",
+            cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdout is not None
+        while b"is online" not in await process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+
+        said, _ = await process.communicate()
+
+    settled, looked_through = map(int, said.split()[-2:])
+    assert settled > 10 * looked_through
+
+
 def processes_of(folder: Path) -> list[int]:
     """Ids of processes with this folder in their command line."""
     return [one.pid for one in psutil.process_iter(["cmdline"]) if str(folder) in " ".join(one.info["cmdline"] or [])]
