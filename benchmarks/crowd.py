@@ -1,6 +1,6 @@
 """How soon a crowd is answered, beside a bare discord.py bot that answers with one line, in turns (ABBA).
 
-    python -m benchmarks.crowd [--rounds 4] [--only at-once,steady,flat,busy]
+    python -m benchmarks.crowd [--rounds 4] [--only at-once,refused,steady,flat,busy]
 
 Each bot is a process of its own over a loopback Discord that only asks and takes answers, ours with a paced engine
 without torch. Answers are timed where Discord would time them. CPU is that of the bot's process, whoever else is busy.
@@ -27,6 +27,7 @@ from benchmarks.lean_discord import LeanDiscord, Question
 from tests.support.ports import free_port
 
 CROWD = 200  # people who ask at once
+GREEDY = 7  # the id of one who has as many requests in flight as one may have
 WAITING = 600  # jobs in the queue while others come steadily
 PER_SECOND = 50
 STEADY = 8.0  # seconds of that
@@ -61,9 +62,15 @@ class Bot:
         self._discord = discord
         self._pid = pid
 
-    async def at_once(self, count: int) -> Answers:
-        """So many ask in the same moment, each somebody else."""
-        return await self._answers(lambda: self._ask_all(count))
+    async def at_once(self, count: int, *, person: int | None = None) -> Answers:
+        """So many ask in the same moment, each somebody else or all of them this person."""
+        return await self._answers(lambda: self._ask_all([person] * count))
+
+    async def side_by_side(self, count: int, *, person: int) -> tuple[Answers, Answers]:
+        """What is accepted and what is refused where so many others and this person, as often, ask in one moment."""
+        questions, cpu = await self._asked(lambda: self._ask_all([None, person] * count))
+        accepted, refused = ([one for one in questions if one.private is private] for private in (False, True))
+        return _answers_of(accepted, cpu / 2), _answers_of(refused, cpu / 2)
 
     async def steadily(self, count: int, per_second: float) -> Answers:
         """So many ask one after the other."""
@@ -89,8 +96,16 @@ class Bot:
         tasks = Path(f"/proc/{self._pid}/task").iterdir()
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
-    async def _ask_all(self, count: int) -> list[Question]:
-        return [await self._discord.ask() for _ in range(count)]
+    async def greedily(self, person: int) -> None:
+        """This person asks until that is refused."""
+        refused = False
+        while not refused:
+            question = await self._discord.ask(person)
+            await question.done.wait()
+            refused = question.private
+
+    async def _ask_all(self, askers: Sequence[int | None]) -> list[Question]:
+        return [await self._discord.ask(person) for person in askers]
 
     async def _ask_paced(self, count: int, per_second: float) -> list[Question]:
         began, questions = time.monotonic(), list[Question]()
@@ -100,6 +115,10 @@ class Bot:
         return questions
 
     async def _answers(self, ask: Callable[[], Awaitable[list[Question]]]) -> Answers:
+        return _answers_of(*await self._asked(ask))
+
+    async def _asked(self, ask: Callable[[], Awaitable[list[Question]]]) -> tuple[list[Question], float]:
+        """The questions, answered, and the CPU seconds of that."""
         before = self.cpu()
         questions = await ask()
         try:
@@ -108,8 +127,11 @@ class Bot:
                     await question.done.wait()
         except TimeoutError:
             pass  # those that are missing say so themselves
-        cpu = self.cpu() - before
-        return Answers(seconds=sorted(question.seconds for question in questions), cpu=cpu)
+        return questions, self.cpu() - before
+
+
+def _answers_of(questions: Sequence[Question], cpu: float) -> Answers:
+    return Answers(seconds=sorted(question.seconds for question in questions), cpu=cpu)
 
 
 @asynccontextmanager
@@ -185,9 +207,24 @@ async def _at_once(rounds: int) -> Table:
     found = await _rounds(rounds, lambda bot: bot.at_once(CROWD))
     table = _table(f"{CROWD} at once, medians of {rounds} rounds, ms")
     for kind, runs in found.items():
-        table.add_row(
-            kind, *(f"{_median(run.ms(share) for run in runs):.0f}" for share in (0, 0.5, 0.99, 1)), _cpu(runs)
-        )
+        table.add_row(kind, *_times(runs))
+    return table
+
+
+async def _refused(rounds: int) -> Table:
+    found: dict[str, list[Answers]] = {"refused": [], "refused, as many accepted": [], "accepted, as many refused": []}
+    for _ in range(rounds):
+        async with online("ours", step_seconds=60) as bot:  # nothing ends, so who is refused stays so
+            await bot.greedily(GREEDY)
+            await bot.calm()
+            refused = await bot.at_once(CROWD, person=GREEDY)
+            await bot.calm()
+            beside = await bot.side_by_side(CROWD, person=GREEDY)
+        for runs, answers in zip(found.values(), (refused, *reversed(beside)), strict=True):
+            runs.append(answers)
+    table = _table(f"{CROWD} refused at once, medians of {rounds} rounds, ms")
+    for kind, runs in found.items():
+        table.add_row(kind, *_times(runs))
     return table
 
 
@@ -234,6 +271,11 @@ def _table(title: str) -> Table:
     return Table("", "first", "half", "p99", "last", "CPU ms an answer", title=title)
 
 
+def _times(runs: Sequence[Answers]) -> list[str]:
+    """Medians for a row of `_table`."""
+    return [*(f"{_median(run.ms(share) for run in runs):.0f}" for share in (0, 0.5, 0.99, 1)), _cpu(runs)]
+
+
 def _cpu(runs: Sequence[Answers]) -> str:
     return f"{_median(run.cpu_ms for run in runs):.1f}"
 
@@ -242,7 +284,7 @@ def _median(values: object) -> float:
     return statistics.median(values)  # pyright: ignore[reportArgumentType]
 
 
-PARTS = {"at-once": _at_once, "steady": _steady, "flat": _flat, "busy": _busy}
+PARTS = {"at-once": _at_once, "refused": _refused, "steady": _steady, "flat": _flat, "busy": _busy}
 
 
 async def _measure(parts: Sequence[str], rounds: int) -> None:

@@ -25,6 +25,7 @@ from bot.data_folder import data_folder
 from bot.jobs.defaults import OwnerSettings
 from bot.jobs.service import open_service
 from bot.links.local import LocalLink
+from bot.startup.online import connected, serve
 from config.logs import start_log
 
 SECRET = "secret"  # of an engine on this machine, for as long as it is measured
@@ -57,9 +58,9 @@ async def _serve_ours(url: str, data: Path, port: int) -> None:
         async with (
             open_service(data, owner=ROOMY) as service,
             LocalLink(service.dispatcher, secret=SECRET, build="benchmark", port=port),
-            ImageBot(service, endpoint=url, guild_ready_timeout=0.1) as bot,
+            connected(ImageBot(service, endpoint=url, guild_ready_timeout=0.1), TOKEN) as connection,
         ):
-            await bot.start(TOKEN)
+            await serve(service, connection, None)
 
 
 async def _serve_bare(url: str) -> None:

@@ -72,16 +72,17 @@ class LeanDiscord:
             await discord._gateway.drop(code=1001)
             await runner.cleanup()
 
-    async def ask(self) -> Question:
-        """Somebody who has not asked before asks for a picture."""
-        payload = self._payload(next(self._numbers))
+    async def ask(self, person: int | None = None) -> Question:
+        """Somebody asks for a picture: this person, or one who has not asked before."""
+        payload = self._payload(next(self._numbers), person)
         question = Question(asked=time.monotonic())
         self._questions[payload["token"]] = question
         await self._gateway.dispatch("INTERACTION_CREATE", payload)
         return question
 
-    def _payload(self, number: int) -> Json:
-        asker = people.Person(id=str(FIRST_PERSON + number), name=f"Person{number}", role="member", color="#000000")
+    def _payload(self, number: int, person: int | None) -> Json:
+        who = FIRST_PERSON + number if person is None else person
+        asker = people.Person(id=str(who), name=f"Person{who}", role="member", color="#000000")
         channel = people.CHANNELS[0]
         prompt = {"name": "prompt", "type": 3, "value": f"wish {number}: a lighthouse in a storm, painted in oil"}
         return {
