@@ -85,6 +85,7 @@ async def test_who_sits_down_anew_finds_nothing_of_who_sat_there_before(tmp_path
         await leave(streams, "another", "b")
 
         await streams.seat(seat="seat", hello_is_new=False)
+        await streams.ensure(["seat", "another"])  # as after the broker was away
         known = await lying(client)
         await streams.seat(seat="seat", hello_is_new=True)
 
