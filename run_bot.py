@@ -15,18 +15,18 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from bot.client import ImageBot
-from bot.data_folder import Unusable, data_folder
-from bot.errors import Refusal
-from bot.jobs.database import LedgerUnusable
-from bot.jobs.defaults import OwnerSettings
-from bot.jobs.retention import Keep, pruning
-from bot.jobs.service import open_service
+from bot.jobs.errors import Refusal
+from bot.requests.defaults import OwnerSettings
+from bot.service.service import open_service
 from bot.startup.commands import run_command
+from bot.startup.data_folder import Unusable, data_folder
 from bot.startup.departure import Departure
 from bot.startup.engines import link_engines
 from bot.startup.flags import Stopped, parser
 from bot.startup.online import connected, serve
 from bot.startup.saying import make_folder, say
+from bot.storage.database import LedgerUnusable
+from bot.storage.retention import Keep, pruning
 from config.logs import start_log
 from config.settings import Settings
 from config.sources import BrokenSetting, read_settings

@@ -21,10 +21,10 @@ from discord.http import Route
 
 from benchmarks.lean_discord import TOKEN
 from bot.client import ImageBot
-from bot.data_folder import data_folder
-from bot.jobs.defaults import OwnerSettings
-from bot.jobs.service import open_service
-from bot.links.local import LocalLink
+from bot.links.local.websocket import LocalLink
+from bot.requests.defaults import OwnerSettings
+from bot.service.service import open_service
+from bot.startup.data_folder import data_folder
 from bot.startup.online import connected, serve
 from config.logs import start_log
 

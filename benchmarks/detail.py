@@ -21,15 +21,15 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from engine.protocol import Generate
-from engine.request import ImageRequest
 from engine.training.check import Question, questions
 from engine.training.measure import judge
 from engine.training.scenes import Scene, random_scene
-from engine.worker.images import Pixels
-from engine.worker.loading import STARTER, load
-from engine.worker.memory import find_place
-from engine.worker.painter import Painter
+from engine.worker.device.memory import find_place
+from engine.worker.image.pixels import Pixels
+from engine.worker.loading.loading import STARTER, load
+from engine.worker.pipeline.pipeline import Painter
+from protocol.messages import Generate
+from protocol.request import ImageRequest
 
 STEPS = 8
 BORDER = 8  # pixels that show nothing but background

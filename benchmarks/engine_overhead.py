@@ -28,17 +28,17 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from engine import metadata
-from engine.facts import Facts
-from engine.protocol import Command, Event, Finished, Generate, Stop
-from engine.request import ImageRequest
-from engine.worker import images
-from engine.worker.loading import STARTER, load
+from engine.metadata import png as metadata
+from engine.metadata.facts import Facts
+from engine.worker.device.memory import find_place
+from engine.worker.heartbeat import Pulse
+from engine.worker.image import pixels as images
+from engine.worker.loading.loading import STARTER, load
 from engine.worker.loop import Loop
-from engine.worker.memory import find_place
-from engine.worker.painter import Painter
-from engine.worker.press import Press
-from engine.worker.pulse import Pulse
+from engine.worker.pipeline.pipeline import Painter
+from engine.worker.results import Press
+from protocol.messages import Command, Event, Finished, Generate, Stop
+from protocol.request import ImageRequest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

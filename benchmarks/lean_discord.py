@@ -16,10 +16,10 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from playground import people
-from playground.gateway import Gateway
-from playground.jsons import Json
-from playground.snowflakes import Snowflakes
+from playground.wire.jsons import Json
+from playground.wire.snowflakes import Snowflakes
+from playground.world import people
+from playground.world.gateway import Gateway
 
 TOKEN = "token"
 FIRST_PERSON = 10**9

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from transformers import Qwen3Config, Qwen3Model
 
-from engine.worker.memory import (
+from engine.worker.device.memory import (
     BLOCKS_SHARE,
     FP8_SHARE,
     GIB,
@@ -28,7 +28,7 @@ from engine.worker.memory import (
     Weights,
     weight_bytes,
 )
-from engine.worker.quantising import in_block
+from engine.worker.loading.quantize import in_block
 
 TRANSFORMER: dict[str, Any] = {
     "in_channels": 16,

@@ -20,16 +20,16 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from engine.protocol import Generate
-from engine.request import ImageRequest, Margins, Upscaler
 from engine.training import phrases
 from engine.training.scenes import draw, random_scene
-from engine.worker import inpaint
-from engine.worker.images import Pixels
-from engine.worker.loading import STARTER, load
-from engine.worker.memory import find_place
-from engine.worker.painter import Painter
-from engine.worker.upscale import Anchor, Canvas
+from engine.worker.device.memory import find_place
+from engine.worker.edits import inpaint
+from engine.worker.edits.upscale import Anchor, Canvas
+from engine.worker.image.pixels import Pixels
+from engine.worker.loading.loading import STARTER, load
+from engine.worker.pipeline.pipeline import Painter
+from protocol.messages import Generate
+from protocol.request import ImageRequest, Margins, Upscaler
 
 SMALL, SIDE = 192, 256  # pixels a side of what is enlarged, and of what is seen from farther away
 NEAR, FAR, ALONG = 4, 12, 16  # pixels inside and outside a border, and along it, whose colours are compared

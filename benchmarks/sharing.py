@@ -24,17 +24,17 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from engine.protocol import Command, Event, Finished, Generate, Stop
-from engine.request import UPSCALE_STRENGTH, ImageRequest, Kind
-from engine.worker.batch import Batch
-from engine.worker.loading import STARTER, load
+from engine.worker.device.memory import find_place
+from engine.worker.heartbeat import Pulse
+from engine.worker.loading.loading import STARTER, load
 from engine.worker.loop import Loop
-from engine.worker.memory import find_place
-from engine.worker.pace import Pace
-from engine.worker.painter import Painter
-from engine.worker.press import Press
-from engine.worker.pulse import Pulse
-from engine.worker.sample import Sample
+from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.sample import Sample
+from engine.worker.results import Press
+from engine.worker.scheduling.forward_time import Pace
+from engine.worker.scheduling.scheduler import Batch
+from protocol.messages import Command, Event, Finished, Generate, Stop
+from protocol.request import UPSCALE_STRENGTH, ImageRequest, Kind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

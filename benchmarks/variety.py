@@ -22,15 +22,15 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from engine.protocol import Generate
-from engine.request import VARY_STRONG, VARY_SUBTLE, ImageRequest
 from engine.training import phrases
 from engine.training.measure import Verdict, judge
 from engine.training.scenes import Scene, random_scene
-from engine.worker.images import Pixels
-from engine.worker.loading import STARTER, load
-from engine.worker.memory import find_place
-from engine.worker.painter import Painter
+from engine.worker.device.memory import find_place
+from engine.worker.image.pixels import Pixels
+from engine.worker.loading.loading import STARTER, load
+from engine.worker.pipeline.pipeline import Painter
+from protocol.messages import Generate
+from protocol.request import VARY_STRONG, VARY_SUBTLE, ImageRequest
 
 DIAL = (0.0, 0.25, 0.5, 0.75, 1.0)
 PICTURES = 4

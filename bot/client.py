@@ -17,21 +17,21 @@ from discord.ext import commands
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from bot import answers
-from bot.command_list import CommandList
-from bot.delivery import Delivery
+from bot.attachments import PictureReader
+from bot.command_sync import CommandList
+from bot.delivery.delivery import Delivery
+from bot.delivery.edit_limits import Pace
+from bot.delivery.removals import Removals
 from bot.double_clicks import Clicks
-from bot.errors import Refusal
 from bot.gateway import SteadyBot
+from bot.jobs.errors import Refusal
 from bot.jobs.job import Requester
-from bot.jobs.rows import Origin
-from bot.jobs.service import JobService
-from bot.one_try import trace
-from bot.pace import Pace
-from bot.pending import Pending
-from bot.pictures import PictureReader
+from bot.pending_requests import Pending
 from bot.presence import Presence
-from bot.removals import Removals
+from bot.rest import answers
+from bot.rest.rate_limits import trace
+from bot.service.service import JobService
+from bot.storage.rows import Origin
 from bot.translations import say
 from bot.ui import text
 
@@ -131,7 +131,7 @@ class ImageBot(SteadyBot):
         pace = pace or Pace()
         self.delivery = Delivery(self, service, pace=pace)
         self.removals = Removals(self, service.ledger, wall=service.wall, retry=pace.retry)
-        self.pending = Pending(self)
+        self.pending = Pending(self, service, explain=self.explain)
         self._on_refusal = on_refusal
         self._owners: frozenset[int] = frozenset()
         self._answering = set[asyncio.Task[None]]()

@@ -7,8 +7,8 @@ import logging
 import discord
 from discord.ext import commands
 
-from bot.jobs.news import PainterState
-from bot.jobs.service import JobService
+from bot.jobs.events import PainterState
+from bot.service.service import JobService
 from bot.translations import say
 
 LANGUAGES = ("en-US", "zh-CN")  # everybody sees the same words, so they stand there in both

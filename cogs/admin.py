@@ -9,12 +9,12 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import answers
 from bot.client import ImageBot
-from bot.errors import NeedsAdmin, NeedsOwner
-from bot.jobs.defaults import KEYS
+from bot.jobs.errors import NeedsAdmin, NeedsOwner
 from bot.jobs.job import Requester
-from bot.jobs.settings import Scope
+from bot.requests.defaults import KEYS
+from bot.rest import answers
+from bot.storage.settings import Scope
 from bot.translations import say
 from bot.translations.commands import named
 from bot.ui import panels, text

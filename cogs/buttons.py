@@ -12,10 +12,10 @@ from typing import Any, Self, TypeAlias, cast
 import discord
 from discord.ext import commands
 
-from bot import answers
 from bot.client import ImageBot
-from bot.jobs.derive import Continue
 from bot.jobs.job import Job
+from bot.requests.derive import Continue
+from bot.rest import answers
 from bot.translations import say
 from bot.ui import buttons, modals, more, notes
 

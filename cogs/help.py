@@ -6,8 +6,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import answers
 from bot.client import ImageBot
+from bot.rest import answers
 from bot.translations.commands import named
 from bot.ui import panels
 

@@ -8,13 +8,14 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.attachments import HOLES, mask_of
 from bot.client import ImageBot
-from bot.jobs import canvas, compose
-from bot.pictures import HOLES, mask_of
+from bot.requests import sizes as canvas
+from bot.requests import wish as compose
 from bot.translations.commands import named
 from bot.ui import text
 from cogs.options import Asked, asks
-from engine.card import ModelCard
+from protocol.card import ModelCard
 
 
 class Imagine(commands.Cog):
@@ -46,7 +47,8 @@ class Imagine(commands.Cog):
         reader, given = self._bot.pictures, asked.attachments
         for attachment in given.values():
             reader.check(attachment)
-        await self._bot.pending.think(interaction)  # fetching and decoding may take longer than Discord's 3 s
+        # Fetching and decoding may take longer than Discord's 3 s.
+        await self._bot.pending.think(interaction, by=self._bot.requester(interaction))
         pictures = dict[str, bytes]()
         for name, attachment in given.items():  # in the order of the options: an image before its mask
             pictures[name] = await reader.read(attachment, *_purpose(name, asked, card, pictures))
@@ -80,7 +82,7 @@ class Imagine(commands.Cog):
 
 
 def _purpose(name: str, asked: Asked, card: ModelCard, pictures: Mapping[str, bytes]) -> tuple[str, ...]:
-    """What an attachment is for, in the words of `bot.pictures`."""
+    """What an attachment is for, in the words of `bot.attachments`."""
     if name == "mask":
         return mask_of(canvas.png_size(pictures["image"]))
     told_where = asked.mask is not None or asked.region is not None

@@ -8,9 +8,9 @@ from typing import Any, cast
 import discord
 from discord import app_commands
 
-from bot import answers
 from bot.client import ImageBot
-from bot.errors import NeedsOwner
+from bot.jobs.errors import NeedsOwner
+from bot.rest import answers
 from bot.translations.commands import named
 from bot.ui import panels, text
 

@@ -1,5 +1,5 @@
 """What /imagine can be asked. A new option is a line in `Asked`, one in `Asked.wish`, and one in
-`bot.command_list.NEEDS` where not every model can do it.
+`bot.command_sync.NEEDS` where not every model can do it.
 
 Its words are `option-<name>` and `option-<name>-text` in the translations, those of a choice `<name>-<value>`.
 """
@@ -17,15 +17,15 @@ import discord
 from discord import app_commands
 from discord.app_commands import Range
 
-from bot.jobs import loras
-from bot.jobs.compose import LEAST_STRENGTH, Wish
-from bot.jobs.control import LEAST_CONTROL, MOST_CONTROL, guide
-from bot.jobs.loras import LEAST_WEIGHT, MOST_WEIGHT
-from bot.jobs.styles import MOST_NAME
+from bot.requests import loras
+from bot.requests.control import LEAST_CONTROL, MOST_CONTROL, guide
+from bot.requests.loras import LEAST_WEIGHT, MOST_WEIGHT
+from bot.requests.styles import MOST_NAME
+from bot.requests.wish import LEAST_STRENGTH, Wish
 from bot.translations.commands import named
 from bot.ui import text
-from engine.card import ModelCard
-from engine.request import MAX_COUNT, MAX_GUIDANCE, MAX_PROMPT, MAX_STEPS, SEED_RANGE, Region
+from protocol.card import ModelCard
+from protocol.request import MAX_COUNT, MAX_GUIDANCE, MAX_PROMPT, MAX_STEPS, SEED_RANGE, Region
 
 CHOICES: Mapping[str, type[StrEnum]] = {"region": Region}  # options whose values are a list, as Discord shows it
 

@@ -8,10 +8,10 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import answers
 from bot.client import ImageBot
-from bot.errors import NotAmongYours, SeveralFit
+from bot.jobs.errors import NotAmongYours, SeveralFit
 from bot.jobs.job import Job
+from bot.rest import answers
 from bot.translations import say
 from bot.translations.commands import named
 from bot.ui import panels, text

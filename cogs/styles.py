@@ -6,10 +6,10 @@ import discord
 from discord import app_commands
 from discord.app_commands import Range
 
-from bot import answers
 from bot.client import ImageBot
-from bot.errors import NeedsAdmin
-from bot.jobs.styles import MOST_NAME, MOST_TEMPLATE, Sheet, Words
+from bot.jobs.errors import NeedsAdmin
+from bot.requests.styles import MOST_NAME, MOST_TEMPLATE, Sheet, Words
+from bot.rest import answers
 from bot.translations import say
 from bot.translations.commands import named
 from bot.ui import panels, text

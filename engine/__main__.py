@@ -7,8 +7,8 @@ import logging
 import sys
 
 from config.logs import start_log
-from engine import options
-from engine.links.dial import ALONE_FOR, leads_to_broker
+from engine import cli as options
+from engine.links.link import ALONE_FOR, leads_to_broker
 from engine.supervisor import Limits, Supervisor
 
 

@@ -1,95 +1,34 @@
-"""What a model can do, known without torch: the card beside its weights, and that of the published model."""
+"""`python -m engine.card`: what a model can do, told from its files before anybody loads it. Without torch.
+
+Prints the card as JSON, or nothing where the files do not tell.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+import argparse
+import sys
+from pathlib import Path
 
-from msgspec import Meta, Struct
+import msgspec
 
-from engine.request import MAX_STEPS, ControlKind, ImageRequest
-
-
-class StepRange(Struct, frozen=True, kw_only=True):
-    """How many steps a model may take."""
-
-    default: int
-    min: int = 1
-    max: int = MAX_STEPS
+from engine.worker.loading.cards import expected_card
+from engine.worker.loading.sources import PUBLISHED, Beside
 
 
-class ModelCard(Struct, frozen=True, kw_only=True):
-    """What a model can do, known without torch: `zimagine.json` beside the weights.
-
-    `shapes` maps an aspect ratio ("3:2") to (width, height) in pixels. `native_pixels` is the area of an upscale
-    tile. `latent_rgb` (16 rows of 3) and `latent_rgb_bias` turn latents into a small RGB preview in 0..1; a model
-    without them has them fitted to its VAE when it is loaded. `variety_reach` is how far full variety moves a value of
-    the prompt's embedding, in standard deviations of its token. `loras` and `controls` are what this engine has
-    besides; the worker fills them in.
-    """
-
-    id: str
-    name: str
-    shapes: dict[str, tuple[int, int]]
-    max_side: int
-    max_pixels: int
-    native_pixels: int
-    steps: StepRange
-    prompt_tokens: int
-    features: tuple[str, ...]
-    loras: tuple[str, ...] = ()
-    controls: tuple[ControlKind, ...] = ()
-    latent_rgb: tuple[tuple[float, float, float], ...] = ()
-    latent_rgb_bias: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    variety_reach: Annotated[float, Meta(gt=0)] = 0.75
-    licence: str = ""
-
-    def offers(self, feature: str) -> bool:
-        """Whether an option of this name would do anything."""
-        return feature in self.features
-
-    def can_paint(self, request: ImageRequest) -> bool:
-        """Whether this request's kind, size and steps are within what the model can do."""
-        fits = max(request.width, request.height) <= self.max_side
-        fits &= request.width * request.height <= self.max_pixels
-        fits &= self.steps.min <= request.steps <= self.steps.max
-        fits &= all(lora.name in self.loras for lora in request.loras)
-        fits &= request.control is None or request.control.kind in self.controls
-        return fits and all(map(self.offers, request.features))
+def main() -> None:
+    """Words as the engine takes them; those that do not change the card are not known here."""
+    parser = argparse.ArgumentParser(prog="python -m engine.card", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--device", required=True)
+    parser.add_argument("--text-encoder", type=Path)
+    parser.add_argument("--vae", type=Path)
+    parser.add_argument("--base", default=PUBLISHED)
+    chosen = parser.parse_args()
+    beside = Beside(text_encoder=chosen.text_encoder, vae=chosen.vae, base=chosen.base)
+    card = expected_card(chosen.model, device=chosen.device, beside=beside)
+    if card is not None:
+        sys.stdout.buffer.write(msgspec.json.encode(card))
 
 
-# The published model. Sizes: the 1024 class of its authors' demo space; more than 2048 a side breaks it.
-Z_IMAGE_TURBO = ModelCard(
-    id="z-image-turbo",
-    name="Z-Image-Turbo",
-    shapes={
-        "1:1": (1024, 1024),
-        "2:3": (832, 1248),
-        "3:2": (1248, 832),
-        "3:4": (864, 1152),
-        "4:3": (1152, 864),
-        "9:16": (720, 1280),
-        "16:9": (1280, 720),
-        "21:9": (1344, 576),
-        "9:21": (576, 1344),
-    },
-    max_side=4096,
-    max_pixels=4096 * 4096,
-    native_pixels=1024 * 1024,
-    steps=StepRange(default=8),
-    prompt_tokens=512,
-    features=(
-        "text",
-        "image",
-        "inpaint",
-        "outpaint",
-        "vary",
-        "variety",
-        "upscale",
-        "creative",
-        "guidance",
-        "style",
-        "enhance",
-        "quality",
-    ),
-    licence="Apache-2.0",
-)
+if __name__ == "__main__":
+    main()

@@ -8,17 +8,20 @@ from typing import Any
 
 from aiohttp import web
 
-from playground import rest_basics, rest_commands, rest_interactions, rest_messages
-from playground.exchange import OnExchange
-from playground.faults import Faults
-from playground.jsons import Json
-from playground.rest import RestSide
-from playground.rules import Rules
-from playground.snowflakes import first_at
-from playground.state import State
-from playground.store import open_store
-from playground.talk import PageSide
-from playground.wire import DRAIN_LIMIT
+from playground.client.page_api import PageSide
+from playground.rest import basics as rest_basics
+from playground.rest import commands as rest_commands
+from playground.rest import interactions as rest_interactions
+from playground.rest import messages as rest_messages
+from playground.rest.app import RestSide
+from playground.wire.bodies import DRAIN_LIMIT
+from playground.wire.exchange import OnExchange
+from playground.wire.faults import Faults
+from playground.wire.jsons import Json
+from playground.wire.snowflakes import first_at
+from playground.world.rules import Rules
+from playground.world.state import State
+from playground.world.store import open_store
 
 PAGE = Path(__file__).parent / "page"
 LOOPBACK = "127.0.0.1"

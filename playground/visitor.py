@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import aiohttp
 
-from playground.people import channel_by_id, person_by_id
+from playground.world.people import channel_by_id, person_by_id
 
 Message = Mapping[str, Any]
 

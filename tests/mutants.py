@@ -39,43 +39,43 @@ GOAL = 0.9  # of the sampled changes that are another program
 
 # Module -> the tests that state its promises, the quickest first. They run until one falls.
 CORE: dict[str, tuple[str, ...]] = {
-    "bot.posting": ("tests/bot/test_posting.py",),
-    "bot.routes": ("tests/bot/test_posting.py", "tests/bot/test_codes.py"),
-    "bot.jobs.acceptance": (
+    "bot.delivery.posting": ("tests/bot/test_posting.py",),
+    "bot.delivery.sender": ("tests/bot/test_posting.py", "tests/bot/test_codes.py"),
+    "bot.service.submit": (
         "tests/jobs/test_acceptance.py",
         "tests/jobs/test_crowd.py",
         "tests/jobs/test_service.py",
         "tests/jobs/test_endless_waits.py",
     ),
-    "bot.jobs.ledger": ("tests/jobs/test_ledger.py", "tests/jobs/test_restart.py", "tests/jobs/test_crowd.py"),
-    "bot.jobs.dispatcher": (
+    "bot.storage.ledger": ("tests/jobs/test_ledger.py", "tests/jobs/test_restart.py", "tests/jobs/test_crowd.py"),
+    "bot.queue.dispatcher": (
         "tests/jobs/test_dispatcher.py",
         "tests/jobs/test_acceptance.py",
         "tests/jobs/test_endless_waits.py",
         "tests/jobs/test_service.py",
     ),
-    "bot.jobs.standings": (
+    "bot.queue.eta": (
         "tests/jobs/test_standings.py",
         "tests/jobs/test_crowd.py",
         "tests/jobs/test_capacity.py",
         "tests/jobs/test_dispatcher.py",
     ),
     "bot.jobs.limits": ("tests/jobs/test_limits.py", "tests/jobs/test_ledger.py"),
-    "bot.jobs.fair_queue": ("tests/jobs/test_fair_queue.py",),
-    "bot.jobs.retention": ("tests/jobs/test_retention.py",),
-    "bot.jobs.transitions": (
+    "bot.queue.fair_queue": ("tests/jobs/test_fair_queue.py",),
+    "bot.storage.retention": ("tests/jobs/test_retention.py",),
+    "bot.storage.jobs": (
         "tests/jobs/test_ledger.py",
         "tests/jobs/test_dispatcher.py",
         "tests/jobs/test_enhanced.py",
     ),
-    "bot.jobs.course": ("tests/jobs/test_course.py", "tests/jobs/test_dispatcher.py"),
-    "bot.links.local": (
+    "bot.queue.lifecycle": ("tests/jobs/test_course.py", "tests/jobs/test_dispatcher.py"),
+    "bot.links.local.websocket": (
         "tests/links/test_local.py",
         "tests/links/test_any_bytes.py::test_any_bytes_on_the_bare_socket_harm_nobody",
     ),
-    "bot.links.parts": ("tests/cluster/test_parts.py",),
-    "bot.links.streams": ("tests/cluster/test_streams.py", "tests/cluster/test_lease.py"),
-    "bot.links.nats": (
+    "bot.links.broker.parts": ("tests/cluster/test_parts.py",),
+    "bot.links.broker.streams": ("tests/cluster/test_streams.py", "tests/cluster/test_lease.py"),
+    "bot.links.broker.link": (
         "tests/cluster/test_end_to_end.py",
         "tests/cluster/test_seats.py",
         "tests/cluster/test_orders.py",
@@ -83,22 +83,22 @@ CORE: dict[str, tuple[str, ...]] = {
         "tests/cluster/test_credentials.py",
         "tests/cluster/test_faults.py",
     ),
-    "engine.links.desk": ("tests/engine/test_desk.py",),
+    "engine.links.outstanding": ("tests/engine/test_desk.py",),
     "engine.links.lease": ("tests/cluster/test_lease.py",),
-    "engine.worker.batch": ("tests/engine/test_batch.py",),
-    "engine.worker.denoise": ("tests/engine/test_denoise.py", "tests/engine/test_parity.py"),
-    "engine.facts": ("tests/engine/test_metadata.py",),
-    "engine.metadata": ("tests/engine/test_metadata.py",),
-    "engine.comfy": ("tests/engine/test_comfy.py",),
-    "engine.comfy_models": ("tests/engine/test_comfy.py", "tests/engine/test_metadata.py"),
-    "engine.comfy_part": ("tests/engine/test_comfy.py",),
+    "engine.worker.scheduling.scheduler": ("tests/engine/test_batch.py",),
+    "engine.worker.image.schedule": ("tests/engine/test_denoise.py", "tests/engine/test_parity.py"),
+    "engine.metadata.facts": ("tests/engine/test_metadata.py",),
+    "engine.metadata.png": ("tests/engine/test_metadata.py",),
+    "engine.metadata.comfy": ("tests/engine/test_comfy.py",),
+    "engine.metadata.comfy_models": ("tests/engine/test_comfy.py", "tests/engine/test_metadata.py"),
+    "engine.metadata.comfy_inpaint": ("tests/engine/test_comfy.py",),
 }
 NAME = "the number of a node is its name alone"
 NEVER_BUSY = "the first beat sets it, for a painter that was not busy has always moved"
 FOR_THE_LOG = "the words of an exception are for the log, and it says those of its cause"
 # Survivors that are the same program: module -> (line, change) -> why.
 SAME: dict[str, dict[tuple[str, str], str]] = {
-    "bot.routes": {
+    "bot.delivery.sender": {
         ("raise NoRoute(str(no)) from no", "str(no) -> no"): FOR_THE_LOG,
         ("super().__init__(str(error))", "super().__init__(str(error)) -> pass"): FOR_THE_LOG,
         ("super().__init__(str(error))", "super().__init__(str(error)) -> str(error)"): FOR_THE_LOG,
@@ -112,13 +112,13 @@ SAME: dict[str, dict[tuple[str, str], str]] = {
             "self._wall() - place.token.at < TOKEN_LIFE -> self._wall() - place.token.at <= TOKEN_LIFE",
         ): "a moment has no length",
     },
-    "bot.jobs.standings": {
+    "bot.queue.eta": {
         (
             "for index, (turn, seconds) in enumerate(zip(turns, moments, strict=True)):",
             "True -> False",
         ): "a forecast is as long as its line",
     },
-    "engine.comfy_models": {
+    "engine.metadata.comfy_models": {
         ("FIRST_LORA = 20", "20 -> 21"): NAME,
         ("PICTURE, EDGES, PATCH, CONTROL = 30, 31, 32, 33", "33 -> 34"): NAME,
     },
@@ -128,34 +128,34 @@ SAME: dict[str, dict[tuple[str, str], str]] = {
         ("self._moved = 0.0", "self._moved = 0.0 -> pass"): NEVER_BUSY,
         ("self._moved = 0.0", "0.0 -> 1.0"): NEVER_BUSY,
     },
-    "bot.jobs.course": {
+    "bot.queue.lifecycle": {
         (
             "await self._ledger.keep_fact(painter.pace_key, repr(painter.pace))",
             "repr(painter.pace) -> painter.pace",
         ): "SQLite writes it as text too",
     },
-    "bot.jobs.transitions": {
+    "bot.storage.jobs": {
         (
             "if not self._move(db, job_id, JobState.OFFERED, engine=engine, offered=self.wall(), charged=1):",
             "1 -> 2",
         ): "it is read as a truth",
     },
-    "bot.links.parts": {
+    "bot.links.broker.parts": {
         ("return hashlib.sha256(words.encode()).hexdigest()[:32]", "32 -> 33"): "a name as good as the other",
     },
-    "engine.links.desk": {
+    "engine.links.outstanding": {
         (
             "self._attempts[order.job] = max(order.attempt, self._attempts.get(order.job, 0))",
             "0 -> 1",
         ): "attempts count from 1",
     },
-    "bot.jobs.fair_queue": {
+    "bot.queue.fair_queue": {
         (
             "return -ticket.priority, not ticket.paid, 0.0 if ticket.paid else turn.start, ticket.seq",
             "0.0 -> 1.0",
         ): "only paid ones are compared by it, which all have it",
     },
-    "engine.worker.batch": {
+    "engine.worker.scheduling.scheduler": {
         (
             "fits = [n for n in range(2, len(seats) + 1) if load(riders[seat] for seat in seats[:n]) <= self._budget]",
             "1 -> 2",

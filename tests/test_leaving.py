@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bot.links.address import read_address
-from bot.links.process import DetachedProcess
+from bot.links.local.address import read_address
+from bot.links.local.process import DetachedProcess
 from playground import Playground, open_playground
 from tests.support.patience import PATIENCE, until
 

@@ -18,9 +18,10 @@ import psutil
 import pytest
 from PIL import Image
 
-from bot.data_folder import data_folder
-from engine.metadata import read_texts
-from playground import open_playground, people
+from bot.startup.data_folder import data_folder
+from engine.metadata.png import read_texts
+from playground import open_playground
+from playground.world import people
 from tests.support.patience import until
 
 ROOT = Path(__file__).parents[1]

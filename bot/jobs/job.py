@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.errors import Argument
-from engine.request import ImageRequest
+from bot.jobs.errors import Argument
+from protocol.request import ImageRequest
 
 
 class JobState(StrEnum):

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.errors import InFlightReached, LimitReached, OutOfRange, PerDayReached, PerMinuteReached, QueueFull
+from bot.jobs.errors import InFlightReached, LimitReached, OutOfRange, PerDayReached, PerMinuteReached, QueueFull
 
 MINUTE = 60.0  # seconds
 DAY = 24 * 60 * 60.0  # seconds

@@ -6,9 +6,9 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from bot.jobs.database import back_up
 from bot.startup.flags import Stopped
 from bot.startup.leftovers import clear_commands
+from bot.storage.database import back_up
 from config.settings import Settings
 
 NO_CLUSTER = "A broker needs more packages: pip install -e .[cluster]"
@@ -41,8 +41,8 @@ def run_command(settings: Settings, flags: argparse.Namespace) -> int:
 
 def _cluster_config(folder: Path, engines: int) -> int:
     try:
-        from bot.links.broker_config import write_config
-        from engine.cluster import BrokenCredentials
+        from bot.links.broker.config import write_config
+        from protocol.broker import BrokenCredentials
     except ModuleNotFoundError as error:
         raise Stopped(NO_CLUSTER) from error
     try:

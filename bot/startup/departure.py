@@ -10,7 +10,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from bot.links.embedded import EmbeddedEngine
+from bot.links.local.engine_process import EmbeddedEngine
 
 # Seconds from the signal to the end of the process, whatever is still under way then: a thread cannot be cancelled,
 # and a file half written by a ledger that is being migrated is what a crash would leave as well.

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.jobs.service import JobService
-from bot.links.command import engine_command
-from bot.links.embedded import embedded_engine
+import msgspec
+
+from bot.links.local.command import engine_command
+from bot.links.local.engine_process import embedded_engine
+from bot.service.service import JobService
 from bot.startup.commands import NO_CLUSTER
 from bot.startup.departure import Departure
 from bot.startup.flags import BUILD, Stopped
 from config.settings import ClusterSettings, EngineSettings, Settings
-from engine.worker.cards import expected_card
-from engine.worker.finding import Beside
+from protocol.card import ModelCard
 
 if TYPE_CHECKING:
-    from engine.cluster import Access
+    from protocol.broker import Access
 
 
 async def link_engines(
@@ -28,7 +31,7 @@ async def link_engines(
     chosen = settings.cluster
     if chosen.url is not None:
         access = _access(chosen.url, chosen)
-        from bot.links.nats import broker_link
+        from bot.links.broker.link import broker_link
 
         at_broker = broker_link(service.dispatcher, access=access, build=BUILD, parts=data / "parts")
         await stack.enter_async_context(at_broker)
@@ -51,16 +54,22 @@ async def link_engines(
 
 async def _expect(service: JobService, model: str, chosen: EngineSettings) -> None:
     """Offer what the model can do before it is loaded. What was learned of this very model before is more."""
-    beside = Beside(text_encoder=chosen.text_encoder, vae=chosen.vae, base=chosen.base)
-    card = await asyncio.to_thread(expected_card, model, device=chosen.device, beside=beside)
-    if card is not None and (service.card is None or service.card.id != card.id):
+    words = ["--model", model, "--device", chosen.device, "--base", chosen.base]
+    words += ["--text-encoder", str(chosen.text_encoder)] if chosen.text_encoder else []
+    words += ["--vae", str(chosen.vae)] if chosen.vae else []
+    command = [sys.executable, "-m", "engine.card", *words]
+    told = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=False)
+    if not told.stdout:  # the engine will say why, where something is wrong with the model
+        return
+    card = msgspec.json.decode(told.stdout, type=ModelCard)
+    if service.card is None or service.card.id != card.id:
         service.dispatcher.card = card
 
 
 def _access(url: str, chosen: ClusterSettings) -> Access:
     """How to be at the broker. Raises Stopped where something for it is missing."""
     try:
-        from engine.cluster import Access, BrokenCredentials, seat_of
+        from protocol.broker import Access, BrokenCredentials, seat_of
     except ModuleNotFoundError as error:
         raise Stopped(NO_CLUSTER) from error
     access = Access(url=url, credentials=chosen.credentials, ca=chosen.ca)

@@ -11,8 +11,8 @@ from typing import NoReturn
 import discord
 
 from bot.client import ImageBot
-from bot.jobs.news import PainterState
-from bot.jobs.service import JobService
+from bot.jobs.events import PainterState
+from bot.service.service import JobService
 from bot.startup.flags import BUILD, Stopped
 from playground.launch import Address
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import aiohttp
 
 from bot.client import ImageBot
-from bot.errors import Refusal
+from bot.jobs.errors import Refusal
+from bot.jobs.events import Ended, JobEvent
 from bot.jobs.job import JobState
-from bot.jobs.news import Ended, JobEvent
-from bot.jobs.service import JobService
+from bot.service.service import JobService
 from bot.startup.flags import Stopped
 from playground.launch import Address
-from playground.people import CHANNELS, PEOPLE
 from playground.visitor import Unsaid, Visitor, as_text, form_as_text
+from playground.world.people import CHANNELS, PEOPLE
 
 PAINTER_PATIENCE = 300.0  # seconds that --say waits for the engine to load
 ECHO = 3.0  # seconds that --say waits for something to be seen after an answer

@@ -1,6 +1,6 @@
 # English. Every key here exists in each other file; tests/bot/test_translations.py says so.
 
-## Refusals: refusal-<code of bot/errors.py>
+## Refusals: refusal-<code of bot/jobs/errors.py>
 
 refusal-refused = That cannot be done.
 refusal-invalid = This cannot be painted as it stands.

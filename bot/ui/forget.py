@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import discord
 
-from bot.jobs.forgetting import Stored
+from bot.storage.privacy import Stored
 from bot.translations import say
 from bot.ui.buttons import Button, Row
 

@@ -8,13 +8,13 @@ from typing import Any, cast
 
 import discord
 
-from bot.errors import OutOfRange
-from bot.jobs.compose import Wish
+from bot.jobs.errors import OutOfRange
 from bot.jobs.job import Job
+from bot.requests.wish import Wish
 from bot.translations import say
 from bot.ui import text
-from engine.card import ModelCard
-from engine.request import MAX_PROMPT, SEED_RANGE, Kind
+from protocol.card import ModelCard
+from protocol.request import MAX_PROMPT, SEED_RANGE, Kind
 
 # The last part is random for Discord, which remembers what was typed into a form of the same id.
 EDIT = re.compile(r"z1:edit:(?P<job>[0-9a-z]{8,32}):(?P<nonce>[0-9]{1,20})")

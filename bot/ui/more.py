@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 
 import discord
 
-from bot.errors import NothingMore, Refusal
-from bot.jobs import derive, outpaint
-from bot.jobs.derive import Continue
+from bot.jobs.errors import NothingMore, Refusal
 from bot.jobs.job import Job, Picture
+from bot.requests import derive, outpaint
+from bot.requests.derive import Continue
 from bot.translations import say
 from bot.ui.buttons import Row, job_button
-from engine.card import ModelCard
+from protocol.card import ModelCard
 
 # At most five verbs a group. Each makes a request from the picture; every rule is checked when it is pressed.
 GROUPS: Mapping[str, Mapping[str, Continue]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.jobs.job import Job
 from bot.translations import say
 from bot.ui import text
-from engine.request import ImageRequest, Kind, Upscaler
+from protocol.request import ImageRequest, Kind, Upscaler
 
 SHOWN_ENHANCED = 500  # characters; with a long prompt, each escaped, they stay within the 4000 of a message
 

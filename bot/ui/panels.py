@@ -7,17 +7,17 @@ from typing import Any
 
 import discord
 
-from bot.jobs.defaults import Shown
+from bot.jobs.events import Standing
 from bot.jobs.job import Job, JobState
-from bot.jobs.models import Stage
-from bot.jobs.news import Standing
-from bot.jobs.painter import EngineView
-from bot.jobs.service import QueueView
-from bot.jobs.styles import MOST_NAME, Sheet
+from bot.queue.engine import EngineView
+from bot.requests.defaults import Shown
+from bot.requests.styles import MOST_NAME, Sheet
+from bot.service.model_switch import Stage
+from bot.service.service import QueueView
 from bot.translations import say
 from bot.ui import notes, text
 from bot.ui.views import ACCENT
-from engine.card import ModelCard
+from protocol.card import ModelCard
 
 _MINE_SHOWN = 10
 _TEMPLATE_SHOWN = 120  # characters

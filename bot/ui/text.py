@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 import discord
 from discord import app_commands
 
-from bot.errors import Argument, Refusal
+from bot.jobs.errors import Argument, Refusal
 from bot.jobs.job import Failure
-from bot.jobs.styles import Sheet
+from bot.requests.styles import Sheet
 from bot.translations import has, nearest, say
-from engine.request import ControlKind
+from protocol.request import ControlKind
 
 SHOWN_PROMPT = 1000  # characters of a prompt on its message; the rest is offered by a button
 ALT_TEXT = 1024  # Discord's limit of a description

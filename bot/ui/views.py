@@ -9,14 +9,14 @@ from typing import Any
 import discord
 from msgspec import structs
 
+from bot.jobs.events import Standing
 from bot.jobs.job import Job, JobState
-from bot.jobs.news import Standing
 from bot.translations import say
 from bot.ui import notes, text
 from bot.ui.buttons import Button, Row, job_button
 from bot.ui.more import has_more
-from engine.card import ModelCard
-from engine.request import UPSCALE_FACTOR, Kind
+from protocol.card import ModelCard
+from protocol.request import UPSCALE_FACTOR, Kind
 
 ACCENT = discord.Colour(0xE8A33D)
 _AGAIN = ("reroll", "edit", "delete")  # what can be done to any job that has ended

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.protocol import Beat
+from protocol.messages import Beat
 
 UNKNOWN = 120.0  # seconds a step may take before any has been seen; the first of a shape may compile
 SLACK = 3.0  # times the longest step so far

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from config.logs import start_log
-from engine import BUILD, options
-from engine.links.dial import Link, dial
-from engine.options import Options
-from engine.protocol import PROTOCOL, Beat, Command, EngineHello, Event, Loading, Stop
-from engine.worker.pulse import Pulse
+from engine import BUILD
+from engine import cli as options
+from engine.cli import Options
+from engine.links.link import Link, dial
+from engine.worker.heartbeat import Pulse
+from protocol.messages import PROTOCOL, Beat, Command, EngineHello, Event, Loading, Stop
 
 LOOK = 2.0  # seconds between two looks into the folder of LoRAs
 BEAT = 0.5  # seconds between two beats
@@ -34,8 +35,8 @@ CAPACITY = 4  # jobs to hold at once: some share forwards, and a short one can p
 DONE, BROKEN, ALONE = 0, 1, 3  # exit codes; the supervisor ends with DONE and ALONE and restarts after any other
 
 if TYPE_CHECKING:
-    from engine.worker.memory import Place
-    from engine.worker.painter import Painter
+    from engine.worker.device.memory import Place
+    from engine.worker.pipeline.pipeline import Painter
 
 log = logging.getLogger("engine.worker")
 
@@ -155,9 +156,9 @@ class Studio:
     def _paint(self) -> None:
         import torch
 
-        from engine.worker.batch import Batch
         from engine.worker.loop import Loop
-        from engine.worker.press import Press
+        from engine.worker.results import Press
+        from engine.worker.scheduling.scheduler import Batch
 
         torch.set_num_threads(self._chosen.threads)
         loaded = self._load()
@@ -189,11 +190,11 @@ class Studio:
 
     def _load(self):
         """A painter and what to tell the owner, however long it takes; None when told to stop meanwhile."""
-        from engine.worker.control import weight_of
-        from engine.worker.haste import Unusable
-        from engine.worker.loading import Beside, LoadingProblem, advice, find, load
-        from engine.worker.memory import NoDevice, Storage, find_place
-        from engine.worker.painter import Painter
+        from engine.worker.adapters.controlnet import weight_of
+        from engine.worker.device.acceleration import Unusable
+        from engine.worker.device.memory import NoDevice, Storage, find_place
+        from engine.worker.loading.loading import Beside, LoadingProblem, advice, find, load
+        from engine.worker.pipeline.pipeline import Painter
 
         wait = FIRST_WAIT
         chosen = self._chosen

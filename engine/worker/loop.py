@@ -10,16 +10,16 @@ from typing import TypeVar
 
 import torch
 
-from engine.protocol import Cancel, Cancelled, Command, Failed, Generate, Started, Stop
-from engine.worker import memory
-from engine.worker.batch import Batch
-from engine.worker.drafts import Drafts
-from engine.worker.endings import OURS, ending
-from engine.worker.images import Pixels
-from engine.worker.painter import Painter
-from engine.worker.press import Press
-from engine.worker.pulse import Pulse
-from engine.worker.sample import Developing, Sample
+from engine.worker.device import memory
+from engine.worker.enhance_queue import Drafts
+from engine.worker.failures import OURS, ending
+from engine.worker.heartbeat import Pulse
+from engine.worker.image.pixels import Pixels
+from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.sample import Developing, Sample
+from engine.worker.results import Press
+from engine.worker.scheduling.scheduler import Batch
+from protocol.messages import Cancel, Cancelled, Command, Failed, Generate, Started, Stop
 
 Result = TypeVar("Result")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.jobs.job import Job, JobState, Picture, Requester
-from engine.request import ImageRequest
+from protocol.request import ImageRequest
 
 MakeJob = Callable[..., Job]
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 import discord
 import pytest
 
-from bot.codes import MEANINGS, Meaning, meaning_of
+from bot.rest.codes import MEANINGS, Meaning, meaning_of
 
 
 class Response:

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot.one_try import RateLimited, Unclear, one_try, trace
+from bot.rest.rate_limits import RateLimited, Unclear, one_try, trace
 from tests.support.patience import until
 
 

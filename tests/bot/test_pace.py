@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from bot.one_try import RateLimited
-from bot.pace import Gate, Pace
-from bot.routes import Place
-from bot.sheets import Sheet
+from bot.delivery.edit_limits import Gate, Pace
+from bot.delivery.live_message import Sheet
+from bot.delivery.sender import Place
+from bot.rest.rate_limits import RateLimited
 from tests.bot.conftest import MakeJob
 from tests.support.clocks import ManualClock
 

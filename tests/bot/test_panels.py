@@ -7,10 +7,10 @@ import json
 import msgspec
 import pytest
 
-from bot.jobs.painter import EngineView
+from bot.queue.engine import EngineView
 from bot.translations import say
 from bot.ui import panels
-from engine.request import ControlKind
+from protocol.request import ControlKind
 from tests.support.fake_engine import CARD
 
 

@@ -9,8 +9,9 @@ import sys
 import pytest
 from PIL import Image, PngImagePlugin
 
-from bot import pictures
-from bot.errors import (
+from bot import attachments as pictures
+from bot.attachments import HOLES, PictureReader, mask_of
+from bot.jobs.errors import (
     EmptyPicture,
     ForeignPicture,
     MaskOfAnotherShape,
@@ -20,7 +21,6 @@ from bot.errors import (
     PictureTooHeavy,
     TooManyPixels,
 )
-from bot.pictures import HOLES, PictureReader, mask_of
 from tests.story.test_attachments import bomb
 
 
@@ -148,7 +148,7 @@ async def test_a_decoder_that_does_not_come_back_is_ended(monkeypatch: pytest.Mo
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of a process's memory to set")
 def test_the_child_cannot_take_more_memory_than_it_was_given() -> None:
-    code = "import bot.pictures as p; p._limit_this_process(); bytearray(p.MEMORY)"
+    code = "import bot.attachments as p; p._limit_this_process(); bytearray(p.MEMORY)"
 
     ended = subprocess.run([sys.executable, "-c", code], cwd=pictures._ROOT, capture_output=True, check=False)
 

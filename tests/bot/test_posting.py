@@ -13,18 +13,19 @@ import discord
 import pytest
 from PIL import Image
 
-from bot import routes
+from bot.delivery import sender as routes
+from bot.delivery.edit_limits import Gate, Pace
+from bot.delivery.live_message import Sheet
+from bot.delivery.posting import Posting
+from bot.delivery.sender import Place, Rejected, Routes, TooHeavy
 from bot.jobs.job import JobState
-from bot.jobs.rows import InteractionToken
-from bot.one_try import trace
-from bot.pace import Gate, Pace
-from bot.posting import Posting
-from bot.routes import Place, Rejected, Routes, TooHeavy
-from bot.sheets import Sheet
+from bot.rest.rate_limits import trace
+from bot.storage.rows import InteractionToken
 from bot.ui.views import Glimpse
-from engine.protocol import Generate
-from playground import Playground, Rules, open_playground, people
-from playground.faults import Fault
+from playground import Playground, Rules, open_playground
+from playground.wire.faults import Fault
+from playground.world import people
+from protocol.messages import Generate
 from tests.jobs.lines import Core, Line, opened
 from tests.jobs.stage import ANNA
 from tests.playground.guest import PAINT, Guest, at_the_page

@@ -8,8 +8,8 @@ from typing import Any
 import discord
 
 from bot.client import ImageBot
-from bot.jobs.defaults import Defaults, OwnerSettings
-from bot.jobs.settings import Settings
+from bot.requests.defaults import Defaults, OwnerSettings
+from bot.storage.settings import Settings
 
 
 def interaction(*, guild: int | None = 1, permissions: discord.Permissions | None = None, channel: Any = None) -> Any:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.jobs.news import Moved, Standing
-from bot.routes import Place
-from bot.sheets import Sheet
+from bot.delivery.live_message import Sheet
+from bot.delivery.sender import Place
+from bot.jobs.events import Moved, Standing
 from bot.ui.views import Glimpse
 from tests.bot.conftest import MakeJob
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.errors import OutOfRange, PerMinuteReached, UnknownShape
+from bot.jobs.errors import OutOfRange, PerMinuteReached, UnknownShape
 from bot.jobs.job import Failure
 from bot.ui import text
 from tests.support.fake_engine import CARD

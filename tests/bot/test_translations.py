@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import Refusal
-from bot.jobs.defaults import KEYS
+from bot.jobs.errors import Refusal
+from bot.requests.defaults import KEYS
 from bot.translations import DEFAULT, has, keys, locales, nearest, say
-from engine.card import Z_IMAGE_TURBO
+from protocol.card import Z_IMAGE_TURBO
 from tests.support.fake_engine import CARD
 
 ROOT = Path(__file__).parents[2]

@@ -7,8 +7,8 @@ import io
 import pytest
 from PIL import Image, PngImagePlugin
 
-from bot import uploads
-from bot.uploads import Upload, fit
+from bot.delivery import uploads
+from bot.delivery.uploads import Upload, fit
 
 
 async def fitted(pngs: list[bytes], *, limit: int, rung: int = 0) -> Upload:

@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from bot.jobs.events import Standing
 from bot.jobs.job import JobState
-from bot.jobs.news import Standing
-from bot.jobs.styles import Sheet, Words
+from bot.requests.styles import Sheet, Words
 from bot.ui import modals, panels, views
-from engine.request import Kind, Style
-from playground.component_rules import check_modal
-from playground.message_rules import COMPONENTS_V2, check_message
-from playground.refusals import Problems
+from playground.rules.components import check_modal
+from playground.rules.messages import COMPONENTS_V2, check_message
+from playground.wire.errors import Problems
+from protocol.request import Kind, Style
 from tests.bot.conftest import MakeJob
 from tests.story.studio import buttons, gallery, words
 from tests.support.fake_engine import CARD

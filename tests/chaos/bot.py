@@ -18,18 +18,18 @@ from typing import Any
 import discord
 
 import run_bot
-from bot import delivery
 from bot.client import ImageBot
-from bot.data_folder import data_folder
-from bot.jobs.defaults import OwnerSettings
-from bot.jobs.dispatcher import Dispatcher
-from bot.jobs.service import open_service
-from bot.links.local import LocalLink
-from bot.links.nats import broker_link
-from bot.pace import Pace
-from bot.routes import Draw, Place, Routes, Spot
+from bot.delivery import delivery
+from bot.delivery.edit_limits import Pace
+from bot.delivery.sender import Draw, Place, Routes, Spot
+from bot.links.broker.link import broker_link
+from bot.links.local.websocket import LocalLink
+from bot.queue.dispatcher import Dispatcher
+from bot.requests.defaults import OwnerSettings
+from bot.service.service import open_service
+from bot.startup.data_folder import data_folder
 from config.settings import LogSettings, Settings
-from engine.cluster import Access
+from protocol.broker import Access
 from tests.chaos.points import Trap, watch
 
 ROOMY = OwnerSettings(per_minute=10_000, per_day=100_000, in_flight=10_000, queue=10_000)

@@ -13,8 +13,8 @@ from typing import Any
 import aiohttp
 from PIL import Image
 
-from playground import people
-from playground.people import Person
+from playground.world import people
+from playground.world.people import Person
 
 PAINT = people.CHANNELS[0].id
 HEAVY = Person(id="1100000000000000500", name="Heavy", role="member", color="#000000")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.links.broker_config import BOT_FILE, write_config
+from bot.links.broker.config import BOT_FILE, write_config
 from playground import Playground
 from tests.chaos.bot import SECRET
 from tests.chaos.processes import Kept

@@ -13,8 +13,8 @@ from typing import Any
 from discord.http import HTTPClient
 from discord.webhook.async_ import AsyncWebhookAdapter
 
-from bot.jobs.blobs import BlobStore
-from bot.jobs.database import Database
+from bot.storage.blobs import BlobStore
+from bot.storage.database import Database
 
 Passing = Callable[[str], None]
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import aiohttp
 
 from playground import Playground, open_playground
-from playground.faults import AMBIGUOUS, Kind
-from playground.people import Person
+from playground.wire.faults import AMBIGUOUS, Kind
+from playground.world.people import Person
 from tests.chaos.crowd import HEAVY, LIGHT, PAINT, Crowd
 from tests.chaos.links import CASTS, Cast, Setting
 from tests.chaos.verdict import Verdict, Witness, accepted, judge, owed, thinking

@@ -12,10 +12,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.jobs.rows import InteractionToken
-from bot.links.address import Address
-from engine.links.local import Secret
-from playground import open_playground, people
+from bot.links.local.address import Address
+from bot.storage.rows import InteractionToken
+from engine.links.websocket import Secret
+from playground import open_playground
+from playground.world import people
 from tests.chaos.bot import SECRET
 from tests.chaos.crowd import PAINT
 from tests.chaos.processes import Kept

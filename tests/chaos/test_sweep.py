@@ -19,8 +19,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from playground import Playground, open_playground, people
-from playground.message_rules import LOADING
+from playground import Playground, open_playground
+from playground.rules.messages import LOADING
+from playground.world import people
 from tests.chaos.bot import SECRET
 from tests.chaos.crowd import PAINT, jobs_with
 from tests.chaos.points import Trap

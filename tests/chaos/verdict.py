@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from playground import Exchange
-from playground.message_rules import LOADING
+from playground.rules.messages import LOADING
 from tests.chaos.crowd import HEAVY, jobs_with
 
 

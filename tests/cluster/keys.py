@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bot.jobs.service import open_service
-from bot.links.broker_config import write_config
-from bot.links.nats import broker_link
-from engine.cluster import Access
+from bot.links.broker.config import write_config
+from bot.links.broker.link import broker_link
+from bot.service.service import open_service
+from protocol.broker import Access
 from tests.jobs.stage import ROOMY, Stage
 from tests.support.broker import Broker, broker
 from tests.support.fake_engine import FakeEngine, Script

@@ -16,10 +16,11 @@ from nats.aio.client import Client
 
 import run_bot
 from bot.jobs.job import JobState
-from bot.links.broker_config import SERVER_FILE, write_config
-from engine import cluster, wire
-from engine.cluster import Access, BrokenCredentials
-from engine.protocol import Finished
+from bot.links.broker.config import SERVER_FILE, write_config
+from protocol import broker as cluster
+from protocol import frames as wire
+from protocol.broker import Access, BrokenCredentials
+from protocol.messages import Finished
 from tests.cluster.keys import bot_at, engine_with, guarded
 from tests.jobs.stage import ready
 from tests.support.broker import Broker

@@ -8,8 +8,8 @@ import signal
 import time
 from pathlib import Path
 
+from bot.jobs.events import Began, Stepped
 from bot.jobs.job import JobState
-from bot.jobs.news import Began, Stepped
 from tests.jobs.stage import Stage, engine_process, ready, stage, until
 from tests.support.broker import broker
 from tests.support.fake_engine import Script

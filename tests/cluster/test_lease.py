@@ -7,11 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bot.links import streams
-from engine import cluster
+from bot.links.broker import streams
 from engine.links.lease import Lease
-from engine.protocol import Beat, Generate
-from engine.request import ImageRequest
+from protocol import broker as cluster
+from protocol.messages import Beat, Generate
+from protocol.request import ImageRequest
 from tests.support.broker import broker
 
 REQUEST = ImageRequest(prompt="a star", shape="1:1", width=256, height=256, steps=8, seed=1)

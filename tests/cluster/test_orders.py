@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 
 from bot.jobs.job import JobState
-from bot.links.streams import Streams
-from engine import cluster
-from engine.links.nats import NatsLink
-from engine.protocol import Cancel, Command, EngineHello, Generate
-from engine.request import ImageRequest
+from bot.links.broker.streams import Streams
+from engine.links.broker import NatsLink
+from protocol import broker as cluster
+from protocol.messages import Cancel, Command, EngineHello, Generate
+from protocol.request import ImageRequest
 from tests.cluster.keys import bot_at, engine_with, guarded
 from tests.jobs.stage import engine_process, ready, until
 from tests.support.broker import broker

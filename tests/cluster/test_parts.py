@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.links.parts import MOST_WHOLES, Parts, TooMuch
-from engine import cluster, wire
+from bot.links.broker.parts import MOST_WHOLES, Parts, TooMuch
+from protocol import broker as cluster
+from protocol import frames as wire
 from tests.support.clocks import ManualClock
 
 FRAME = random.Random(2).randbytes(1000)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot.jobs.job import JobState
-from engine.cluster import Access
+from protocol.broker import Access
 from tests.cluster.keys import bot_at, guarded
 from tests.jobs.stage import ready, until
 from tests.support import tiny_model

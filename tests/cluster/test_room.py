@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from nats.js import JetStreamContext
 
-from bot.jobs.compose import Wish
 from bot.jobs.job import JobState
-from engine import cluster
+from bot.requests.wish import Wish
+from protocol import broker as cluster
 from tests.cluster.keys import bot_at, engine_with, guarded
 from tests.jobs.stage import ANNA, ready, stage, until
 from tests.support.broker import Broker, broker

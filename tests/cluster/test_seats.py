@@ -12,13 +12,14 @@ import pytest
 from nats.aio.client import Client
 
 from bot.jobs.job import JobState
-from bot.jobs.service import open_service
-from bot.links import nats
-from bot.links.broker_config import write_config
-from bot.links.nats import NatsLink, broker_link
-from engine import cluster, wire
-from engine.links.nats import NatsLink as EngineSide
-from engine.protocol import PROTOCOL, BotHello, EngineHello, Loading, Refused
+from bot.links.broker import link as nats
+from bot.links.broker.config import write_config
+from bot.links.broker.link import NatsLink, broker_link
+from bot.service.service import open_service
+from engine.links.broker import NatsLink as EngineSide
+from protocol import broker as cluster
+from protocol import frames as wire
+from protocol.messages import PROTOCOL, BotHello, EngineHello, Loading, Refused
 from tests.cluster.keys import bot_at, engine_with, guarded
 from tests.jobs import lines
 from tests.jobs.stage import ROOMY, Stage, engine_process, ready, until

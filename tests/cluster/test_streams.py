@@ -14,9 +14,10 @@ import nats.js.errors
 import pytest
 from nats.aio.client import Client
 
-from bot.links.streams import Streams, TooLarge
-from engine import cluster, wire
-from engine.protocol import Cancel, Generate
+from bot.links.broker.streams import Streams, TooLarge
+from protocol import broker as cluster
+from protocol import frames as wire
+from protocol.messages import Cancel, Generate
 from tests.support.broker import broker
 from tests.support.orders import order
 

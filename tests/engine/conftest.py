@@ -9,9 +9,9 @@ import torch
 from diffusers import ZImagePipeline
 from hypothesis import settings
 
-from engine.worker.loading import load
-from engine.worker.memory import find_place
-from engine.worker.painter import Painter
+from engine.worker.device.memory import find_place
+from engine.worker.loading.loading import load
+from engine.worker.pipeline.pipeline import Painter
 from tests.support import tiny_model
 
 settings.register_profile("engine", deadline=None)  # a shared machine is slow now and then

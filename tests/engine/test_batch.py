@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.worker.batch import PATIENCE, Batch, Expected, load
-from engine.worker.pace import Pace
+from engine.worker.scheduling.forward_time import Pace
+from engine.worker.scheduling.scheduler import PATIENCE, Batch, Expected, load
 
 IDLE_TO_A_PICTURE = Pace(points=((0, 0.02), (2000, 0.02), (4000, 0.04)))  # up to 2000 tokens are as slow as one
 BUSY = Pace(points=((0, 0.0), (1000, 0.1)))

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import comfy
-from engine.card import Z_IMAGE_TURBO
-from engine.facts import Facts
-from engine.request import Control, ControlKind, Kind, Lora, Margins, Region
-from engine.worker import inpaint
+from engine.metadata import comfy
+from engine.metadata.facts import Facts
+from engine.worker.edits import inpaint
+from protocol.card import Z_IMAGE_TURBO
+from protocol.request import Control, ControlKind, Kind, Lora, Margins, Region
 from tests.support.orders import request
 
 SOURCE = "b" * 64

@@ -11,12 +11,12 @@ import torch
 from diffusers import ZImageControlNetPipeline, ZImagePipeline
 from PIL import Image, ImageDraw
 
-from engine.protocol import Failed, Finished, Generate
-from engine.request import Control, ControlKind, Kind, Region
-from engine.worker import edges
-from engine.worker.loading import load
-from engine.worker.memory import find_place
-from engine.worker.painter import Painter
+from engine.worker.device.memory import find_place
+from engine.worker.image import edges
+from engine.worker.loading.loading import load
+from engine.worker.pipeline.pipeline import Painter
+from protocol.messages import Failed, Finished, Generate
+from protocol.request import Control, ControlKind, Kind, Region
 from tests.engine.test_loop import of, perform
 from tests.engine.test_parity import SOURCE, painted, png
 from tests.support import tiny_control

@@ -7,7 +7,7 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 from diffusers.pipelines.z_image.pipeline_z_image import get_default_z_image_sigmas
 
-from engine.worker import denoise
+from engine.worker.image import schedule as denoise
 from tests.support.likeness import assert_same_latents
 
 

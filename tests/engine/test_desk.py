@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from engine.links.desk import Desk
-from engine.protocol import Cancelled, Failed, Finished, Generate, Stored
+from engine.links.outstanding import Desk
+from protocol.messages import Cancelled, Failed, Finished, Generate, Stored
 from tests.support.orders import order
 
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine import metadata
-from engine.protocol import Cancel, Cancelled, Command, Event, Finished, Progress
-from engine.request import Kind, Margins
-from engine.worker import detail
-from engine.worker.batch import Batch
-from engine.worker.pace import Pace
-from engine.worker.painter import Painter
-from engine.worker.sample import Sample
+from engine.metadata import png as metadata
+from engine.worker.pipeline import detail
+from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.sample import Sample
+from engine.worker.scheduling.forward_time import Pace
+from engine.worker.scheduling.scheduler import Batch
+from protocol.messages import Cancel, Cancelled, Command, Event, Finished, Progress
+from protocol.request import Kind, Margins
 from tests.engine.test_loop import of, perform, png
 from tests.support.likeness import assert_same_pixels, decoded
 from tests.support.orders import order, request

@@ -10,7 +10,7 @@ import pytest
 import torch
 from diffusers import ZImagePipeline
 
-from engine.worker.embeddings import Embeddings, TooManyTokens
+from engine.worker.pipeline.text_encoder import Embeddings, TooManyTokens
 
 
 class Lent:

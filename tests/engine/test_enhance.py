@@ -10,18 +10,18 @@ import pytest
 import torch
 from transformers import Qwen3ForCausalLM
 
-from engine import metadata
-from engine.protocol import Cancel, Cancelled, Command, Enhanced, Event, Failed, Finished, Progress, Started
-from engine.request import ImageRequest, Style
-from engine.worker import enhance
-from engine.worker.batch import Batch
-from engine.worker.drafts import TOKENS
-from engine.worker.enhance import Draft, Writer, tidied, unable, whole_sentences
-from engine.worker.loading import STARTER, load
-from engine.worker.memory import Policy, find_place
-from engine.worker.pace import Pace
-from engine.worker.painter import Painter
-from engine.worker.sample import Sample
+from engine.metadata import png as metadata
+from engine.worker.device.memory import Policy, find_place
+from engine.worker.enhance_queue import TOKENS
+from engine.worker.loading.loading import STARTER, load
+from engine.worker.pipeline import enhance
+from engine.worker.pipeline.enhance import Draft, Writer, tidied, unable, whole_sentences
+from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.sample import Sample
+from engine.worker.scheduling.forward_time import Pace
+from engine.worker.scheduling.scheduler import Batch
+from protocol.messages import Cancel, Cancelled, Command, Enhanced, Event, Failed, Finished, Progress, Started
+from protocol.request import ImageRequest, Style
 from tests.engine.test_loop import of, perform
 from tests.support import talking_model
 from tests.support.likeness import assert_same_latents

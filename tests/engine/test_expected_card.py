@@ -10,14 +10,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.card import Z_IMAGE_TURBO
-from engine.request import MAX_STEPS
-from engine.worker import cards
-from engine.worker.cards import expected_card
-from engine.worker.finding import STARTER, Beside, Source
-from engine.worker.loading import load
-from engine.worker.memory import find_place
-from engine.worker.painter import Painter
+from engine.worker.device.memory import find_place
+from engine.worker.loading import cards
+from engine.worker.loading.cards import expected_card
+from engine.worker.loading.loading import load
+from engine.worker.loading.sources import STARTER, Beside, Source
+from engine.worker.pipeline.pipeline import Painter
+from protocol.card import Z_IMAGE_TURBO
+from protocol.request import MAX_STEPS
 
 NOTHING = Beside()
 
@@ -80,10 +80,10 @@ def test_nothing_is_known_of_a_model_that_is_not_there(model: str) -> None:
 def test_what_auto_will_take_is_known_as_far_as_it_can_be(
     torch: str, driver: bool, device: str, known: str | None, published: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.worker.cards.version", lambda _: torch)
-    monkeypatch.setattr("engine.worker.cards.shutil.which", lambda _: "/usr/bin/nvidia-smi" if driver else None)
-    monkeypatch.setattr("engine.worker.finding._cached", lambda _: published)
-    monkeypatch.setattr("engine.worker.finding.check", lambda _: None)
+    monkeypatch.setattr("engine.worker.loading.cards.version", lambda _: torch)
+    monkeypatch.setattr("engine.worker.loading.cards.shutil.which", lambda _: "/usr/bin/nvidia-smi" if driver else None)
+    monkeypatch.setattr("engine.worker.loading.sources._cached", lambda _: published)
+    monkeypatch.setattr("engine.worker.loading.sources.check", lambda _: None)
 
     card = expected_card("auto", device=device, beside=NOTHING)
 
@@ -103,7 +103,7 @@ def test_what_depends_on_other_folders_is_left_to_the_engine(published: Path) ->
 def test_a_card_is_read_without_torch_and_without_a_library_that_takes_long() -> None:
     code = (
         "import sys, run_bot;"
-        "from engine.worker.cards import expected_card; from engine.worker.finding import Beside;"
+        "from engine.worker.loading.cards import expected_card; from engine.worker.loading.sources import Beside;"
         "assert expected_card('starter', device='auto', beside=Beside()) is not None;"
         "slow = ('torch', 'diffusers', 'transformers', 'huggingface_hub');"
         "print([name for name in sys.modules if name.split('.')[0] in slow])"

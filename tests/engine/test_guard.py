@@ -11,13 +11,13 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.request import Kind, Region
-from engine.worker import guard
-from engine.worker.guard import FlatPicture
-from engine.worker.loading import load
-from engine.worker.memory import Place
-from engine.worker.painter import Painter
-from engine.worker.sample import Sample
+from engine.worker.device.memory import Place
+from engine.worker.loading.loading import load
+from engine.worker.pipeline import flat_pictures as guard
+from engine.worker.pipeline.flat_pictures import FlatPicture
+from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.sample import Sample
+from protocol.request import Kind, Region
 from tests.support.orders import order
 from tests.support.painting import finish
 

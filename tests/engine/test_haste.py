@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch.compiler.config
 
-from engine.worker import haste
-from engine.worker.haste import Attention, Unusable
-from engine.worker.loading import load
-from engine.worker.memory import find_place
-from engine.worker.painter import Painter
-from engine.worker.sample import Sample
+from engine.worker.device import acceleration as haste
+from engine.worker.device.acceleration import Attention, Unusable
+from engine.worker.device.memory import find_place
+from engine.worker.loading.loading import load
+from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.sample import Sample
 from tests.engine.test_parity import painted
 from tests.support.likeness import assert_same_latents
 from tests.support.orders import order

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.worker import images
-from engine.worker.images import BadSource
+from engine.worker.image import pixels as images
+from engine.worker.image.pixels import BadSource
 
 
 def noise(width: int, height: int, seed: int = 0) -> images.Pixels:

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from engine import metadata
-from engine.protocol import Failed, Finished, Generate
-from engine.request import Kind, Margins, Region
-from engine.window import CONTEXT, GRID, ROOM, Box, window
-from engine.worker.inpaint import FREE_BELOW, NothingToPaint, lay_out
-from engine.worker.painter import Painter
-from engine.worker.sample import Sample
-from engine.worker.surroundings import filled
+from engine.metadata import png as metadata
+from engine.worker.edits.inpaint import FREE_BELOW, NothingToPaint, lay_out
+from engine.worker.image.fill import filled
+from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.sample import Sample
+from protocol.geometry import CONTEXT, GRID, ROOM, Box, window
+from protocol.messages import Failed, Finished, Generate
+from protocol.request import Kind, Margins, Region
 from tests.engine.test_loop import of, perform
 from tests.support.likeness import assert_same_latents
 from tests.support.orders import order

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.card import Z_IMAGE_TURBO
-from engine.links.local import LocalLink
-from engine.protocol import (
+from engine.links.websocket import LocalLink
+from protocol.card import Z_IMAGE_TURBO
+from protocol.messages import (
     PROTOCOL,
     Beat,
     BotHello,

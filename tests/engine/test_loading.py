@@ -11,12 +11,12 @@ import msgspec
 import pytest
 import torch
 
-from engine.card import Z_IMAGE_TURBO, ModelCard
-from engine.worker import loading
-from engine.worker.loading import LoadingProblem, Source
-from engine.worker.memory import GIB, Place, find_place
-from engine.worker.painter import Painter
-from engine.worker.previews import Previews
+from engine.worker.device.memory import GIB, Place, find_place
+from engine.worker.loading import loading
+from engine.worker.loading.loading import LoadingProblem, Source
+from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.preview import Previews
+from protocol.card import Z_IMAGE_TURBO, ModelCard
 
 CPU = Place(device=torch.device("cpu"), dtype=torch.float32, total=0, free=0)
 GPU = Place(device=torch.device("cuda", 0), dtype=torch.bfloat16, total=24 * GIB, free=23 * GIB)

@@ -17,19 +17,19 @@ import pytest
 import torch
 from PIL import Image
 
-from engine import metadata
-from engine.protocol import Cancel, Cancelled, Command, Event, Failed, Finished, Generate, Progress, Started, Stop
-from engine.request import Kind
-from engine.worker.batch import Batch
-from engine.worker.codec import Exposure
-from engine.worker.loading import load
+from engine.metadata import png as metadata
+from engine.worker.device.memory import find_place
+from engine.worker.heartbeat import Pulse
+from engine.worker.image.vae import Exposure
+from engine.worker.loading.loading import load
 from engine.worker.loop import Loop
-from engine.worker.memory import find_place
-from engine.worker.pace import Pace
-from engine.worker.painter import Painter
-from engine.worker.press import Press
-from engine.worker.pulse import Pulse
-from engine.worker.sample import Developing, Sample
+from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.sample import Developing, Sample
+from engine.worker.results import Press
+from engine.worker.scheduling.forward_time import Pace
+from engine.worker.scheduling.scheduler import Batch
+from protocol.messages import Cancel, Cancelled, Command, Event, Failed, Finished, Generate, Progress, Started, Stop
+from protocol.request import Kind
 from tests.support.likeness import assert_same_pixels, decoded
 from tests.support.orders import order
 
@@ -450,7 +450,7 @@ def test_the_log_has_one_line_per_picture_without_the_prompt(
 
     perform(painter, order(count=2))
 
-    lines = [record.getMessage() for record in caplog.records if record.name == "engine.worker.press"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "engine.worker.results"]
     assert len(lines) == 2
     assert "job=job k=1 kind=text size=64x64 steps=8 encode=" in lines[1]
     assert hashlib.sha256(order().request.prompt.encode()).hexdigest()[:12] in lines[1]
@@ -469,7 +469,7 @@ def test_a_picture_that_cannot_be_encoded_still_ends(painter: Painter, monkeypat
     def encode_png(*_: Any) -> bytes:
         raise MemoryError
 
-    monkeypatch.setattr("engine.worker.images.encode_png", encode_png)
+    monkeypatch.setattr("engine.worker.image.pixels.encode_png", encode_png)
 
     events = perform(painter, order(count=2))
 

@@ -11,10 +11,10 @@ import torch
 from diffusers.loaders import ZImageLoraLoaderMixin
 from safetensors.torch import save_file
 
-from engine.worker import lora_files
-from engine.worker.lora_changes import Changed
-from engine.worker.lora_files import Catalogue, LoraProblem
-from engine.worker.painter import Painter
+from engine.worker.adapters import lora_files
+from engine.worker.adapters.lora_files import Catalogue, LoraProblem
+from engine.worker.adapters.lora_layers import Changed
+from engine.worker.pipeline.pipeline import Painter
 
 CPU = torch.device("cpu")
 RANK = 4

@@ -9,16 +9,16 @@ import pytest
 import torch
 from diffusers import ZImagePipeline
 
-from engine.protocol import Finished, Generate
-from engine.request import Lora
-from engine.worker import haste
-from engine.worker.batch import Batch
-from engine.worker.loading import load
-from engine.worker.loras import KEPT, LoraGone
-from engine.worker.memory import Storage, find_place
-from engine.worker.pace import Pace
-from engine.worker.painter import Painter
-from engine.worker.sample import Sample
+from engine.worker.adapters.loras import KEPT, LoraGone
+from engine.worker.device import acceleration as haste
+from engine.worker.device.memory import Storage, find_place
+from engine.worker.loading.loading import load
+from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.sample import Sample
+from engine.worker.scheduling.forward_time import Pace
+from engine.worker.scheduling.scheduler import Batch
+from protocol.messages import Finished, Generate
+from protocol.request import Lora
 from tests.engine.test_loop import of, perform
 from tests.engine.test_parity import painted
 from tests.support import lora_file

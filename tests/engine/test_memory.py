@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from engine.worker import memory
-from engine.worker.loading import load, weigh
-from engine.worker.memory import GIB, Place, Policy, Weights
-from engine.worker.painter import Painter
-from engine.worker.placing import Visiting
+from engine.worker.device import memory
+from engine.worker.device.memory import GIB, Place, Policy, Weights
+from engine.worker.device.offload import Visiting
+from engine.worker.loading.loading import load, weigh
+from engine.worker.pipeline.pipeline import Painter
 from tests.support.likeness import assert_same_pixels
 from tests.support.orders import order
 from tests.support.painting import finish

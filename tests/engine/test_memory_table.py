@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import memory
 from config.settings import EngineSettings
-from engine.worker.memory import GIB, Policy, Storage, Weights, weight_bytes
+from engine.worker.device.memory import GIB, Policy, Storage, Weights, weight_bytes
 from tests.support.needs import SHARED
 
 # The published configuration, where it lies beside the clone; without it the counts of weights have to do.

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from engine import BUILD, metadata
-from engine.facts import Facts
-from engine.request import Blend, Control, ControlKind, Kind, Lora, Margins, Region, Style, Upscaler
-from engine.worker import images
+from engine import BUILD
+from engine.metadata import png as metadata
+from engine.metadata.facts import Facts
+from engine.worker.image import pixels as images
+from protocol.request import Blend, Control, ControlKind, Kind, Lora, Margins, Region, Style, Upscaler
 from tests.support.orders import request
 
 BLANK = images.encode_png(np.zeros((4, 4, 3), dtype=np.uint8))

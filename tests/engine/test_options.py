@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import options
-from engine.options import Options
+from engine import cli as options
+from engine.cli import Options
 
 NEEDED = ["--url", "ws://127.0.0.1:1/engine", "--secret-file", "engine.json"]
 

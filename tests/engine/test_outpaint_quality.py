@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bot.jobs.canvas import around
-from engine.protocol import Generate
-from engine.request import Margins
+from bot.requests.sizes import around
 from engine.training import phrases
 from engine.training.scenes import Scene, draw, random_scene
-from engine.worker.loading import STARTER, load
-from engine.worker.memory import find_place
-from engine.worker.painter import Painter
+from engine.worker.device.memory import find_place
+from engine.worker.loading.loading import STARTER, load
+from engine.worker.pipeline.pipeline import Painter
+from protocol.messages import Generate
+from protocol.request import Margins
 from tests.support.orders import request
 from tests.support.painting import finish
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine.worker import pace
-from engine.worker.pace import Pace
-from engine.worker.painter import Painter
+from engine.worker.pipeline.pipeline import Painter
+from engine.worker.scheduling import forward_time as pace
+from engine.worker.scheduling.forward_time import Pace
 
 
 def test_a_load_between_two_measured_ones_lies_on_the_line_between_them() -> None:

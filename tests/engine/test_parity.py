@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.protocol import Generate
-from engine.request import Kind, Region
-from engine.worker.painter import Painter
-from engine.worker.sample import Sample
+from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.sample import Sample
+from protocol.messages import Generate
+from protocol.request import Kind, Region
 from tests.support.likeness import assert_same_latents, assert_same_pixels
 from tests.support.orders import order
 from tests.support.painting import finish

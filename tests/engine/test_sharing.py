@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.worker.batch import PATIENCE, Batch, Expected, load
-from engine.worker.pace import Pace
+from engine.worker.scheduling.forward_time import Pace
+from engine.worker.scheduling.scheduler import PATIENCE, Batch, Expected, load
 
 LAUNCH_BOUND = Pace(points=((0, 0.025), (2048, 0.025), (4096, 0.05)))  # a large GPU: small forwards all take as long
 IN_PROPORTION = Pace(points=((0, 0.0), (4096, 0.1)))  # a processor, or a GPU that one picture fills

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from engine.card import Z_IMAGE_TURBO
-from engine.protocol import Generate
-from engine.request import Lora
-from engine.worker.loading import STARTER, Beside, LoadingProblem, Parts, find, load, weigh
-from engine.worker.memory import GIB, Place, Policy, Storage, find_place, weight_bytes
-from engine.worker.painter import Painter
+from engine.worker.device.memory import GIB, Place, Policy, Storage, find_place, weight_bytes
+from engine.worker.loading.loading import STARTER, Beside, LoadingProblem, Parts, find, load, weigh
+from engine.worker.pipeline.pipeline import Painter
+from protocol.card import Z_IMAGE_TURBO
+from protocol.messages import Generate
+from protocol.request import Lora
 from tests.engine.test_control import following
 from tests.support import lora_file, tiny_control, tiny_model
 from tests.support.likeness import assert_same_pixels

@@ -9,12 +9,12 @@ import threading
 import psutil
 import pytest
 
-from engine.protocol import Command, Event, Failed, Finished, Stop
-from engine.request import Kind, Region
+from engine.worker.heartbeat import Pulse
 from engine.worker.loop import Loop
-from engine.worker.painter import Painter
-from engine.worker.press import Press
-from engine.worker.pulse import Pulse
+from engine.worker.pipeline.pipeline import Painter
+from engine.worker.results import Press
+from protocol.messages import Command, Event, Failed, Finished, Stop
+from protocol.request import Kind, Region
 from tests.engine.test_loop import png
 from tests.support.orders import order
 

@@ -13,14 +13,14 @@ import pytest
 import torch
 from PIL import Image
 
-from engine import metadata
-from engine.protocol import Cancel, Cancelled, Command, Event, Finished, Generate
-from engine.request import Upscaler
-from engine.worker.loading import load
-from engine.worker.memory import find_place
-from engine.worker.painter import Painter
-from engine.worker.super_resolution import TILE, Enlargement, SuperResolution
-from engine.worker.weight_files import LoadingProblem
+from engine.metadata import png as metadata
+from engine.worker.device.memory import find_place
+from engine.worker.edits.super_resolution import TILE, Enlargement, SuperResolution
+from engine.worker.loading.loading import load
+from engine.worker.loading.weight_files import LoadingProblem
+from engine.worker.pipeline.pipeline import Painter
+from protocol.messages import Cancel, Cancelled, Command, Event, Finished, Generate
+from protocol.request import Upscaler
 from tests.engine.test_loop import perform
 from tests.support import orders, tiny_upscaler
 from tests.support.orders import request

@@ -156,8 +156,8 @@ async def test_a_worker_that_ignores_the_request_to_leave_is_killed(tmp_path: Pa
 
 def test_supervisor_and_links_do_not_import_torch() -> None:
     code = (
-        "import sys, engine.__main__, engine.supervisor, engine.links.local, engine.metadata, engine.worker.batch;"
-        "import engine.worker.__main__;"
+        "import sys, engine.__main__, engine.supervisor, engine.links.websocket, engine.metadata.png;"
+        "import engine.worker.scheduling.scheduler, engine.worker.__main__;"
         "print([name for name in sys.modules if name.split('.')[0] in ('torch', 'diffusers', 'transformers', 'bot')])"
     )
 

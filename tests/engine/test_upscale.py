@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.request import Kind
-from engine.worker.painter import Painter
-from engine.worker.upscale import GRID, Canvas, tiles
+from engine.worker.edits.upscale import GRID, Canvas, tiles
+from engine.worker.pipeline.pipeline import Painter
+from protocol.request import Kind
 from tests.support.orders import order
 from tests.support.painting import finish
 

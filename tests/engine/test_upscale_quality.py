@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.protocol import Generate
-from engine.request import Upscaler
 from engine.training import phrases
 from engine.training.scenes import draw, random_scene
-from engine.worker.loading import STARTER, load
-from engine.worker.memory import find_place
-from engine.worker.painter import Painter
-from engine.worker.sample import Sample
-from engine.worker.upscale import Canvas
+from engine.worker.device.memory import find_place
+from engine.worker.edits.upscale import Canvas
+from engine.worker.loading.loading import STARTER, load
+from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.sample import Sample
+from protocol.messages import Generate
+from protocol.request import Upscaler
 from tests.support.orders import request
 from tests.support.painting import finish
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.request import VARY_STRONG, VARY_SUBTLE, Blend, Kind
-from engine.worker import variety
-from engine.worker.painter import Painter
-from engine.worker.sample import Sample
+from engine.worker.pipeline import variety
+from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.sample import Sample
+from protocol.request import VARY_STRONG, VARY_SUBTLE, Blend, Kind
 from tests.support.orders import order, request
 
 

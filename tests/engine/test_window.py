@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine import window
-from engine.protocol import Generate
-from engine.request import ImageRequest, Kind, Margins, Region
-from engine.window import Box
-from engine.worker.inpaint import lay_out
+from engine.worker.edits.inpaint import lay_out
+from protocol import geometry as window
+from protocol.geometry import Box
+from protocol.messages import Generate
+from protocol.request import ImageRequest, Kind, Margins, Region
 from tests.support.orders import request
 
 NATIVE = 64 * 64

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import wire
-from engine.protocol import Cancel, Failed, Progress, Stop
-from engine.wire import BadFrame
+from protocol import frames as wire
+from protocol.frames import BadFrame
+from protocol.messages import Cancel, Failed, Progress, Stop
 from tests.support.orders import order
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine.protocol import Beat, Cancel, Cancelled, EngineHello, Failed, Finished, Loading, Progress, Stop
 from engine.supervisor import Limits, Supervisor
 from engine.worker.__main__ import NICENESS
+from protocol.messages import Beat, Cancel, Cancelled, EngineHello, Failed, Finished, Loading, Progress, Stop
 from tests.support.clocks import ManualClock
 from tests.support.fake_bot import FakeBot, fake_bot
 from tests.support.orders import order

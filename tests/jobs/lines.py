@@ -8,22 +8,12 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bot.jobs.compose import Wish
-from bot.jobs.dispatcher import Dispatcher
 from bot.jobs.ids import WallClock
 from bot.jobs.job import Job, JobState, Requester
-from bot.jobs.service import JobService, open_service
-from engine.protocol import (
-    PROTOCOL,
-    Beat,
-    Command,
-    EngineHello,
-    Failed,
-    Finished,
-    Generate,
-    Progress,
-    Started,
-)
+from bot.queue.dispatcher import Dispatcher
+from bot.requests.wish import Wish
+from bot.service.service import JobService, open_service
+from protocol.messages import PROTOCOL, Beat, Command, EngineHello, Failed, Finished, Generate, Progress, Started
 from tests.jobs.stage import ANNA, ROOMY, until
 from tests.support.clocks import ManualClock
 from tests.support.fake_engine import CARD

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bot.jobs.compose import Wish
-from bot.jobs.defaults import OwnerSettings
+from bot.jobs.events import Ended
 from bot.jobs.job import Job, Requester
-from bot.jobs.news import Ended
-from bot.jobs.service import JobService, open_service
-from bot.links.local import LocalLink
-from bot.links.nats import broker_link
-from engine.cluster import Access
+from bot.links.broker.link import broker_link
+from bot.links.local.websocket import LocalLink
+from bot.requests.defaults import OwnerSettings
+from bot.requests.wish import Wish
+from bot.service.service import JobService, open_service
+from protocol.broker import Access
 from tests.support.broker import Broker
 from tests.support.fake_engine import FakeEngine, Script
 from tests.support.ports import free_port

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import DiskFull, Paused, QueueFull, StepsOverCeiling
-from bot.jobs import acceptance
-from bot.jobs.compose import Wish
+from bot.jobs.errors import DiskFull, Paused, QueueFull, StepsOverCeiling
+from bot.requests.wish import Wish
+from bot.service import submit as acceptance
 from tests.jobs import lines
 from tests.jobs.lines import Core
 from tests.jobs.stage import ANNA, BEN, ROOMY

@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from bot.errors import NotOffered, OutOfRange, UnknownControl, UnknownLora
-from bot.jobs import control, loras
-from bot.jobs.control import Guide
-from engine.request import Control, ControlKind, Lora
+from bot.jobs.errors import NotOffered, OutOfRange, UnknownControl, UnknownLora
+from bot.requests import control, loras
+from bot.requests.control import Guide
+from protocol.request import Control, ControlKind, Lora
 from tests.support.fake_engine import CARD
 
 STOCKED = msgspec.structs.replace(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.worker.pace import Pace
+from engine.worker.scheduling.forward_time import Pace
 from tests.support.rehearsal import Arrival, Rehearsal
 
 # Seconds of a forward by its tokens; a picture of 256² has 256.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.jobs.job import JobState
-from bot.jobs.ledger import Ledger
+from bot.storage.ledger import Ledger
 from tests.jobs.stage import ANNA, BEN, Stage, engine_process, stage, until
 from tests.support.ports import free_port
 

@@ -7,7 +7,7 @@ import io
 import pytest
 from PIL import Image
 
-from bot.errors import (
+from bot.jobs.errors import (
     EmptyPrompt,
     Invalid,
     NegativeWithoutGuidance,
@@ -18,10 +18,10 @@ from bot.errors import (
     StrengthWithoutImage,
     UnknownShape,
 )
-from bot.jobs.compose import Wish, complete
-from bot.jobs.defaults import Tastes
-from engine.card import ModelCard, StepRange
-from engine.request import ImageRequest, Kind
+from bot.requests.defaults import Tastes
+from bot.requests.wish import Wish, complete
+from protocol.card import ModelCard, StepRange
+from protocol.request import ImageRequest, Kind
 from tests.support.fake_engine import CARD
 
 TASTES = Tastes(shape="2:3", steps=None, guidance=3.0, count=2)

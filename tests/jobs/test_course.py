@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.jobs import course
-from bot.jobs.compose import Wish
+from bot.jobs.events import Accepted, Began, Ended, JobEvent, Moved, Painted, PainterLost, Stepped, Subscription, Wrote
 from bot.jobs.job import Job, JobState
-from bot.jobs.news import Accepted, Began, Ended, JobEvent, Moved, Painted, PainterLost, Stepped, Subscription, Wrote
-from engine.protocol import Enhanced
+from bot.queue import lifecycle as course
+from bot.requests.wish import Wish
+from protocol.messages import Enhanced
 from tests.jobs.lines import Core, opened
 from tests.jobs.stage import ANNA, BEN, until
 

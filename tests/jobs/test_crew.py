@@ -6,11 +6,11 @@ from pathlib import Path
 
 import msgspec
 
-from bot.jobs.compose import Wish
-from bot.jobs.crew import Crew
 from bot.jobs.job import JobState
-from engine.protocol import PROTOCOL, Command, EngineHello
-from engine.request import Lora
+from bot.queue.engines import Crew
+from bot.requests.wish import Wish
+from protocol.messages import PROTOCOL, Command, EngineHello
+from protocol.request import Lora
 from tests.jobs.lines import Core
 from tests.jobs.stage import ANNA, OpenStage, ready, until
 from tests.support.fake_engine import CARD, Script

@@ -15,15 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.errors import InFlightReached, Paused, QueueFull, Refusal
-from bot.jobs import fair_queue
-from bot.jobs.board import Board
-from bot.jobs.compose import Wish
-from bot.jobs.defaults import OwnerSettings
+from bot.jobs.errors import InFlightReached, Paused, QueueFull, Refusal
 from bot.jobs.job import JobState, Requester
-from bot.jobs.ledger import Ledger, VirtualTimes
-from bot.jobs.rows import InteractionToken
-from engine.worker.pace import Pace
+from bot.queue import fair_queue
+from bot.queue.waiting import Board
+from bot.requests.defaults import OwnerSettings
+from bot.requests.wish import Wish
+from bot.storage.ledger import Ledger, VirtualTimes
+from bot.storage.rows import InteractionToken
+from engine.worker.scheduling.forward_time import Pace
 from tests.jobs.stage import ANNA, BEN, MODERATOR, ROOMY, Stage, ready, stage, until
 from tests.support.rehearsal import Arrival, Rehearsal, job_of
 

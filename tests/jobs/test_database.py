@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from bot.jobs.database import MOST_TOGETHER, Database, LedgerFull
-from bot.jobs.facts import keep
+from bot.storage.database import MOST_TOGETHER, Database, LedgerFull
+from bot.storage.facts import keep
 
 Work = Callable[[sqlite3.Connection], None]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import BadSetting, NeedsAdmin, NeedsOwner, NotAllowed, OverCeiling
-from bot.jobs.defaults import Defaults, OwnerSettings, Value
+from bot.jobs.errors import BadSetting, NeedsAdmin, NeedsOwner, NotAllowed, OverCeiling
 from bot.jobs.job import Requester
-from bot.jobs.ledger import Ledger
-from bot.jobs.settings import Settings
+from bot.requests.defaults import Defaults, OwnerSettings, Value
+from bot.storage.ledger import Ledger
+from bot.storage.settings import Settings
 from tests.jobs.stage import ADMIN, ANNA, MODERATOR, OWNER
 from tests.support.clocks import ManualClock
 from tests.support.fake_engine import CARD

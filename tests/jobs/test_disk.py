@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from bot.errors import DiskFull
+from bot.jobs.errors import DiskFull
 from bot.jobs.job import Job, JobState
 from tests.jobs.stage import ready, stage, until
 from tests.support.fake_engine import Script

@@ -9,21 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bot.jobs import dispatcher
-from bot.jobs.compose import Wish
-from bot.jobs.course import MOST_ATTEMPTS, PURE_CHANCE, Course
+from bot.jobs.events import Ended, Moved, PainterLost, PainterState
 from bot.jobs.job import Failure, Job, JobState
-from bot.jobs.news import Ended, Moved, PainterLost, PainterState
-from engine.protocol import (
-    Beat,
-    Cancel,
-    Cancelled,
-    Finished,
-    Generate,
-    Stop,
-    Stored,
-)
-from engine.request import Lora
+from bot.queue import dispatcher
+from bot.queue.lifecycle import MOST_ATTEMPTS, PURE_CHANCE, Course
+from bot.requests.wish import Wish
+from protocol.messages import Beat, Cancel, Cancelled, Finished, Generate, Stop, Stored
+from protocol.request import Lora
 from tests.jobs.lines import GRACE, Core, opened
 from tests.jobs.stage import ANNA, BEN, until
 from tests.support.fake_engine import CARD

@@ -9,14 +9,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bot.errors import BeyondEngines, PainterBroken
-from bot.jobs import burials, dispatcher, vigil
-from bot.jobs.compose import Wish
-from bot.jobs.control import Guide
-from bot.jobs.course import MOST_ATTEMPTS, PURE_CHANCE
+from bot.jobs.errors import BeyondEngines, PainterBroken
 from bot.jobs.job import Failure, JobState
-from engine.protocol import Cancelled
-from engine.request import Lora
+from bot.queue import dispatcher, vigil
+from bot.queue import recovery as burials
+from bot.queue.lifecycle import MOST_ATTEMPTS, PURE_CHANCE
+from bot.requests.control import Guide
+from bot.requests.wish import Wish
+from protocol.messages import Cancelled
+from protocol.request import Lora
 from tests.jobs.lines import GRACE, Core, Line, no_room, opened
 from tests.jobs.stage import ANNA, BEN, until
 from tests.support.fake_engine import CARD

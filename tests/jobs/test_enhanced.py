@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.jobs.compose import Wish
+from bot.jobs.events import Began
 from bot.jobs.job import Job, JobState
-from bot.jobs.news import Began
-from engine.protocol import Enhanced, Event
+from bot.requests.wish import Wish
+from protocol.messages import Enhanced, Event
 from tests.jobs.stage import ANNA, OpenStage, Stage, ready, stage
 from tests.support.fake_engine import Script, written_out
 

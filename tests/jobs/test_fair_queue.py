@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.jobs.fair_queue import Lane, Line, Ticket, Turn, forecast, last_of, turns
+from bot.queue.fair_queue import Lane, Line, Ticket, Turn, forecast, last_of, turns
 
 
 def tickets(*principals: str, cost: float = 1.0) -> list[Ticket]:

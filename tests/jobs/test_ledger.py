@@ -11,15 +11,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bot.errors import LimitReached, Paused, PerDayReached, PerMinuteReached, UnreadableJob
-from bot.jobs import database
-from bot.jobs.database import LedgerFull, LedgerUnusable
+from bot.jobs.errors import LimitReached, Paused, PerDayReached, PerMinuteReached, UnreadableJob
 from bot.jobs.job import LIVE, TRANSITIONS, Failure, Job, JobState, Picture, Requester
-from bot.jobs.ledger import Ledger
 from bot.jobs.limits import Limits
-from bot.jobs.rows import Draft, InteractionToken
-from bot.jobs.transitions import Charge
-from engine.request import ImageRequest
+from bot.storage import database
+from bot.storage.database import LedgerFull, LedgerUnusable
+from bot.storage.jobs import Charge
+from bot.storage.ledger import Ledger
+from bot.storage.rows import Draft, InteractionToken
+from protocol.request import ImageRequest
 from tests.jobs.stage import ANNA, BEN
 from tests.support.clocks import ManualClock, counted_ids
 

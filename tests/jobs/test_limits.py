@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.errors import InFlightReached, OutOfRange, PerDayReached, PerMinuteReached, QueueFull
+from bot.jobs.errors import InFlightReached, OutOfRange, PerDayReached, PerMinuteReached, QueueFull
 from bot.jobs.limits import Limits, Spent, Usage, check
 
 LIMITS = Limits(per_minute=4, per_day=10, in_flight=2, queue=5)

@@ -7,9 +7,9 @@ import dataclasses
 
 import pytest
 
+from bot.jobs.events import Accepted, Began, Ended, JobEvent, Moved, News, Painted, Standing, Stepped, Subscription
 from bot.jobs.job import Job, JobState
-from bot.jobs.news import Accepted, Began, Ended, JobEvent, Moved, News, Painted, Standing, Stepped, Subscription
-from engine.request import ImageRequest
+from protocol.request import ImageRequest
 from tests.jobs.stage import ANNA
 
 JOB = Job(

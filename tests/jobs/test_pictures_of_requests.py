@@ -9,14 +9,15 @@ import msgspec
 import pytest
 from PIL import Image
 
-from bot.errors import MaskOrRegion, MaskWithoutImage, NotOffered, TooLarge
-from bot.jobs import compose, outpaint
-from bot.jobs.compose import Wish, complete
-from bot.jobs.defaults import Tastes
-from bot.jobs.derive import Continue, merged, rerolled, upscaled, varied
+from bot.jobs.errors import MaskOrRegion, MaskWithoutImage, NotOffered, TooLarge
 from bot.jobs.job import Job, JobState, Picture
-from engine.card import ModelCard
-from engine.request import Control, ControlKind, ImageRequest, Kind, Margins, Region
+from bot.requests import outpaint
+from bot.requests import wish as compose
+from bot.requests.defaults import Tastes
+from bot.requests.derive import Continue, merged, rerolled, upscaled, varied
+from bot.requests.wish import Wish, complete
+from protocol.card import ModelCard
+from protocol.request import Control, ControlKind, ImageRequest, Kind, Margins, Region
 from tests.jobs.stage import ANNA, ready, stage
 from tests.support.fake_engine import CARD, FakeEngine
 

@@ -7,9 +7,9 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from bot.jobs.burials import GRACE
-from bot.jobs.news import Began, Stepped
-from bot.jobs.service import JobService
+from bot.jobs.events import Began, Stepped
+from bot.queue.recovery import GRACE
+from bot.service.service import JobService
 from tests.jobs.stage import BEN, OpenStage, engine_process, ready, stage
 from tests.support.patience import quickest
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.jobs.events import Began, PainterLost, Stepped
 from bot.jobs.job import JobState
-from bot.jobs.news import Began, PainterLost, Stepped
 from engine.supervisor import Limits, Supervisor
 from tests.jobs.stage import ANNA, BEN, OpenStage, Stage, engine_process, ready, until
 from tests.support.fake_engine import CARD, Script

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import PictureGone, UnknownJob
-from bot.jobs import retention
-from bot.jobs.blobs import Blob, BlobStore
-from bot.jobs.database import LedgerUnusable, back_up
-from bot.jobs.forgetting import Use
+from bot.jobs.errors import PictureGone, UnknownJob
 from bot.jobs.job import Job, JobState
-from bot.jobs.retention import SETTLED, Keep, Pruned, prune, pruning, too_many
+from bot.storage import retention
+from bot.storage.blobs import Blob, BlobStore
+from bot.storage.database import LedgerUnusable, back_up
+from bot.storage.privacy import Use
+from bot.storage.retention import SETTLED, Keep, Pruned, prune, pruning, too_many
 from tests.jobs.stage import ANNA, Stage, ready, stage, until
 
 LONG = 10 * SETTLED

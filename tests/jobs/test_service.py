@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from bot.errors import (
+from bot.jobs.errors import (
     DiskFull,
     InFlightReached,
     NeedsAdmin,
@@ -29,11 +29,11 @@ from bot.errors import (
     TooLate,
     UnknownJob,
 )
-from bot.jobs.compose import Wish
-from bot.jobs.defaults import OwnerSettings
 from bot.jobs.job import Job, JobState, Requester
-from bot.jobs.service import open_service
-from engine.request import Kind
+from bot.requests.defaults import OwnerSettings
+from bot.requests.wish import Wish
+from bot.service.service import open_service
+from protocol.request import Kind
 from tests.jobs.stage import ADMIN, ANNA, BEN, MODERATOR, OWNER, ROOMY, Stage, ready, stage, until
 from tests.support.fake_engine import CARD, Script
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from bot.jobs.board import Board
+from bot.jobs.events import Standing
 from bot.jobs.job import JobState
-from bot.jobs.ledger import VirtualTimes
-from bot.jobs.news import Standing
-from bot.jobs.standings import all_of, one_of, worth_telling
-from engine.worker.pace import Pace
+from bot.queue.eta import all_of, one_of, worth_telling
+from bot.queue.waiting import Board
+from bot.storage.ledger import VirtualTimes
+from engine.worker.scheduling.forward_time import Pace
 from tests.support.rehearsal import Arrival, Rehearsal, job_of
 
 PAUSED = 7  # a guild

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import (
+from bot.jobs.errors import (
     NeedsAdmin,
     Refusal,
     StyleNameUnfit,
@@ -20,9 +20,9 @@ from bot.errors import (
     UnknownStyle,
 )
 from bot.jobs.job import Requester
-from bot.jobs.ledger import Ledger
-from bot.jobs.settings import Settings
-from bot.jobs.styles import MOST_NAME, MOST_OWN, MOST_TEMPLATE, PLACE, Sheet, StyleBook, Words, built_in
+from bot.requests.styles import MOST_NAME, MOST_OWN, MOST_TEMPLATE, PLACE, Sheet, StyleBook, Words, built_in
+from bot.storage.ledger import Ledger
+from bot.storage.settings import Settings
 from tests.jobs.stage import ADMIN, ANNA, MODERATOR, OWNER
 from tests.support.clocks import ManualClock
 

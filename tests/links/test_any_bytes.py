@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 from nats.aio.client import Client
 
 from bot.jobs.job import JobState
-from bot.links import local
-from engine import cluster, wire
+from bot.links.local import websocket as local
+from protocol import broker as cluster
+from protocol import frames as wire
 from tests.jobs.stage import SECRET, Stage, ready, stage
 from tests.support.any_frames import FRAMES, TEXTS
 from tests.support.broker import broker

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.links.command import engine_command
+from bot.links.local.command import engine_command
 from config.settings import EngineSettings
-from engine import options
+from engine import cli as options
 
 URL, SECRET = "ws://127.0.0.1:1/engine", Path("engine.json")
 

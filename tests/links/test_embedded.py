@@ -15,15 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from bot.jobs.compose import Wish
+from bot.jobs.events import Stepped
 from bot.jobs.job import JobState
-from bot.jobs.news import Stepped
-from bot.jobs.service import JobService, open_service
-from bot.links import embedded
-from bot.links.address import Address, read_address, write_address
-from bot.links.command import CommandFor
-from bot.links.embedded import EmbeddedEngine, embedded_engine
-from bot.links.process import DetachedProcess
+from bot.links.local import engine_process as embedded
+from bot.links.local.address import Address, read_address, write_address
+from bot.links.local.command import CommandFor
+from bot.links.local.engine_process import EmbeddedEngine, embedded_engine
+from bot.links.local.process import DetachedProcess
+from bot.requests.wish import Wish
+from bot.service.service import JobService, open_service
 from tests.jobs.stage import ANNA, ROOMY, until
 
 ROOT = Path(__file__).parents[2]
@@ -283,7 +283,7 @@ def test_a_stranger_with_the_same_number_is_not_our_engine(tmp_path: Path) -> No
 
 
 def test_a_long_log_is_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.links.process.MOST_LOG", 10)
+    monkeypatch.setattr("bot.links.local.process.MOST_LOG", 10)
     log = tmp_path / "engine.log"
     log.write_text("x" * 11)
 

@@ -13,8 +13,8 @@ import msgspec
 import pytest
 
 from bot.jobs.job import JobState
-from engine import wire
-from engine.protocol import (
+from protocol import frames as wire
+from protocol.messages import (
     PROTOCOL,
     Beat,
     Cancelled,

@@ -10,9 +10,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.links.local import LocalLink
-from engine import wire
-from engine.protocol import PROTOCOL, Beat, BotHello, EngineHello, Event, Loading, Refused, Started
+from bot.links.local.websocket import LocalLink
+from protocol import frames as wire
+from protocol.messages import PROTOCOL, Beat, BotHello, EngineHello, Event, Loading, Refused, Started
 from tests.jobs.stage import SECRET, Stage, ready, stage, until
 from tests.support.fake_engine import CARD, Script
 

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import ModelChanging, NeedsOwner, NoEngineHere, SameModel, UnknownModel
-from bot.jobs.compose import Wish
+from bot.jobs.errors import ModelChanging, NeedsOwner, NoEngineHere, SameModel, UnknownModel
+from bot.jobs.events import Ended, Stepped
 from bot.jobs.job import JobState
-from bot.jobs.models import Models, Stage
-from bot.jobs.news import Ended, Stepped
-from bot.jobs.service import JobService, open_service
-from bot.links.address import read_address
-from bot.links.embedded import embedded_engine
-from bot.links.process import DetachedProcess
+from bot.links.local.address import read_address
+from bot.links.local.engine_process import embedded_engine
+from bot.links.local.process import DetachedProcess
+from bot.requests.wish import Wish
+from bot.service.model_switch import Models, Stage
+from bot.service.service import JobService, open_service
 from tests.jobs.stage import ANNA, OWNER, ROOMY, until
 from tests.links.test_embedded import ROOT, Bot, fake
 

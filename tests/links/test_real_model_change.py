@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.jobs.compose import Wish
 from bot.jobs.job import Job, JobState
-from bot.jobs.models import Stage
-from bot.jobs.service import open_service
-from bot.links.address import read_address
-from bot.links.command import engine_command
-from bot.links.embedded import embedded_engine
-from bot.links.process import DetachedProcess
+from bot.links.local.address import read_address
+from bot.links.local.command import engine_command
+from bot.links.local.engine_process import embedded_engine
+from bot.links.local.process import DetachedProcess
+from bot.requests.wish import Wish
+from bot.service.model_switch import Stage
+from bot.service.service import open_service
 from config.settings import EngineSettings
 from tests.jobs.stage import ANNA, OWNER, ROOMY, until
 from tests.links.test_embedded import ROOT, Bot

@@ -9,8 +9,8 @@ from typing import Any
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from playground.rules import Rules
 from playground.server import open_playground
+from playground.world.rules import Rules
 from tests.page.demo_bot import DemoBot, running
 from tests.support.needs import need_program
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from playground import Playground, open_playground
-from playground.rules import Rules
+from playground.world.rules import Rules
 from tests.playground.small_bot import SmallBot, connected
 from tests.support.openapi import WireContract, wire_contract
 

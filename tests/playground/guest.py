@@ -10,7 +10,8 @@ from typing import Any
 
 import aiohttp
 
-from playground import Playground, people
+from playground import Playground
+from playground.world import people
 
 PAINT, SKETCHBOOK = people.CHANNELS[0].id, people.CHANNELS[1].id
 MIA, BAO, ROBIN, GUEST, NOOR = (person.id for person in people.PEOPLE)

@@ -8,7 +8,8 @@ from typing import Any
 
 import aiohttp
 
-from playground import Playground, people
+from playground import Playground
+from playground.world import people
 from tests.playground.rest_client import COMMANDS, RestClient, command
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import aiohttp
 
-from playground import Playground, people
+from playground import Playground
+from playground.world import people
 from tests.playground.guest import PAINT
 
 COMMANDS = f"/applications/{people.APPLICATION_ID}/commands"

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from playground import Playground, people
-from playground.message_rules import COMPONENTS_V2, EPHEMERAL, LOADING
+from playground import Playground
+from playground.rules.messages import COMPONENTS_V2, EPHEMERAL, LOADING
+from playground.world import people
 from tests.playground.guest import BAO, GUEST, MIA, PAINT, ROBIN, at_the_page, content_is
 from tests.playground.raw_bot import raw_bot
 from tests.playground.rest_client import button, codes, command, option, row, text

@@ -2,7 +2,8 @@
 
 import pytest
 
-from playground import Playground, people
+from playground import Playground
+from playground.world import people
 from tests.playground.guest import MIA, at_the_page
 from tests.playground.rest_client import COMMANDS, codes, command, option, rest_client
 

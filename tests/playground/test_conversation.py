@@ -3,8 +3,8 @@
 import pytest
 
 from playground import Playground
-from playground.message_rules import COMPONENTS_V2, LOADING
-from playground.rules import Rules
+from playground.rules.messages import COMPONENTS_V2, LOADING
+from playground.world.rules import Rules
 from tests.playground.guest import BAO, MIA, ROBIN, at_the_page, becomes, content_is
 from tests.playground.small_bot import SmallBot, picture
 

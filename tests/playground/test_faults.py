@@ -7,7 +7,7 @@ import discord
 import pytest
 
 from playground import Playground, RateLimits
-from playground.rules import Rules
+from playground.world.rules import Rules
 from tests.playground.guest import at_the_page, content_is
 from tests.playground.rest_client import MESSAGES, V2, rest_client, text
 from tests.playground.small_bot import SmallBot

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playground import grammar
-from playground.grammar import GrammarError
+from playground.client import grammar
+from playground.client.grammar import GrammarError
 
 PROMPT = {"type": 3, "name": "prompt", "name_localizations": {"zh-CN": "提示词"}, "required": True}
 SEED = {"type": 4, "name": "seed", "name_localizations": {"zh-CN": "种子"}, "min_value": 0, "max_value": 4294967295}

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from playground import Playground, people
-from playground.component_rules import check_modal
-from playground.refusals import Problems
-from playground.rules import Rules
+from playground import Playground
+from playground.rules.components import check_modal
+from playground.wire.errors import Problems
+from playground.world import people
+from playground.world.rules import Rules
 from tests.playground.guest import MIA, PAINT, at_the_page
 from tests.playground.rest_client import MESSAGES, V2, codes, gallery, rest_client, text
 from tests.playground.small_bot import SmallBot, picture

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from playground import Playground, people
-from playground.rules import Rules
+from playground import Playground
+from playground.world import people
+from playground.world.rules import Rules
 from tests.playground.guest import PAINT, at_the_page
 from tests.playground.rest_client import (
     COMMANDS,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from playground.people import CHANNELS, PEOPLE
 from playground.visitor import as_text, form_as_text, readable
+from playground.world.people import CHANNELS, PEOPLE
 
 NOW = 1_800_000_000.0
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from playground import Playground, open_playground, people
-from playground.rules import Rules
+from playground import Playground, open_playground
+from playground.world import people
+from playground.world.rules import Rules
 from tests.story.studio import Studio, Visitor
 from tests.support.openapi import WireContract, wire_contract
 

@@ -17,15 +17,16 @@ import aiohttp
 import discord
 
 from bot.client import ImageBot
-from bot.errors import Refusal
-from bot.jobs.defaults import OwnerSettings
-from bot.jobs.service import JobService, open_service
-from bot.links.command import CommandFor
-from bot.links.embedded import embedded_engine
-from bot.links.local import LocalLink
-from bot.pace import Pace
-from engine.card import ModelCard
-from playground import Playground, people
+from bot.delivery.edit_limits import Pace
+from bot.jobs.errors import Refusal
+from bot.links.local.command import CommandFor
+from bot.links.local.engine_process import embedded_engine
+from bot.links.local.websocket import LocalLink
+from bot.requests.defaults import OwnerSettings
+from bot.service.service import JobService, open_service
+from playground import Playground
+from playground.world import people
+from protocol.card import ModelCard
 from tests.support.clocks import ManualClock
 from tests.support.fake_engine import CARD, FakeEngine, Script
 from tests.support.ports import free_port

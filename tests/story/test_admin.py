@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.errors import NeedsAdmin, NeedsOwner, NotYours, OverCeiling
+from bot.jobs.errors import NeedsAdmin, NeedsOwner, NotYours, OverCeiling
 from bot.ui import text
 from tests.story.studio import SKETCHBOOK, Studio, Visitor, words
 from tests.support.fake_engine import CARD

@@ -9,7 +9,7 @@ import pytest
 
 from bot.jobs.job import JobState
 from playground import Playground
-from playground.state import Rules
+from playground.world.state import Rules
 from tests.story.studio import PAINT, SKETCHBOOK, Studio, Visitor, buttons, finished, manual_clock, until, words
 from tests.story.test_attachments import picture
 from tests.story.test_promises import LINE, Held, pending, thinks, until_none_is_left

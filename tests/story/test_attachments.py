@@ -9,8 +9,8 @@ import zlib
 import pytest
 from PIL import Image
 
-from bot import pictures
-from playground.rules import Rules
+from bot import attachments as pictures
+from playground.world.rules import Rules
 from tests.story.studio import Studio, Visitor, gallery, words
 
 

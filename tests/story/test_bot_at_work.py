@@ -12,10 +12,11 @@ import msgspec
 import pytest
 
 from bot.client import Turnstile
-from bot.command_list import NEEDS
-from bot.jobs.database import LedgerFull
-from bot.pace import Pace
-from playground import Playground, people
+from bot.command_sync import NEEDS
+from bot.delivery.edit_limits import Pace
+from bot.storage.database import LedgerFull
+from playground import Playground
+from playground.world import people
 from tests.story.studio import BRISK, Message, Studio, Visitor, is_from_the_bot, words
 from tests.support.fake_engine import CARD, Script
 from tests.support.openapi import WireContract
@@ -148,7 +149,7 @@ async def test_a_busy_channel_drops_steps_and_never_an_ending(
 async def test_a_countdown_that_runs_out_is_replaced_while_the_picture_is_late(
     empty_studio: Studio, mia: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.sheets._LEAST_ESTIMATE", 0.2)
+    monkeypatch.setattr("bot.delivery.live_message._LEAST_ESTIMATE", 0.2)
     await empty_studio.open_bot()
     await empty_studio.open_engine(Script(step_seconds=0.15))
     await mia.say("/imagine prompt:a red star")

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from bot.jobs.defaults import OwnerSettings
+from bot.requests.defaults import OwnerSettings
 from playground import Playground
 from tests.story.studio import Studio, Visitor, buttons, finished, words
 from tests.support.fake_engine import Script

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from engine import metadata
-from engine.request import ControlKind
+from engine.metadata import png as metadata
+from protocol.request import ControlKind
 from tests.story.studio import Studio, Visitor, buttons, gallery, words
 from tests.support import tiny_control
 from tests.support.fake_engine import CARD

@@ -18,8 +18,9 @@ import aiohttp
 import psutil
 import pytest
 
-from playground import Playground, open_playground, people
+from playground import Playground, open_playground
 from playground.visitor import Message, Unsaid, Visitor, as_text
+from playground.world import people
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from playground import Playground
-from playground.rules import Rules
+from playground.world.rules import Rules
 from tests.story.studio import Studio, Visitor, finished, gallery, is_from_the_bot, manual_clock, until, words
 from tests.support.clocks import ManualClock
 from tests.support.fake_engine import Script

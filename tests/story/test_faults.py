@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from bot.jobs.database import LedgerFull
 from bot.jobs.job import Job, JobState
+from bot.storage.database import LedgerFull
 from playground import Playground
 from tests.story.studio import (
     SKETCHBOOK,

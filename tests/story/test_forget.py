@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-from bot.jobs.defaults import OwnerSettings
-from bot.jobs.retention import Keep, prune
+from bot.requests.defaults import OwnerSettings
+from bot.storage.retention import Keep, prune
 from tests.story.studio import Studio, Visitor, buttons, finished, words
 
 SECRET_WISH = "a house that nobody knows"

@@ -6,8 +6,8 @@ import io
 
 from PIL import Image
 
-from bot.jobs.defaults import OwnerSettings
-from engine.request import SEED_RANGE
+from bot.requests.defaults import OwnerSettings
+from protocol.request import SEED_RANGE
 from tests.story.studio import Studio, Visitor, buttons, finished, gallery, words
 from tests.support.fake_engine import CARD, Script
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from PIL import Image, ImageDraw
 
-from engine.request import Kind, Margins, Region
+from protocol.request import Kind, Margins, Region
 from tests.story.studio import Message, Studio, Visitor, buttons, gallery, words
 from tests.support.fake_engine import CARD
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from playground import Playground, open_playground
-from playground.rules import Rules
+from playground.world.rules import Rules
 from tests.story.studio import Studio, Visitor, gallery, words
 from tests.support.clocks import ManualClock
 from tests.support.openapi import WireContract

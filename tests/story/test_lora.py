@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from PIL import Image
 
-from engine import metadata
-from engine.card import ModelCard
-from engine.request import Lora
+from engine.metadata import png as metadata
+from protocol.card import ModelCard
+from protocol.request import Lora
 from tests.story.studio import Studio, Visitor, buttons, gallery, until, words
 from tests.support import lora_file
 from tests.support.fake_engine import CARD

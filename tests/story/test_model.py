@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.errors import NeedsOwner, SameModel, UnknownModel
+from bot.jobs.errors import NeedsOwner, SameModel, UnknownModel
 from tests.links.test_embedded import ROOT, fake
 from tests.story.studio import Studio, Visitor, finished, until, words
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from playground import Playground
-from playground.message_rules import LOADING
+from playground.rules.messages import LOADING
 from tests.story.studio import (
     Message,
     Studio,
@@ -253,7 +253,7 @@ async def until_wanted_gone(studio: Studio) -> None:
 
 async def deaths(studio: Studio, times: int) -> None:
     """So many processes take up what is kept and end before they are done."""
-    from bot.jobs.ledger import Ledger
+    from bot.storage.ledger import Ledger
 
     for _ in range(times):
         async with Ledger.open(studio.data / "ledger.db") as ledger:

@@ -12,7 +12,7 @@ import pytest
 from bot.jobs.job import Job, JobState
 from bot.ui import views
 from playground import Playground
-from playground.rules import Rules
+from playground.world.rules import Rules
 from tests.story.studio import (
     BRISK,
     PAINT,
@@ -328,12 +328,12 @@ async def test_a_message_that_meets_a_bug_is_taken_up_again_and_the_bug_logged_o
         return whole(*arguments, **options)  # pyright: ignore[reportArgumentType, reportCallIssue]
 
     monkeypatch.setattr(views, "finished", broken)
-    with caplog.at_level(logging.ERROR, logger="bot.delivery"):
+    with caplog.at_level(logging.ERROR, logger="bot.delivery.delivery"):
         empty_studio.go_on()
         await mia.sees_pictures()
 
     assert await state_of(empty_studio, job) is JobState.POSTED
-    logged = [record.getMessage() for record in caplog.records if record.name == "bot.delivery"]
+    logged = [record.getMessage() for record in caplog.records if record.name == "bot.delivery.delivery"]
     assert logged == [f"job {job.id}: its message met a bug"]
 
 

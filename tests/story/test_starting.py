@@ -7,9 +7,11 @@ import logging
 import aiohttp
 import pytest
 
-from bot import client, command_list
-from playground import Playground, people
-from playground.faults import Faults
+from bot import client
+from bot import command_sync as command_list
+from playground import Playground
+from playground.wire.faults import Faults
+from playground.world import people
 from tests.story.studio import Studio, Visitor
 from tests.support.openapi import WireContract
 from tests.support.patience import until

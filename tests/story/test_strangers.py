@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from bot.errors import PerMinuteReached
-from bot.jobs.defaults import OwnerSettings
-from playground import people
+from bot.jobs.errors import PerMinuteReached
+from bot.requests.defaults import OwnerSettings
+from playground.world import people
 from tests.story.studio import EPHEMERAL, Studio, Visitor, finished, is_from_the_bot, until, words
 from tests.support.fake_engine import Script
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.jobs.styles import built_in
+from bot.requests.styles import built_in
 from tests.story.studio import Studio, Visitor, words
 from tests.support.fake_engine import CARD
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from playground import people
+from playground.world import people
 from tests.story.studio import Studio, Visitor, buttons, words
 from tests.story.test_buttons import job_of
 from tests.support import forged

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from bot.gateway import IdentifyGaps
-from playground import Playground, people
-from playground.jsons import Json, is_list, is_object
+from playground import Playground
+from playground.wire.jsons import Json, is_list, is_object
+from playground.world import people
 from tests.story.studio import PAINT, Studio, Visitor
 from tests.support.patience import until
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.request import VARY_STRONG, VARY_SUBTLE, Blend, Kind, Upscaler
+from protocol.request import VARY_STRONG, VARY_SUBTLE, Blend, Kind, Upscaler
 from tests.story.studio import Studio, Visitor, buttons, is_from_the_bot, words
 from tests.support.fake_engine import CARD
 

@@ -7,8 +7,8 @@ import hashlib
 import msgspec
 from hypothesis import strategies as st
 
-from engine import wire
-from engine.protocol import (
+from protocol import frames as wire
+from protocol.messages import (
     PROTOCOL,
     Beat,
     BotHello,

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from aiohttp import WSMsgType, web
 
-from engine import wire
-from engine.protocol import (
+from protocol import frames as wire
+from protocol.messages import (
     PROTOCOL,
     BotHello,
     Command,

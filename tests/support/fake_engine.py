@@ -26,9 +26,9 @@ from pathlib import Path
 import msgspec
 from PIL import Image, ImageDraw
 
-from engine.card import ModelCard, StepRange
-from engine.links.dial import dial
-from engine.protocol import (
+from engine.links.link import dial
+from protocol.card import ModelCard, StepRange
+from protocol.messages import (
     PROTOCOL,
     Beat,
     Cancel,
@@ -44,7 +44,7 @@ from engine.protocol import (
     Started,
     Stop,
 )
-from engine.request import Kind
+from protocol.request import Kind
 
 # The starter's shapes, so that everything that knows the starter knows this one too.
 CARD = ModelCard(

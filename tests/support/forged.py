@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from playground import Playground, asking, people
-from playground.interactions import COMPONENT, MODAL_SUBMIT, Interaction
-from playground.people import Person
-from playground.seat import Seat
+from playground import Playground
+from playground.client import interact as asking
+from playground.client.actor import Seat
+from playground.world import people
+from playground.world.interactions import COMPONENT, MODAL_SUBMIT, Interaction
+from playground.world.people import Person
 
 OTHER_GUILD, OTHER_CHANNEL = "1100000000000000901", "1100000000000000902"
 ALL_PERMISSIONS = str((1 << 53) - 1)

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from engine.protocol import Generate
-from engine.request import ImageRequest
+from protocol.messages import Generate
+from protocol.request import ImageRequest
 
 PLAIN = ImageRequest(prompt="a red star above a blue circle", shape="1:1", width=64, height=64, steps=8, seed=7)
 

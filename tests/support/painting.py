@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.worker.painter import Painter
-from engine.worker.sample import Sample
+from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.sample import Sample
 
 
 def finish(painter: Painter, sample: Sample) -> np.ndarray | Sample:

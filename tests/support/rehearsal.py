@@ -7,17 +7,17 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from bot.jobs.board import Board
-from bot.jobs.crew import Crew
+from bot.jobs.events import Standing
 from bot.jobs.job import Job, JobState, Requester
-from bot.jobs.ledger import VirtualTimes
-from bot.jobs.news import Standing
-from bot.jobs.standings import all_of, one_of
-from engine import window
-from engine.protocol import PROTOCOL, Command, EngineHello, Generate
-from engine.request import ImageRequest
-from engine.worker.batch import Batch, Expected, load
-from engine.worker.pace import Pace
+from bot.queue.engines import Crew
+from bot.queue.eta import all_of, one_of
+from bot.queue.waiting import Board
+from bot.storage.ledger import VirtualTimes
+from engine.worker.scheduling.forward_time import Pace
+from engine.worker.scheduling.scheduler import Batch, Expected, load
+from protocol import geometry as window
+from protocol.messages import PROTOCOL, Command, EngineHello, Generate
+from protocol.request import ImageRequest
 from tests.support import fake_engine
 from tests.support.sharing_engine import Sample
 

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from engine.protocol import Cancelled, Generate, Progress, Started
-from engine.worker.batch import Batch, Expected, load
-from engine.worker.pace import Pace
+from engine.worker.scheduling.forward_time import Pace
+from engine.worker.scheduling.scheduler import Batch, Expected, load
+from protocol.messages import Cancelled, Generate, Progress, Started
 from tests.support.fake_engine import FakeEngine
 
 # A large GPU in slow motion: up to eight pictures of 256² take no longer than one.

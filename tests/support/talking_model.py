@@ -11,7 +11,7 @@ from diffusers import ZImagePipeline
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import Qwen2Tokenizer, Qwen3Model
 
-from engine.worker.enhance import PROBE
+from engine.worker.pipeline.enhance import PROBE
 from tests.support import tiny_model
 
 VOCABULARY = 30_100

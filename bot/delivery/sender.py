@@ -1,0 +1,197 @@
+"""The ways to a job's message, in the order in which posting exactly once tries them.
+
+1. the interaction's token, which edits without any permission for 15 minutes; 2. the same message as the bot;
+3. where there is none any more, a new message, after a look for one that was sent before. Each may be repeated without
+harm.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+import discord
+
+from bot.jobs.ids import WallClock
+from bot.rest import threads
+from bot.rest.answers import LOST
+from bot.rest.codes import UNKNOWN_MESSAGE, Meaning, meaning_of
+from bot.rest.rate_limits import Refused, Unclear
+from bot.storage.rows import InteractionToken
+
+TOKEN_LIFE = 14.5 * 60  # seconds; Discord's 15 minutes less what a slow upload takes
+_LOOK_BACK = 60.0  # seconds before the job ended, for clocks that differ
+_LOOK_AT = 200  # messages
+
+_log = logging.getLogger(__name__)
+
+Drawn = tuple[discord.ui.LayoutView, list[discord.File]]
+Draw = Callable[[], Drawn]  # makes fresh files for each try
+
+
+class TooHeavy(Exception):
+    """Discord refused the upload for its size."""
+
+
+class Rejected(Exception):
+    """Discord will not have this content, whichever way it comes."""
+
+
+class Archived(Refused):
+    """Nothing here can be edited before its thread is open again."""
+
+
+class NoRoute(Exception):
+    """Nothing reaches the reader: kicked, no permission, the channel is gone."""
+
+
+class Spot(NamedTuple):
+    """A message and the channel that it is in."""
+
+    channel: int
+    message: int
+
+
+@dataclass(kw_only=True, slots=True)
+class Place:
+    """Where a job's message is.
+
+    `channel` is None where the interaction did not say it; an edit will. `message` is None before it is known or
+    after it was deleted.
+    """
+
+    job: str
+    channel: int | None
+    message: int | None
+    token: InteractionToken | None
+
+
+class Routes:
+    """Edits and sends, and says what became of it."""
+
+    def __init__(self, client: discord.Client, *, wall: WallClock) -> None:
+        self._client = client
+        self._wall = wall
+
+    async def edit(self, place: Place, draw: Draw) -> Spot | None:
+        """Where the edited message is, or None when neither route found it; `place` forgets what has died.
+
+        Raises Archived, Unclear, TooHeavy, Rejected.
+        """
+        if place.token is not None and self._wall() - place.token.at < TOKEN_LIFE:
+            try:
+                with plain_words():
+                    return await self._edit_by_token(place, place.token, draw)
+            except No:
+                place.token = None  # dead early, or its message is gone; the bot's own route tells
+        if place.channel is not None and place.message is not None:
+            try:
+                with plain_words():
+                    return await self._edit_as_bot(place.channel, place.message, draw)
+            except No as no:
+                if no.meaning is Meaning.GONE:
+                    place.message = None
+        return None
+
+    async def reopen(self, place: Place, words: str) -> None:
+        """Open its archived thread. Where Discord does not let us do so outright, `words` said there open it.
+
+        Raises Unclear, NoRoute.
+        """
+        if place.channel is None:
+            raise NoRoute("its thread was never told")
+        try:
+            with plain_words():
+                await threads.reopen(self._client, place.channel)
+        except No as no:
+            _log.info("thread %s may not be opened outright: %s", place.channel, no)
+        else:
+            return
+        try:
+            with plain_words():
+                await self._client.get_partial_messageable(place.channel).send(words)
+        except (No, Archived, Rejected) as no:
+            raise NoRoute(str(no)) from no
+
+    async def send(self, place: Place, draw: Draw, *, since: float) -> Spot | None:
+        """A new message with the job's pictures, or that which an earlier try had sent; None where it is deleted again.
+
+        `since` is when the job ended. Raises Unclear, TooHeavy, Rejected, NoRoute.
+        """
+        if place.channel is None:
+            raise NoRoute("its channel was never told")
+        if place.message is not None:
+            raise NoRoute("its message is there; with a new one beside it the pictures might be seen twice")
+        channel = self._client.get_partial_messageable(place.channel)
+        try:
+            with plain_words():
+                sent = await self._sent_before(channel, place.job, since)
+                if sent is None:
+                    view, files = draw()
+                    # discord.py adds enforce_nonce: Discord itself drops a repeat within a few minutes
+                    sent = (await channel.send(view=view, files=files, nonce=place.job)).id
+        except Archived as locked:
+            raise NoRoute(str(locked)) from locked
+        except No as no:
+            if no.code == UNKNOWN_MESSAGE:
+                return None  # a message of this nonce was sent and has been deleted since: it was delivered
+            raise NoRoute(str(no)) from no
+        return Spot(place.channel, sent)
+
+    async def _edit_by_token(self, place: Place, token: InteractionToken, draw: Draw) -> Spot:
+        hook = discord.Webhook.partial(token.application, token.token, client=self._client)
+        view, files = draw()
+        target = place.message if place.message is not None else cast(int, "@original")
+        edited = await hook.edit_message(target, view=view, attachments=files)
+        return Spot(edited.channel.id if place.channel is None else place.channel, edited.id)
+
+    async def _edit_as_bot(self, channel: int, message: int, draw: Draw) -> Spot:
+        view, files = draw()
+        partial = self._client.get_partial_messageable(channel).get_partial_message(message)
+        return Spot(channel, (await partial.edit(view=view, attachments=files)).id)
+
+    async def _sent_before(self, channel: discord.PartialMessageable, job: str, since: float) -> int | None:
+        after = datetime.datetime.fromtimestamp(since - _LOOK_BACK, datetime.UTC)
+        me = self._client.user
+        try:
+            async for message in channel.history(limit=_LOOK_AT, after=after):
+                if message.author == me and any(file.filename.startswith(job) for file in message.attachments):
+                    return message.id
+        except discord.Forbidden as error:
+            if meaning_of(error) is Meaning.LATER:
+                raise
+        return None  # without Read Message History the nonce alone has to do
+
+
+class No(Exception):
+    """Discord's clear no to this way; `code` is its own."""
+
+    def __init__(self, error: discord.HTTPException) -> None:
+        super().__init__(str(error))
+        self.code = error.code
+        self.meaning = meaning_of(error)
+
+
+@contextmanager
+def plain_words() -> Generator[None]:
+    """The library's errors as the few cases that matter here. Raises Unclear, No, TooHeavy, Rejected."""
+    try:
+        yield
+    except LOST as error:
+        raise Unclear(str(error)) from error
+    except discord.HTTPException as error:
+        match meaning_of(error):
+            case Meaning.GONE | Meaning.NOT_THIS_WAY:
+                raise No(error) from error
+            case Meaning.ARCHIVED:
+                raise Archived(str(error)) from error
+            case Meaning.NOT_THIS_CONTENT:
+                raise Rejected(str(error)) from error
+            case Meaning.TOO_HEAVY:
+                raise TooHeavy(str(error)) from error
+            case Meaning.LATER:
+                raise Refused(str(error)) from error

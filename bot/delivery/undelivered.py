@@ -1,0 +1,104 @@
+"""Pictures that could not be shown where they were asked for: their person's next interaction brings them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import discord
+
+from bot.delivery.edit_limits import Pace
+from bot.delivery.sender import No, Rejected, TooHeavy, plain_words
+from bot.delivery.uploads import Upload, fit
+from bot.jobs.errors import PictureGone, UnknownJob
+from bot.jobs.job import Job
+from bot.rest.rate_limits import Unclear, one_try
+from bot.service.service import JobService
+from bot.storage.database import STORAGE_ERRORS
+from bot.ui import views
+
+_MOST = 5  # jobs that one interaction brings; the rest comes with the next
+_LOOKS = 7  # for the interaction's own answer, each twice as late as the one before
+
+# Answers after which a follow-up is a message of its own: after "thinking" it would take the answer's place.
+_Kind = discord.InteractionResponseType
+_CARRIERS = frozenset({_Kind.channel_message, _Kind.deferred_message_update, _Kind.message_update})
+
+_log = logging.getLogger(__name__)
+
+
+class Undelivered:
+    """Brings each once; where the answer to that is lost, once more with the next interaction."""
+
+    def __init__(self, service: JobService, *, pace: Pace) -> None:
+        self._service = service
+        self._pace = pace
+        self._slots = asyncio.Semaphore(1)
+        self._owed: set[str] = set()  # principals, so that an interaction of anybody else costs nothing
+        self._busy: set[str] = set()  # principals
+
+    async def recall(self) -> None:
+        """Learn who was owed something when the last process ended."""
+        self._owed |= await self._service.ledger.persons_owed()
+
+    def owe(self, job: Job) -> None:
+        """This job could not be shown."""
+        self._owed.add(job.requester.principal)
+
+    def takes(self, interaction: discord.Interaction) -> bool:
+        """Whether this interaction has something to carry; none of the same person's does until it has brought that."""
+        person = f"discord:{interaction.user.id}"
+        if person not in self._owed or person in self._busy:
+            return False
+        self._busy.add(person)
+        return True
+
+    async def bring(self, interaction: discord.Interaction) -> None:
+        """Once an interaction that `takes` has been answered, send its person what could not be shown before."""
+        person = f"discord:{interaction.user.id}"
+        try:
+            if not await self._answered(interaction):
+                return
+            jobs = await self._service.ledger.undeliverable(person)
+            if not jobs:
+                self._owed.discard(person)
+            for job in jobs[:_MOST]:
+                if not await self._brought(interaction, job):
+                    return
+        except STORAGE_ERRORS as error:
+            _log.error("pictures for %s cannot be read or marked as brought: %s", person, error)
+        finally:
+            self._busy.discard(person)
+
+    async def _answered(self, interaction: discord.Interaction) -> bool:
+        for look in range(_LOOKS):
+            await self._pace.sleep(self._pace.calm * 2**look)
+            if interaction.response.is_done():
+                return interaction.response.type in _CARRIERS
+        return False
+
+    async def _brought(self, interaction: discord.Interaction, job: Job) -> bool:
+        """False where this interaction brings nothing more."""
+        try:
+            pngs = [await self._service.picture(job.id, picture.k) for picture in job.pictures]
+        except (PictureGone, UnknownJob):
+            return True  # retention took it, or its person was forgotten
+        upload = await fit(pngs, limit=interaction.filesize_limit) if pngs else None
+        if upload is None:
+            return True
+        try:
+            try:
+                await self._send(interaction, job, upload)
+            except Rejected:
+                await self._send(interaction, views.without_words(job), upload)
+        except (No, Unclear, TooHeavy, Rejected) as error:
+            _log.info("job %s: could not be brought either: %s", job.id, error)
+            return False
+        await self._service.ledger.mark_posted(job.id)
+        return True
+
+    async def _send(self, interaction: discord.Interaction, job: Job, upload: Upload) -> None:
+        names = upload.names(job)
+        view = views.brought(job, files=names, converted=upload.converted)
+        with plain_words(), one_try(self._slots):
+            await interaction.followup.send(view=view, files=upload.attached(names), ephemeral=True, wait=True)

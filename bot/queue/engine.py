@@ -1,0 +1,194 @@
+"""One engine as the dispatcher sees it: its line, its orders, its pace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from bot.jobs.job import Job
+from bot.queue.fair_queue import Lane
+from bot.queue.throughput import Throughput
+from protocol.messages import Command, EngineHello
+from protocol.request import ControlKind
+
+MOST_HELD = 8  # jobs, whatever an engine would like
+
+
+class EngineLink(Protocol):
+    """The line to one engine. Neither method waits."""
+
+    def send(self, command: Command) -> None:
+        """Say it, in order; a line that breaks reports itself to `Dispatcher.lost`."""
+        ...
+
+    def close(self, reason: str) -> None:
+        """Hang up, with one sentence for both logs."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineView:
+    """An engine for people to look at. `speed` is in units of cost per second, once a job has shown it."""
+
+    id: str
+    name: str
+    model_id: str
+    device: str
+    dtype: str
+    threads: int
+    memory: int  # bytes
+    policy: str
+    state: Literal["loading", "ready", "lost"]
+    speed: float | None
+    problem: str | None = None
+    notice: str = ""
+    abilities: tuple[str, ...] = ()
+    loras: tuple[str, ...] = ()
+    controls: tuple[ControlKind, ...] = ()
+    orders: int = 0
+
+
+@dataclass(kw_only=True, slots=True)
+class Order:
+    """A job in this engine's hands. `cost` is that of the pictures it has to paint; times are monotonic seconds."""
+
+    cost: float
+    alone: bool = False  # nothing else may be in its engine: should that die again, it is known why
+    began: float | None = None
+    step: int = 0
+    steps: int = 1
+    stepped: float = 0.0
+
+    @property
+    def left(self) -> float:
+        """Cost that is still to be worked off."""
+        return self.cost * (1 - self.step / self.steps)
+
+    def own_time(self, now: float) -> float | None:
+        """Seconds until it is done if it goes on as it went so far; None before that shows."""
+        if self.began is None or self.step < 2:
+            return None
+        return max((self.stepped - self.began) / self.step * (self.steps - self.step) - (now - self.stepped), 0.0)
+
+
+@dataclass(kw_only=True, slots=True)
+class Painter:
+    """Mutable; belongs to the dispatcher."""
+
+    hello: EngineHello
+    link: EngineLink | None
+    throughput: Throughput = field(default_factory=Throughput)
+    orders: dict[str, Order] = field(default_factory=dict[str, Order])
+    dismissed: bool = False  # we told it to leave
+    idle_since: float | None = None  # monotonic seconds; idle in spite of orders
+
+    @property
+    def pace(self) -> float | None:
+        """Seconds per unit of cost, once a job has shown it."""
+        return self.throughput.pace
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it may have one job more: it holds those that it paints and one that waits, `capacity` at most.
+
+        Everything else stays where it can be re-ordered. An engine whose jobs share forwards begins the one that waits
+        and gets another; one that paints job after job never holds more than two. Nothing that it gets later begins
+        before the one that waits: so whoever comes new waits for two jobs an engine and one of each other person.
+        """
+        if self.link is None or self.dismissed or len(self.orders) >= min(self.hello.capacity, MOST_HELD):
+            return False
+        return not any(order.alone or order.began is None for order in self.orders.values())
+
+    @property
+    def pace_key(self) -> str:
+        """Under which the ledger keeps the pace: it belongs to model and machine, not to one process."""
+        hello = self.hello
+        return f"pace:{hello.card.id}:{hello.device}:{hello.dtype}:{hello.threads}"
+
+    def send(self, command: Command) -> None:
+        """Say it if it is there to hear; an engine that comes back is told again what matters."""
+        if self.link is not None:
+            self.link.send(command)
+
+    def began(self, order: Order, now: float) -> None:
+        """It paints this order."""
+        order.began = order.stepped = now
+        self.throughput.run(now)
+
+    def has_begun(self, order: Order, now: float) -> None:
+        """It has painted at this order for a while."""
+        order.began = order.stepped = now
+
+    def stepped(self, order: Order, step: int, steps: int, now: float) -> None:
+        """`step` of `steps` of this order are done."""
+        before = order.left
+        order.steps = max(steps, 1)
+        order.step, order.stepped = min(max(step, 0), order.steps), now
+        if self.throughput.running:
+            self.throughput.did(max(before - order.left, 0.0))
+        else:  # the first that is heard of it since its line was down: what it did meanwhile nobody timed
+            self.throughput.run(now)
+
+    def ended(self, order: Order, now: float, *, done: bool) -> None:
+        """This order, which it no longer has, is `done` or given up."""
+        if order.began is not None and done:
+            if self.throughput.running:
+                self.throughput.did(order.left)
+            self.throughput.take(now)
+        if not any(other.began is not None for other in self.orders.values()):
+            self.throughput.rest(now)
+
+    def remaining(self, now: float) -> dict[str, float | None]:
+        """Seconds until each order is done; None while the pace is unknown.
+
+        What is begun shares the engine step by step, unless its own steps tell better; the rest follows.
+        """
+        if self.pace is None:
+            return dict.fromkeys(self.orders)
+        begun = {job: order for job, order in self.orders.items() if order.began is not None}
+        plan: dict[str, float | None] = {}
+        moment, taken = 0.0, 0
+        for job, order in sorted(begun.items(), key=lambda item: item[1].steps - item[1].step):
+            riding = [one for one in begun.values() if one.steps - one.step > taken]
+            each = sum(one.left / (one.steps - one.step) for one in riding) * self.pace  # seconds of a common step
+            moment += (order.steps - order.step - taken) * each
+            taken = order.steps - order.step
+            own = order.own_time(now) if len(begun) > 1 else None
+            plan[job] = moment if own is None else own
+        moment = sum(order.left for order in begun.values()) * self.pace
+        for job, order in self.orders.items():
+            if order.began is None:
+                moment += order.left * self.pace
+                plan[job] = moment
+        return plan
+
+    def lane(self) -> Lane | None:
+        """When it is free and how fast it is, once that is known."""
+        if self.link is None or self.pace is None:
+            return None
+        return Lane(free_in=sum(order.left for order in self.orders.values()) * self.pace, pace=self.pace)
+
+    def done_in(self, job: Job) -> float:
+        """Seconds until this job would be done here, behind the orders there are; infinite while that is unknown."""
+        lane = self.lane()
+        return float("inf") if lane is None else lane.free_in + job.cost * lane.pace
+
+    def view(self) -> EngineView:
+        hello = self.hello
+        return EngineView(
+            id=hello.engine,
+            name=hello.card.name,
+            model_id=hello.card.id,
+            device=hello.device,
+            dtype=hello.dtype,
+            threads=hello.threads,
+            memory=hello.memory,
+            policy=hello.policy,
+            state="lost" if self.link is None else "ready",
+            speed=None if not self.pace else 1 / self.pace,
+            notice=hello.notice,
+            abilities=hello.card.features,
+            loras=hello.card.loras,
+            controls=hello.card.controls,
+            orders=len(self.orders),
+        )

@@ -1,0 +1,185 @@
+"""The engines that are there, and which of them holds which job. In memory, and only there.
+
+An orphan is a job whose engine has yet to say that it still has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from bot.jobs.job import Job
+from bot.queue.engine import EngineLink, EngineView, Order, Painter
+from bot.queue.fair_queue import Turn
+from protocol.card import ModelCard
+from protocol.messages import EngineHello
+from protocol.request import ImageRequest
+
+EMBEDDED = "local"  # the name of the bot's own engine until it says another
+
+
+class Crew:
+    """Bookkeeping without any waiting."""
+
+    def __init__(self) -> None:
+        self.card: ModelCard | None = None  # what people are offered
+        self.painters: dict[str, Painter] = {}
+        self.orphans: set[str] = set()
+        self._holders: dict[str, str] = {}  # job -> engine
+        self._loading: dict[str, EngineView] = {}
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nobody can paint: no painter is there, and each that comes up has a problem."""
+        problems = [view.problem for view in self._loading.values()]
+        return None if self.painters or not all(problems) else next(iter(problems), None)
+
+    def loading(self, name: str, model: str, problem: str | None) -> None:
+        """An engine comes up, or cannot."""
+        self._loading.pop(EMBEDDED, None)
+        self._loading[name] = EngineView(
+            id=name,
+            name=model,
+            model_id=model,
+            device="",
+            dtype="",
+            threads=0,
+            memory=0,
+            policy="",
+            state="loading",
+            speed=None,
+            problem=problem,
+        )
+
+    def not_loading(self, name: str) -> EngineView | None:
+        """It is ready, or gone; how it was seen while it came up."""
+        return self._loading.pop(name, None)
+
+    def join(self, link: EngineLink, hello: EngineHello) -> Painter:
+        """The engine that introduces itself on this line; an older line of the same engine is closed."""
+        self.not_loading(EMBEDDED)
+        self.not_loading(hello.engine)
+        painter = self.painters.setdefault(hello.engine, Painter(hello=hello, link=link))
+        if painter.link is not None and painter.link is not link:
+            painter.link.close("another connection of the same engine took its place")
+        painter.hello, painter.link, painter.dismissed = hello, link, False
+        return painter
+
+    def has_new_card(self, link: EngineLink, hello: EngineHello) -> bool:
+        """Whether this is an engine on a line that holds, which can do something else than before."""
+        painter = self.painters.get(hello.engine)
+        return painter is not None and painter.link is link and painter.hello.card != hello.card
+
+    def forget(self, painter: Painter) -> None:
+        """It is gone for good, unless it came back or still holds something.
+
+        Called once for each time that its line broke: by the last of them it may have been forgotten and be there anew.
+        """
+        name = painter.hello.engine
+        if self.painters.get(name) is painter and painter.link is None and not painter.orders:
+            del self.painters[name]
+
+    def views(self) -> tuple[EngineView, ...]:
+        """Every engine that is there, comes up, or has just been lost."""
+        return tuple((self._loading | {name: painter.view() for name, painter in self.painters.items()}).values())
+
+    def offered(self, known: ModelCard | None, joining: EngineHello | None = None) -> ModelCard | None:
+        """What people are offered: the known model while anybody has it, with all that its engines can do together."""
+        others = [each for each in self.painters.values() if each.link is not None]
+        cards = [each.hello.card for each in others if joining is None or each.hello.engine != joining.engine]
+        if joining is not None:
+            cards.append(joining.card)
+        if not cards:
+            return known
+        model = known.id if known is not None and any(card.id == known.id for card in cards) else cards[-1].id
+        same = [card for card in cards if card.id == model]
+        features = dict.fromkeys(feature for card in same for feature in card.features)
+        return msgspec.structs.replace(
+            same[-1],
+            features=tuple(features),
+            loras=tuple(dict.fromkeys(name for card in same for name in card.loras)),
+            controls=tuple(dict.fromkeys(kind for card in same for kind in card.controls)),
+        )
+
+    @property
+    def has_room(self) -> bool:
+        """Whether any engine takes one job more."""
+        return any(painter.has_room for painter in self.painters.values())
+
+    def match(self, line: Iterable[Turn], jobs: Mapping[str, Job]) -> tuple[Turn, Painter] | None:
+        """Whose turn it is, and where.
+
+        A suspect, and with it everything behind it, waits for an empty engine; not where none there can do it.
+        """
+        if not self.has_room:
+            return None
+        for turn in line:
+            job = jobs[turn.ticket.job]
+            if (painter := self.idle(job)) is not None:
+                return turn, painter
+            if not self.has_room or (job.suspect and not self.is_beyond_all(job.request)):
+                return None
+        return None
+
+    def idle(self, job: Job) -> Painter | None:
+        """The engine with room that would be done with this job first, or None where it had better wait.
+
+        It waits for an engine that can do it, an empty one where it is suspect, and for a faster one that would be
+        done sooner than the line behind a slow one.
+        """
+        able = self._able(job)
+        with_room = [painter for painter in able if painter.has_room and not (job.suspect and painter.orders)]
+        if any(painter.pace is None for painter in with_room):
+            return min(with_room, key=lambda painter: len(painter.orders))
+        best = min(with_room, key=lambda painter: painter.done_in(job), default=None)
+        if best is None or not best.orders:
+            return best
+        here = best.done_in(job)
+        return None if any(other.done_in(job) < here for other in able if not other.dismissed) else best
+
+    def is_beyond_all(self, request: ImageRequest) -> bool:
+        """Whether there are engines that stay, and none of them can do it."""
+        staying = [painter for painter in self.painters.values() if not painter.dismissed]
+        return bool(staying) and not any(painter.hello.card.can_paint(request) for painter in staying)
+
+    def _able(self, job: Job) -> list[Painter]:
+        """Those that can do it. A model that nobody has any more is replaced by one that can do the same."""
+        able = [painter for painter in self.painters.values() if painter.hello.card.can_paint(job.request)]
+        return [painter for painter in able if painter.hello.card.id == job.model_id] or able
+
+    def holder(self, job_id: str) -> str | None:
+        """The engine that has this job."""
+        return self._holders.get(job_id)
+
+    def inherit(self, job_id: str, engine: str) -> None:
+        """The last bot process had given this job to that engine, which is expected back."""
+        self._holders[job_id] = engine
+        self.orphans.add(job_id)
+
+    def give(self, painter: Painter, job: Job, share: float) -> None:
+        """This engine has the job, or `share` of its pictures."""
+        self._holders[job.id] = painter.hello.engine
+        self.orphans.discard(job.id)
+        steps = max(job.request.steps - job.request.first_step, 1)
+        painter.orders.setdefault(job.id, Order(cost=job.cost * share, alone=job.suspect, steps=steps))
+
+    def heard_of(self, link: EngineLink, name: str, job: Job | None, attempt: int) -> Order | None:
+        """This engine's order for the job at this attempt; anything else is an echo of the past.
+
+        So is what an older line of the engine still brings: it would free from its term a job that nobody has.
+        """
+        painter = self.painters.get(name)
+        if job is None or self.holder(job.id) != name or job.attempt != attempt:
+            return None
+        if painter is None or painter.link is not link:
+            return None
+        self.orphans.discard(job.id)
+        return painter.orders.get(job.id)
+
+    def let_go(self, job_id: str) -> tuple[Painter, Order] | None:
+        """Nobody has this job any more; returns who had."""
+        self.orphans.discard(job_id)
+        painter = self.painters.get(self._holders.pop(job_id, ""))
+        order = None if painter is None else painter.orders.pop(job_id, None)
+        return None if painter is None or order is None else (painter, order)

@@ -1,0 +1,1 @@
+"""From words, presses and pictures to an `ImageRequest`."""

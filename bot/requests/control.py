@@ -1,0 +1,76 @@
+"""What a painting follows: the kind of a control picture, the picture, and how closely. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.jobs.errors import ControlPictureWithoutKind, ControlWithoutPicture, NotOffered, OutOfRange, UnknownControl
+from bot.storage.blobs import UNSTORED
+from protocol.card import ModelCard
+from protocol.request import Control, ControlKind
+
+USUAL_CONTROL = 0.75  # the published ControlNet is at its best from 0.65 to 0.8
+LEAST_CONTROL, MOST_CONTROL = 0.05, 2.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Guide:
+    """What was said about it. `kind` as it was typed; `picture` is new, as PNG, or `stored` under this SHA-256."""
+
+    kind: str | None = None
+    picture: bytes | None = None
+    stored: str | None = None
+    strength: float | None = None
+
+    @classmethod
+    def of(cls, control: Control | None) -> Guide | None:
+        """The guide of a request that is there already."""
+        if control is None:
+            return None
+        return cls(kind=control.kind.value, stored=control.picture, strength=control.strength)
+
+
+def guide(kind: str | None, picture: bytes | None, strength: float | None) -> Guide | None:
+    """None where nothing was said."""
+    if kind is None and picture is None and strength is None:
+        return None
+    return Guide(kind=kind, picture=picture, strength=strength)
+
+
+def resolved(guide: Guide | None, card: ModelCard) -> Control | None:
+    """What a request says of it; a new picture is called UNSTORED.
+
+    Raises NotOffered, ControlWithoutPicture, ControlPictureWithoutKind, UnknownControl, OutOfRange.
+    """
+    if guide is None:
+        return None
+    if not card.offers("control"):
+        raise NotOffered(feature="control")
+    if guide.picture is None and guide.stored is None:
+        raise ControlWithoutPicture
+    if guide.kind is None:
+        raise ControlPictureWithoutKind
+    strength = USUAL_CONTROL if guide.strength is None else guide.strength
+    if not LEAST_CONTROL <= strength <= MOST_CONTROL:
+        raise OutOfRange(name="control_strength", value=strength, least=LEAST_CONTROL, most=MOST_CONTROL)
+    picture = UNSTORED if guide.picture is not None else guide.stored or UNSTORED
+    control = Control(kind=_kind(guide.kind, card), picture=picture, strength=strength)
+    known(control, card)
+    return control
+
+
+def known(control: Control | None, card: ModelCard) -> None:
+    """Raise UnknownControl where this engine cannot follow such a picture."""
+    if control is not None and control.kind not in card.controls:
+        raise UnknownControl(control=control.kind.value, controls=_names(card))
+
+
+def _kind(typed: str, card: ModelCard) -> ControlKind:
+    try:
+        return ControlKind(typed.strip().casefold())
+    except ValueError:
+        raise UnknownControl(control=typed, controls=_names(card)) from None
+
+
+def _names(card: ModelCard) -> str:
+    return ", ".join(kind.value for kind in card.controls)

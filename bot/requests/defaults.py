@@ -1,0 +1,207 @@
+"""What a picture is like, and how much a person may have, when a request does not say.
+
+Four scopes, the later one wins: owner, guild, channel, user. Nothing passes the owner's ceilings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from bot.jobs.errors import BadSetting, NeedsAdmin, NeedsOwner, NotAllowed, OverCeiling
+from bot.jobs.job import Requester
+from bot.jobs.limits import Limits
+from bot.storage.settings import Scope, Settings
+from protocol.card import ModelCard
+from protocol.request import MAX_COUNT, MAX_GUIDANCE
+
+Value = str | int | float | bool
+SHAPE = re.compile(r"[1-9]\d?:[1-9]\d?")
+
+TASTES = ("shape", "steps", "guidance", "count", "variety")
+LIMITS = ("per_minute", "per_day", "in_flight")
+KEYS = TASTES + LIMITS  # "paused" is set by pause and resume alone
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OwnerSettings:
+    """The owner's defaults and ceilings, from the settings file. `steps` None is the model's own number."""
+
+    shape: str = "1:1"
+    steps: int | None = None
+    guidance: float = 3.0  # that a negative prompt turns on
+    count: int = 1
+    variety: float = 0.0
+    most_steps: int = 20
+    per_minute: int = 20  # pictures
+    per_day: int = 500  # pictures
+    in_flight: int = 5  # requests
+    queue: int = 200  # requests of everybody
+    least_free: int = 0  # bytes of the disk
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """A setting in force: who set it and when, or nobody where it is the owner's file or the model."""
+
+    value: Value | None
+    scope: Scope
+    by: str | None
+    at: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tastes:
+    """What fills the gaps of a wish. `steps` None is the model's own number."""
+
+    shape: str
+    steps: int | None
+    guidance: float
+    count: int
+    variety: float = 0.0
+
+
+class Defaults:
+    """What holds where, and who may change it. `card` tells what the loaded model can do."""
+
+    def __init__(self, settings: Settings, *, owner: OwnerSettings, card: Callable[[], ModelCard | None]) -> None:
+        self._settings = settings
+        self._card = card
+        self.owner = owner
+
+    def show(self, guild: int | None, channel: int | None, principal: str | None = None) -> dict[str, Shown]:
+        """Every setting as it holds in this place, and for this person."""
+        return {key: self._shown(key, guild, channel, principal) for key in KEYS}
+
+    def tastes(self, who: Requester) -> Tastes:
+        """What fills the gaps of this person's wish."""
+        shape, steps, guidance, count, variety = (
+            self._shown(key, who.guild, who.settled_by, who.principal).value for key in TASTES
+        )
+        return Tastes(
+            shape=str(shape),
+            steps=min(steps, self.owner.most_steps) if isinstance(steps, int) else None,
+            guidance=float(guidance) if isinstance(guidance, int | float) else self.owner.guidance,
+            count=count if isinstance(count, int) else self.owner.count,
+            variety=float(variety) if isinstance(variety, int | float) else self.owner.variety,
+        )
+
+    def limits(self, who: Requester) -> Limits:
+        """This person's allowance in this place, never above the owner's ceilings."""
+        shown = (self._shown(key, who.guild, who.settled_by, None) for key in LIMITS)
+        per_minute, per_day, in_flight = (
+            min(int(one.value or 1), int(getattr(self.owner, key))) for key, one in zip(LIMITS, shown, strict=True)
+        )
+        return Limits(per_minute=per_minute, per_day=per_day, in_flight=in_flight, queue=self.owner.queue)
+
+    async def set(self, scope: Scope, scope_id: int | str | None, key: str, value: Value, *, by: Requester) -> Value:
+        """Set it and return the value as understood. Raises NotAllowed, BadSetting or OverCeiling."""
+        _authorise(scope, scope_id, by)
+        known = self._understood(scope, key, value)
+        await self._settings.put(scope, scope_id, key, known, by=by.principal)
+        return known
+
+    async def reset(self, scope: Scope, scope_id: int | str | None, key: str | None, *, by: Requester) -> int:
+        """Unset one setting of this scope, or all of them where `key` is None; returns how many were set."""
+        _authorise(scope, scope_id, by)
+        if key is not None and key not in KEYS:
+            raise BadSetting(key=key, value="", allowed=", ".join(KEYS))
+        dropped = 0
+        for name in KEYS if key is None else (key,):
+            dropped += await self._settings.drop(scope, scope_id, name, by=by.principal)
+        return dropped
+
+    async def set_paused(
+        self, scope: Literal["owner", "guild"], guild: int | None, paused: bool, by: Requester
+    ) -> None:
+        """Pause or resume a guild (its admins) or everything (the owner)."""
+        scope_id = guild if scope == "guild" else None
+        _authorise(scope, scope_id, by)
+        if paused:
+            await self._settings.put(scope, scope_id, "paused", True, by=by.principal)
+        else:
+            await self._settings.drop(scope, scope_id, "paused", by=by.principal)
+
+    def paused(self) -> frozenset[int | None]:
+        """Guilds that are paused; None stands for everything."""
+        return frozenset(
+            None if row.scope == "owner" else int(row.scope_id) for row in self._settings.rows() if row.key == "paused"
+        )
+
+    def _shown(self, key: str, guild: int | None, channel: int | None, principal: str | None) -> Shown:
+        places: tuple[tuple[Scope, int | str | None], ...] = (
+            ("user", principal),
+            ("channel", channel),
+            ("guild", guild),
+            ("owner", None),
+        )
+        for scope, scope_id in places:
+            if (row := self._settings.get(scope, scope_id, key)) is not None:
+                return Shown(value=_decode(row.value), scope=row.scope, by=row.by, at=row.at)
+        value: Value | None = getattr(self.owner, key)
+        card = self._card()
+        if key == "steps" and value is None and card is not None:
+            value = min(card.steps.default, self.owner.most_steps)
+        return Shown(value=value, scope="owner", by=None, at=None)
+
+    def _understood(self, scope: Scope, key: str, value: Value) -> Value:
+        """The value in its type and within its bounds."""
+        if key == "shape":
+            return self._understood_shape(str(value))
+        if key == "guidance":
+            number = _number(value, float)
+            if number is None or not 0 < number <= MAX_GUIDANCE:
+                raise BadSetting(key=key, value=str(value), allowed=f"0.1-{MAX_GUIDANCE:g}")
+            return number
+        if key == "variety":
+            number = _number(value, float)
+            if number is None or not 0 <= number <= 1:
+                raise BadSetting(key=key, value=str(value), allowed="0-1")
+            return number
+        if key not in KEYS or (scope == "user" and key in LIMITS):
+            raise BadSetting(key=key, value=str(value), allowed=", ".join(TASTES if scope == "user" else KEYS))
+        ceiling = {"steps": self.owner.most_steps, "count": MAX_COUNT}.get(key) or int(getattr(self.owner, key))
+        number = _number(value, int)
+        if number is None or number < 1 or (key == "count" and number > MAX_COUNT):
+            raise BadSetting(key=key, value=str(value), allowed=f"1-{ceiling}")
+        if number > ceiling:
+            raise OverCeiling(key=key, value=number, ceiling=ceiling)
+        return number
+
+    def _understood_shape(self, value: str) -> str:
+        card = self._card()
+        if card is not None and value not in card.shapes:
+            raise BadSetting(key="shape", value=value, allowed=", ".join(card.shapes))
+        if not SHAPE.fullmatch(value):
+            raise BadSetting(key="shape", value=value, allowed="1:1, 2:3, 3:2")
+        return value
+
+
+def _authorise(scope: Scope, scope_id: int | str | None, by: Requester) -> None:
+    """Who may change what: checked at the moment of the change."""
+    match scope:
+        case "owner":
+            if not by.owner:
+                raise NeedsOwner
+        case "guild" | "channel":
+            here = by.guild if scope == "guild" else by.channel
+            if not by.admin or by.guild is None or here != scope_id:
+                raise NeedsAdmin
+        case "user":
+            if scope_id != by.principal:
+                raise NotAllowed
+
+
+def _decode(value: str) -> Value:
+    return msgspec.json.decode(value, type=str | int | float | bool)  # pyright: ignore[reportArgumentType]
+
+
+def _number(value: Value, kind: type[int] | type[float]) -> int | float | None:
+    try:
+        return kind(value)
+    except (ValueError, OverflowError):
+        return None

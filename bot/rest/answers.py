@@ -1,0 +1,118 @@
+"""The first answer to an interaction, and what is said after it: given again while it is unclear whether it arrived.
+
+The deed is on disk by then, so an answer that was lost on the way is no error of the deed. Discord takes one first
+answer within three seconds; a second one is refused, which says that the first is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import discord
+
+from bot.rest.codes import ALREADY_ANSWERED
+from bot.rest.threads import opened
+from bot.storage.rows import InteractionToken
+
+Interaction = discord.Interaction[Any]
+
+LOST = (aiohttp.ClientError, TimeoutError, ConnectionError, discord.DiscordServerError)
+_PAUSES = (0.1, 0.3, 0.9)  # seconds between the tries of a first answer
+_LATER_PAUSES = tuple(0.25 * 2**n for n in range(8))  # and of what follows it: about a minute in all
+_THINKING = "thinking"  # in an interaction's extras, once it counts as answered: whether it shows "thinking"
+
+_log = logging.getLogger(__name__)
+
+
+def token_of(interaction: Interaction) -> InteractionToken:
+    """What edits the answer of this interaction later on."""
+    at = interaction.created_at.timestamp()
+    return InteractionToken(token=interaction.token, application=interaction.application_id, at=at)
+
+
+async def give(interaction: Interaction, answer: Callable[[], Awaitable[object]], *, thinking: bool = False) -> None:
+    """Answer for the first time. Afterwards the interaction counts as answered, though nobody may have heard it."""
+    for pause in (*_PAUSES, None):
+        try:
+            await opened(interaction.client, interaction.channel_id, answer)
+            break
+        except LOST as error:
+            _log.info("interaction %s: unclear whether its answer arrived: %s", interaction.id, error)
+            if pause is not None:
+                await asyncio.sleep(pause)
+        except discord.NotFound as error:
+            _log.warning("interaction %s: its answer came too late: %s", interaction.id, error)
+            break
+        except discord.HTTPException as error:
+            if error.code != ALREADY_ANSWERED:
+                raise
+            break
+    interaction.extras[_THINKING] = thinking
+
+
+async def say(interaction: Interaction, sentence: str) -> None:
+    """Answer the person alone."""
+    await give(interaction, lambda: interaction.response.send_message(sentence, ephemeral=True))
+
+
+async def show(interaction: Interaction, view: discord.ui.LayoutView) -> None:
+    """Answer the person alone, with more than a sentence."""
+    await give(interaction, lambda: interaction.response.send_message(view=view, ephemeral=True))
+
+
+async def defer(interaction: Interaction) -> None:
+    """Answer a command with "thinking", and a click with nothing that is seen."""
+    thinking = interaction.type is discord.InteractionType.application_command
+    await give(interaction, interaction.response.defer, thinking=thinking)
+
+
+async def change(interaction: Interaction, sentence: str) -> None:
+    """Answer a click by what its private message says from now on, without buttons."""
+    view = discord.ui.LayoutView()
+    view.add_item(discord.ui.TextDisplay(sentence))
+    await give(interaction, lambda: interaction.response.edit_message(view=view))
+
+
+def is_answered(interaction: Interaction) -> bool:
+    """Whether what is said now comes after the first answer."""
+    return _THINKING in interaction.extras or interaction.response.is_done()
+
+
+def count_as_thinking(interaction: Interaction) -> None:
+    """An earlier process has answered it so."""
+    interaction.extras[_THINKING] = True
+
+
+async def tell(interaction: Interaction, sentence: str) -> bool:
+    """Say it to the person alone, whatever was answered before. False where Discord lets nothing through."""
+    try:
+        if not is_answered(interaction):
+            await say(interaction, sentence)
+            return True
+        if interaction.extras.get(_THINKING):
+            # A public "thinking" cannot become private, so it goes.
+            await _at_last(interaction, interaction.delete_original_response)
+        return await _at_last(interaction, lambda: interaction.followup.send(sentence, ephemeral=True))
+    except discord.HTTPException as error:
+        _log.warning("interaction %s: could not be answered: %s", interaction.id, error)
+        return False
+
+
+async def _at_last(interaction: Interaction, act: Callable[[], Awaitable[object]]) -> bool:
+    """Do it again until Discord answers; False where that is a no, or never comes."""
+    for pause in _LATER_PAUSES:
+        try:
+            await opened(interaction.client, interaction.channel_id, act)
+        except LOST as error:
+            _log.info("interaction %s: unclear whether this arrived: %s", interaction.id, error)
+            await asyncio.sleep(pause)
+        except discord.HTTPException as error:
+            _log.warning("interaction %s: not said: %s", interaction.id, error)
+            return False
+        else:
+            return True
+    return False

@@ -1,0 +1,302 @@
+"""The one door to jobs for commands and buttons: compose, submit, look up, cancel. Knows no Discord."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Unpack
+
+from bot.jobs.errors import AlreadyDeleted, DiskFull, NothingToCancel, NotYours, TooLate, UnknownJob
+from bot.jobs.events import News, Standing, Subscription
+from bot.jobs.ids import IdSource, MonotonicClock, WallClock, random_id
+from bot.jobs.job import Job, Requester
+from bot.queue.dispatcher import Dispatcher
+from bot.queue.engine import EngineView
+from bot.queue.recovery import ADOPTION, GRACE, Terms
+from bot.queue.state import Workshop
+from bot.queue.waiting import Board
+from bot.requests import derive
+from bot.requests.composer import Composer
+from bot.requests.defaults import Defaults, OwnerSettings
+from bot.requests.derive import Continue
+from bot.requests.styles import StyleBook
+from bot.requests.wish import Wish
+from bot.service.lookup import Lookup
+from bot.service.model_switch import Models
+from bot.service.submit import Acceptance
+from bot.storage.blobs import BlobStore
+from bot.storage.database import LedgerFull
+from bot.storage.ledger import Ledger
+from bot.storage.rows import InteractionToken, Origin
+from bot.storage.settings import Settings
+from protocol.card import ModelCard
+from protocol.request import SEED_RANGE, ImageRequest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueueView:
+    """The whole queue. `waiting` is in order of service; `running` includes what engines hold but have not begun.
+
+    The owner may have paused everything, an admin the guild that was asked about.
+    """
+
+    waiting: tuple[Job, ...]
+    running: tuple[Job, ...]
+    engines: tuple[EngineView, ...]
+    everything_paused: bool
+    guild_paused: bool
+
+
+class JobService(Lookup):
+    """Opened by `open_service`. Refusals rise to the caller and change nothing."""
+
+    def __init__(
+        self,
+        shop: Workshop,
+        *,
+        dispatcher: Dispatcher,
+        settings: Settings,
+        defaults: Defaults,
+        styles: StyleBook,
+        models: Models,
+        ids: IdSource,
+        seeds: Callable[[], int],
+    ) -> None:
+        super().__init__(shop.ledger, shop.blobs)
+        self.dispatcher = dispatcher
+        self.defaults = defaults
+        self.styles = styles
+        self.models = models
+        self.wall, self.monotonic = shop.wall, shop.monotonic
+        self._shop = shop
+        self._settings = settings
+        self._composer = Composer(
+            shop.blobs,
+            defaults=defaults,
+            styles=styles,
+            known=lambda: self.card,
+            trouble=lambda: dispatcher.trouble,
+            seed=seeds,
+        )
+        self._acceptance = Acceptance(shop, dispatcher=dispatcher, defaults=defaults, composer=self._composer, ids=ids)
+
+    @property
+    def card(self) -> ModelCard | None:
+        """What the loaded model can do; the last one known while none is loaded."""
+        return self.dispatcher.card
+
+    @property
+    def painter_ready(self) -> bool:
+        """Whether an engine is there at this moment."""
+        return self.dispatcher.has_engine
+
+    def known_card(self) -> ModelCard:
+        """What can be asked for. Raises PainterLoading before that is known, PainterBroken where no model loads."""
+        return self._composer.card()
+
+    async def compose(self, wish: Wish, by: Requester) -> ImageRequest:
+        """The complete request that this wish means here. Raises Invalid refusals, PainterLoading, PainterBroken."""
+        return await self._composer.complete(wish, by)
+
+    async def submit(
+        self,
+        request: ImageRequest,
+        *,
+        by: Requester,
+        parent: tuple[str, int | None] | None = None,
+        **origin: Unpack[Origin],
+    ) -> Job:
+        """Accept a request; when this returns it is on disk. The same origin again is the same job.
+
+        Raises Paused, DiskFull, LimitReached, QueueFull, Invalid.
+        """
+        return await self._acceptance.submit(request, by=by, parent=parent, **origin)
+
+    async def keep(self, origin: str, *, payload: dict[str, Any], by: Requester, at: float) -> None:
+        """Keep a request that is about to be answered before it is a job, until it is one. Raises DiskFull."""
+        try:
+            await self.ledger.keep_pending(origin, principal=by.principal, payload=payload, at=at)
+        except LedgerFull as full:
+            raise DiskFull from full
+
+    async def reroll(self, job_id: str, *, by: Requester, **origin: Unpack[Origin]) -> Job:
+        """The same wish from another seed."""
+        old = await self.wish_behind(job_id)
+        request = derive.rerolled(old, card=self._composer.card(), seed=self._composer.seed())
+        return await self.submit(request, by=by, parent=(job_id, None), **origin)
+
+    async def vary(self, job_id: str, k: int, *, by: Requester, **origin: Unpack[Origin]) -> Job:
+        """New pictures that start from picture k. Raises PictureGone."""
+        return await self.continue_picture(job_id, k, derive.varied, by=by, **origin)
+
+    async def upscale(self, job_id: str, k: int, *, by: Requester, **origin: Unpack[Origin]) -> Job:
+        """Picture k twice as large. Raises PictureGone, and TooLarge where the model cannot."""
+        return await self.continue_picture(job_id, k, derive.upscaled, by=by, **origin)
+
+    async def continue_picture(
+        self, job_id: str, k: int, how: Continue, *, by: Requester, **origin: Unpack[Origin]
+    ) -> Job:
+        """A new job from picture k, as `how` makes it. Raises PictureGone and what `submit` and `how` raise."""
+        old, picture = await self.job_and_picture(job_id, k)
+        request = how(old, picture, card=self._composer.card(), seed=self._composer.seed())
+        return await self.submit(request, by=by, parent=(job_id, k), **origin)
+
+    async def edit(self, job_id: str, wish: Wish, *, by: Requester, **origin: Unpack[Origin]) -> Job:
+        """A changed wish; where it has a gap the old request holds, but a gap for the seed draws a new one."""
+        old = (await self.wish_behind(job_id)).request
+        request = await self._composer.complete(derive.merged(old, wish), by, source=old.source, mask=old.mask)
+        request = derive.written_out(old, request)
+        return await self.submit(request, by=by, parent=(job_id, None), **origin)
+
+    async def cancel(self, job_id: str, *, by: Requester) -> Job:
+        """Its author, a moderator of its guild or the owner gives it up. Raises NotYours, TooLate, UnknownJob."""
+        job = await self.job(job_id)
+        if not (job.is_by(by) or job.is_moderated_by(by) or by.owner):
+            raise NotYours
+        cancelled = await self.dispatcher.cancel(job_id)
+        if cancelled is None:
+            raise TooLate
+        return cancelled
+
+    async def cancel_all(self, *, by: Requester) -> int:
+        """Give up all live jobs of this person; returns how many. Raises NothingToCancel."""
+        cancelled = [await self.dispatcher.cancel(job.id) for job in await self.live_jobs(by.principal)]
+        count = sum(job is not None for job in cancelled)
+        if not count:
+            raise NothingToCancel
+        return count
+
+    async def check_may_delete(self, job_id: str, *, by: Requester) -> Job | None:
+        """Its message is here, and `by` its author or a moderator. None where the message is all that is left of it.
+
+        Raises NotYours, UnknownJob, AlreadyDeleted.
+        """
+        left = await self.ledger.left_behind(job_id, by.principal)
+        if left is not None:
+            if left.channel != by.channel:
+                raise UnknownJob
+            if not (left.is_theirs or by.moderator):
+                raise NotYours
+            return None
+        job = await self.job(job_id)
+        if not (job.is_by(by) or job.is_moderated_by(by)):
+            raise NotYours
+        if await self.ledger.is_gone(job_id):
+            raise AlreadyDeleted
+        return job
+
+    async def delete(self, job_id: str, *, by: Requester, token: InteractionToken | None = None) -> None:
+        """Its author or a moderator takes its message away, and with it a job that still lives.
+
+        The message goes on the ledger's list of removals; `token` reaches it without any right in its channel.
+        Raises NotYours, UnknownJob, AlreadyDeleted.
+        """
+        job = await self.check_may_delete(job_id, by=by)
+        if job is None:
+            if not await self.ledger.delete_left_behind(job_id, token=token):
+                raise AlreadyDeleted
+            return
+        if job.live:
+            await self.dispatcher.cancel(job_id)
+        if not await self.ledger.delete_message(job_id, token=token):
+            raise AlreadyDeleted
+        await self.ledger.mark_posted(job_id)
+
+    async def forget(self, by: Requester, *, messages: bool = False) -> int:
+        """Give up what this person has waiting, and delete their words, pictures and requests; returns how many.
+
+        With `messages` those that show them go too. What others made of their pictures stays with those others.
+        """
+        while (forgotten := await self.ledger.forget(by.principal, now=self._shop.wall(), messages=messages)) is None:
+            for job in await self.live_jobs(by.principal):
+                await self.dispatcher.cancel(job.id)
+            await asyncio.sleep(0)  # memory is about to hear of one that is only on disk
+        count, names = forgotten
+        self._settings.forget(by.principal)
+        used = await self.ledger.blob_uses()
+        await self.blobs.drop([blob for blob in await self.blobs.stored() if blob.name in names - used.keys()])
+        return count
+
+    def live_job(self, job_id: str) -> Job | None:
+        """This job as memory has it, while it has not ended."""
+        return self._shop.board.jobs.get(job_id)
+
+    async def live_jobs(self, principal: str) -> list[Job]:
+        """This person's jobs that have not ended, oldest first."""
+        return [job for job in self._shop.board.jobs.values() if job.requester.principal == principal]
+
+    async def queue(self, guild: int | None = None) -> QueueView:
+        """Everything that waits or is painted, and who paints, as seen from a guild."""
+        paused = self.defaults.paused()
+        return QueueView(
+            waiting=tuple(self.dispatcher.order()),
+            running=tuple(self.dispatcher.held()),
+            engines=self.dispatcher.engines(),
+            everything_paused=None in paused,
+            guild_paused=guild is not None and guild in paused,
+        )
+
+    def standing(self, job_id: str) -> Standing | None:
+        """Place and expected time of a live job, from memory."""
+        return self.dispatcher.standing(job_id)
+
+    def subscribe(self) -> Subscription:
+        """Events from now on: a context manager and an async iterator."""
+        return self._shop.news.subscribe()
+
+    async def pause(self, scope: Literal["guild", "owner"], by: Requester) -> None:
+        """Accept nothing and begin nothing, in this guild or anywhere. Raises NeedsAdmin, NeedsOwner."""
+        await self.defaults.set_paused(scope, by.guild, True, by)
+        self.dispatcher.pause(self.defaults.paused())
+
+    async def resume(self, scope: Literal["guild", "owner"], by: Requester) -> None:
+        """The opposite of `pause`."""
+        await self.defaults.set_paused(scope, by.guild, False, by)
+        self.dispatcher.pause(self.defaults.paused())
+
+
+@asynccontextmanager
+async def open_service(
+    data: Path,
+    *,
+    owner: OwnerSettings,
+    wall: WallClock = time.time,
+    monotonic: MonotonicClock = time.monotonic,
+    ids: IdSource = random_id,
+    seeds: Callable[[], int] = lambda: random.randrange(SEED_RANGE),
+    grace: float = GRACE,
+    adoption: float = ADOPTION,
+) -> AsyncGenerator[JobService, None]:
+    """Ledger, blobs and dispatcher of this data folder, at work until the block ends. Raises LedgerUnusable."""
+    async with AsyncExitStack() as stack:
+        ledger = await stack.enter_async_context(Ledger.open(data / "ledger.db", wall=wall))
+        news = News()
+        stack.callback(news.close)
+        shop = Workshop(
+            ledger=ledger,
+            blobs=BlobStore(data / "blobs"),
+            board=Board(await ledger.virtual_times()),
+            news=news,
+            wall=wall,
+            monotonic=monotonic,
+        )
+        dispatcher = Dispatcher(shop, Terms(grace=grace, adoption=adoption))
+        settings = Settings(ledger, await ledger.settings(), wall=wall)
+        defaults = Defaults(settings, owner=owner, card=lambda: dispatcher.card)
+        dispatcher.pause(defaults.paused())
+        await stack.enter_async_context(dispatcher.running())
+        yield JobService(
+            shop,
+            dispatcher=dispatcher,
+            settings=settings,
+            defaults=defaults,
+            styles=StyleBook(settings),
+            models=Models(settings, news),
+            ids=ids,
+            seeds=seeds,
+        )

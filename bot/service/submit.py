@@ -1,0 +1,116 @@
+"""Takes requests in: within the limits, while there is room, and each origin once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import Unpack
+
+from bot.jobs.errors import BeyondEngines, DiskFull, Paused, Refusal
+from bot.jobs.ids import IdSource
+from bot.jobs.job import Job, Requester
+from bot.jobs.limits import Limits, Usage, check
+from bot.queue.dispatcher import Dispatcher
+from bot.queue.state import Workshop
+from bot.requests import wish as compose
+from bot.requests.composer import Composer
+from bot.requests.defaults import Defaults
+from bot.storage.database import LedgerFull
+from bot.storage.rows import Draft, Origin
+from protocol import geometry as window
+from protocol.request import ImageRequest
+
+QUEUE_RETRY = 60.0  # seconds until a full queue is worth another try when no estimate is known
+REMEMBERED = 4096  # origins; Discord repeats an interaction within minutes, if at all
+
+
+class Acceptance:
+    """From a complete request to a row, and to the dispatcher."""
+
+    def __init__(
+        self, shop: Workshop, *, dispatcher: Dispatcher, defaults: Defaults, composer: Composer, ids: IdSource
+    ) -> None:
+        self._shop = shop
+        self._dispatcher = dispatcher
+        self._defaults = defaults
+        self._composer = composer
+        self._ids = ids
+        self._accepting: set[asyncio.Task[Job]] = set()
+        self._made: OrderedDict[str, str] = OrderedDict()  # the last origins, and the job of each
+
+    async def submit(
+        self,
+        request: ImageRequest,
+        *,
+        by: Requester,
+        parent: tuple[str, int | None] | None = None,
+        **origin: Unpack[Origin],
+    ) -> Job:
+        """Accept a request; when this returns it is on disk. The same origin again is the same job.
+
+        Raises Paused, DiskFull, LimitReached, QueueFull, Invalid.
+        """
+        limits = self._defaults.limits(by)
+        try:
+            self._check(request, by, limits)
+        except Refusal:
+            if (known := await self._made_before(origin["origin"])) is None:
+                raise
+            return known
+        card = self._composer.card()
+        draft = Draft(
+            id=self._ids(),
+            request=request,
+            model_id=card.id,
+            requester=by,
+            parent=parent,
+            cost=window.cost(request, card.native_pixels),
+            created=self._shop.wall(),
+            **origin,
+        )
+        # A caller that is cancelled must not leave a row that memory does not know.
+        accepting = asyncio.create_task(self._accept(draft, limits))
+        self._accepting.add(accepting)
+        accepting.add_done_callback(self._accepting.discard)
+        return await asyncio.shield(accepting)
+
+    def _check(self, request: ImageRequest, by: Requester, limits: Limits) -> None:
+        """Raise the refusal that memory alone can tell: it waits for no disk, however many are accepted just now."""
+        compose.fits(request, card=self._composer.card(), most_steps=self._defaults.owner.most_steps)
+        if self._dispatcher.is_beyond_all(request):
+            raise BeyondEngines
+        if self._dispatcher.is_paused(by.guild):
+            raise Paused
+        board = self._shop.board
+        usage = Usage(spent=(), in_flight=board.in_flight(by.principal), waiting=board.waiting)
+        check(usage, limits, pictures=request.count, now=self._shop.wall(), queue_moves_at=self._queue_moves_at(limits))
+
+    async def _accept(self, draft: Draft, limits: Limits) -> Job:
+        def closed() -> Refusal | None:
+            if self._dispatcher.is_paused(draft.requester.guild):
+                return Paused()
+            return DiskFull() if self._shop.blobs.is_short_of(self._defaults.owner.least_free) else None
+
+        try:
+            job, is_new = await self._shop.ledger.accept(
+                draft, limits=limits, closed=closed, queue_moves_at=self._queue_moves_at(limits)
+            )
+        except LedgerFull as full:
+            raise DiskFull from full
+        if is_new:
+            self._dispatcher.accepted(job)
+            self._made[job.origin] = job.id
+            if len(self._made) > REMEMBERED:
+                self._made.popitem(last=False)
+        return job
+
+    async def _made_before(self, origin: str) -> Job | None:
+        """The job that this origin has made, where that is not long ago."""
+        job_id = self._made.get(origin)
+        return None if job_id is None else await self._shop.ledger.job(job_id)
+
+    def _queue_moves_at(self, limits: Limits) -> float:
+        """When a queue that is full is worth another try; a look at all of it, so only where it may be full."""
+        may_be_full = self._shop.board.waiting + len(self._accepting) >= limits.queue
+        moves_at = self._dispatcher.next_ending() if may_be_full else None
+        return moves_at or self._shop.wall() + QUEUE_RETRY

@@ -1,0 +1,1 @@
+"""What lasts: the ledger and the pictures."""

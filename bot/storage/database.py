@@ -1,0 +1,241 @@
+"""One SQLite file, opened and used by one thread: transactions, migrations, backups. Knows nothing of jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+Result = TypeVar("Result")
+
+STORAGE_ERRORS = (OSError, sqlite3.Error)  # of the ledger and of the pictures beside it
+MOST_TOGETHER = 64  # pieces of work in one transaction: the first waits for the last
+
+
+class LedgerUnusable(Exception):
+    """The file cannot be used by this program; the message is one sentence for its owner."""
+
+
+class LedgerFull(sqlite3.OperationalError):
+    """The disk, or the file's own limit, has no room for this transaction, which changed nothing."""
+
+
+@dataclass(eq=False, kw_only=True, slots=True)
+class _Piece:
+    """Work that somebody waits for."""
+
+    work: Callable[[sqlite3.Connection], Any]
+    writes: bool
+    answer: asyncio.Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+    told: bool = False
+
+
+class Database:
+    """A connection and the only thread that touches it. What waits to be written together is committed together."""
+
+    def __init__(self, connection: sqlite3.Connection, thread: ThreadPoolExecutor) -> None:
+        self._connection = connection
+        self._thread = thread
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[_Piece] = deque()
+        self._called = False  # the thread has yet to look at what waits
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, path: Path) -> AsyncGenerator[Self, None]:
+        """The file at `path`, created or migrated to the present schema. Raises LedgerUnusable."""
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        loop = asyncio.get_running_loop()
+        try:
+            connection = await loop.run_in_executor(thread, _connect, path)
+            try:
+                yield cls(connection, thread)
+            finally:
+                await loop.run_in_executor(thread, connection.close)
+        finally:
+            thread.shutdown(wait=True)
+
+    async def write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run `work` as one transaction: all of it is on disk when this returns, or none of it.
+
+        It changes nothing but the database: it is run again where what it was written with could not be stored.
+        """
+        return await self._hand_over(work, writes=True)
+
+    async def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run `work`, which changes nothing."""
+        return await self._hand_over(work, writes=False)
+
+    def _hand_over(self, work: Callable[[sqlite3.Connection], Result], *, writes: bool) -> asyncio.Future[Result]:
+        answer: asyncio.Future[Result] = self._loop.create_future()
+        self._waiting.append(_Piece(work=work, writes=writes, answer=answer))
+        if not self._called:
+            self._called = True
+            self._thread.submit(self._work_off)
+        return answer
+
+    def _work_off(self) -> None:
+        """In the thread: all that waits. What is read is as it was before what waits to be written."""
+        self._called = False  # before the look, so that whatever comes after it calls again
+        while self._waiting:
+            pieces = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_TOGETHER))]
+            reading = [piece for piece in pieces if not piece.writes]
+            for piece in reading:
+                self._run(piece)
+            self._tell(reading)
+            if writing := [piece for piece in pieces if piece.writes]:
+                self._write(writing)
+
+    def _write(self, pieces: list[_Piece]) -> None:
+        """All at once; where that cannot be stored each by itself, so that one that is too large harms no other."""
+        try:
+            self._transact(pieces)
+        except sqlite3.Error as error:
+            if len(pieces) == 1:
+                pieces[0].error = error
+            else:
+                for piece in pieces:
+                    if not piece.told:
+                        self._write([piece])
+        self._tell(pieces)
+
+    def _transact(self, pieces: list[_Piece]) -> None:
+        """One transaction. A piece that fails is undone alone and told at once, for nothing of it goes to the disk.
+
+        Raises sqlite3.Error where nothing of all this was stored.
+        """
+        db = self._connection
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            for piece in pieces:
+                db.execute("SAVEPOINT piece")
+                self._run(piece)
+                # After SQLITE_FULL SQLite may have rolled back everything; a second ROLLBACK would hide that error.
+                if piece.error is not None and not db.in_transaction:
+                    raise piece.error
+                if piece.error is not None:
+                    db.execute("ROLLBACK TO piece")
+                    self._tell([piece])
+                db.execute("RELEASE piece")
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+    def _run(self, piece: _Piece) -> None:
+        piece.error = None
+        try:
+            piece.result = piece.work(self._connection)
+        except BaseException as error:  # noqa: BLE001  raised again where somebody waits for it
+            piece.error = error
+
+    def _tell(self, pieces: list[_Piece]) -> None:
+        """Answer those who wait for these, once."""
+        news = [piece for piece in pieces if not piece.told]
+        for piece in news:
+            piece.told = True
+        if news:
+            self._loop.call_soon_threadsafe(_answer, news)
+
+
+def _answer(pieces: list[_Piece]) -> None:
+    """In the loop."""
+    for piece in pieces:
+        if piece.answer.done():  # whoever waited was cancelled
+            continue
+        if piece.error is None:
+            piece.answer.set_result(piece.result)
+        else:
+            piece.answer.set_exception(_named(piece.error))
+
+
+def _named(error: BaseException) -> BaseException:
+    if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_FULL:
+        return error
+    full = LedgerFull(str(error))
+    full.__cause__ = error
+    return full
+
+
+def back_up(path: Path, to: Path) -> None:
+    """A consistent copy of the file at `path`, also while a bot writes to it. Raises LedgerUnusable."""
+    if not path.is_file():
+        raise LedgerUnusable(f"There is no ledger {path}.")
+    try:
+        os.close(os.open(to, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # it holds interaction tokens
+    except OSError as error:
+        raise LedgerUnusable(f"The backup {to} cannot be written: {error.strerror or error}.") from error
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            db.execute("VACUUM INTO ?", (str(to),))
+    except sqlite3.Error as error:
+        to.unlink()
+        raise LedgerUnusable(f"The ledger {path} cannot be saved to {to}: {error}.") from error
+
+
+def migrations() -> list[tuple[int, str]]:
+    """(number, SQL) of every step of the schema, in order."""
+    folder = resources.files("bot.storage.migrations")
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return [(int(name.split("_")[0]), (folder / name).read_text("utf-8")) for name in names]
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # it holds interaction tokens; its WAL takes the same mode
+        db = sqlite3.connect(path, isolation_level=None)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise LedgerUnusable(f"The ledger {path} cannot be opened: {error}.") from error
+    try:
+        db.row_factory = sqlite3.Row
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA busy_timeout = 5000")
+        _migrate(db, path)
+    except sqlite3.DatabaseError as error:
+        db.close()
+        raise LedgerUnusable(f"The ledger {path} cannot be used: {error}.") from error
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _migrate(db: sqlite3.Connection, path: Path) -> None:
+    steps = migrations()
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    newest = steps[-1][0]
+    if version > newest:
+        raise LedgerUnusable(
+            f"The ledger {path} was written by a newer version of this program (schema {version}, "
+            f"this one knows {newest}); install that version or move the file away."
+        )
+    if 0 < version < newest:
+        backup = path.with_name(f"{path.stem}.schema{version}.backup.db")
+        backup.unlink(missing_ok=True)
+        db.execute("VACUUM INTO ?", (str(backup),))
+    for number, sql in steps:
+        if number > version:
+            _apply(db, number, sql)
+
+
+def _apply(db: sqlite3.Connection, number: int, sql: str) -> None:
+    try:
+        db.executescript(f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise

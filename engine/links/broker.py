@@ -1,0 +1,242 @@
+"""The engine's side of NATS JetStream: orders come, pictures stay at the broker until the bot has them.
+
+Runs on one asyncio loop; knows frames and pictures in hand, not how they are painted.
+"""
+
+# pyright: reportUnknownMemberType=false
+# (nats-py leaves some of its parameters without types)
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+
+import nats.errors
+import nats.js.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from engine.links.lease import Lease
+from engine.links.outstanding import Ending
+from engine.links.session import Talk
+from protocol import broker as cluster
+from protocol import frames as wire
+from protocol.messages import Beat, Cancel, Cancelled, Command, Event, Failed, Finished, Generate, Refused
+
+RETRY = 1.0  # seconds between two attempts to leave a picture at the broker
+RESEND = 10.0  # seconds after which a picture that the broker has and the bot did not confirm is sent again
+ACCEPT = 10.0  # seconds the broker may take to write a picture down
+REFUSED_FOR = 5.0  # seconds until an engine that was turned away asks again
+CALLED_OFF = 100  # cancelled jobs to remember: their order may come later, on another way
+FULL = 10077  # JetStream's code for a stream that takes no more
+
+log = logging.getLogger(__name__)
+
+
+class NatsLink(Talk):
+    """One seat at one broker."""
+
+    def __init__(
+        self,
+        *,
+        access: cluster.Access,
+        hear: Callable[[Command], None],
+        alone_for: float | None = None,
+        resend: float = RESEND,
+        lease: float = cluster.LEASE,
+    ) -> None:
+        super().__init__(hear=hear, bot="the bot at the broker")
+        self.seat = cluster.seat_of(access)
+        self._access = access
+        self._alone_for = alone_for
+        self._resend = resend
+        self._lease = Lease(lease)
+        self._landed = asyncio.Event()
+        self._waiting: asyncio.Timeout | None = None  # for the broker's receipt
+        self._accepted: dict[tuple[str, int], float] = {}  # endings at the broker, and since when
+        self._called_off: dict[str, tuple[str, int]] = {}  # cancelled jobs, and which bot said so when
+        self._client: Client | None = None
+        self._bot = b""
+        self._heard = time.monotonic()
+
+    @property
+    def _connected(self) -> bool:
+        return self._client is not None and self._client.is_connected
+
+    def say(self, event: Event) -> None:
+        """Send an event. Endings wait until the broker has them; the rest is dropped while it is away."""
+        event = self._desk.put(event)
+        match event:
+            case Finished() | Failed() | Cancelled():
+                self._landed.set()
+            case Beat() if not self._lease.renews(event, time.monotonic()):
+                pass  # a hung painter must lose its jobs, however well this thread is
+            case _:
+                self._post(event)
+
+    async def run(self) -> None:
+        """Stay at the broker, for ever or until no bot has been there for `alone_for` seconds."""
+        while True:
+            try:
+                async with cluster.connected(self._access, seat=self.seat, back=self._came_back) as client:
+                    self._client = client
+                    if await self._work(client):
+                        return
+            except* (nats.errors.Error, OSError, TimeoutError, cluster.BrokenCredentials) as errors:
+                self._note(f"the broker cannot be used: {errors.exceptions[0]}")
+            finally:
+                self._client = None
+            await asyncio.sleep(RETRY)
+
+    async def _work(self, client: Client) -> bool:
+        """Until the connection is closed; True when no bot is left."""
+        orders = await client.subscribe(cluster.deal(self.seat), pending_bytes_limit=-1)
+        commands = await client.subscribe(cluster.command(self.seat))
+        calls = await client.subscribe(cluster.CALL)
+        self._came_back()
+        async with asyncio.TaskGroup() as tasks:
+            owned = [
+                tasks.create_task(self._take_orders(orders.messages)),
+                tasks.create_task(self._take_commands(commands.messages)),
+                tasks.create_task(self._take_calls(calls.messages)),
+                tasks.create_task(self._speak(client)),
+                tasks.create_task(self._hand_in(client)),
+            ]
+            try:
+                while not client.is_closed:
+                    if self._alone_for is not None and time.monotonic() - self._heard > self._alone_for:
+                        log.info("no bot at the broker for %.0f s", self._alone_for)
+                        return True
+                    await asyncio.sleep(cluster.PULSE)
+            finally:
+                for task in owned:
+                    task.cancel()
+                with suppress(nats.errors.Error):
+                    await client.publish(cluster.event(self.seat), cluster.NO_WORD)
+        return False
+
+    def _came_back(self) -> None:
+        """The broker may have forgotten everything meanwhile; no receipt that is waited for will come."""
+        self._accepted.clear()
+        if self._waiting is not None:
+            with suppress(RuntimeError):  # its time is just over
+                self._waiting.reschedule(asyncio.get_running_loop().time())
+            self._waiting = None
+        self._introduce()
+        self._landed.set()
+
+    # Hearing
+
+    async def _take_orders(self, messages: AsyncIterator[Msg]) -> None:
+        async for message in messages:
+            order = self._decoded(message.data)
+            if isinstance(order, Generate) and self._is_for_me(message, order):
+                self._obey(order)
+            with suppress(nats.errors.Error):  # then it comes again, and is known
+                await message.ack()
+
+    def _is_for_me(self, message: Msg, order: Generate) -> bool:
+        """Not for a predecessor in this seat, nor called off: a cancellation may overtake its order."""
+        headers = message.headers or {}
+        addressee = headers.get(cluster.ENGINE)
+        if addressee is not None and (self._introduction is None or addressee != self._introduction.engine):
+            return False
+        bot, number = _numbered(message)
+        off_by, off_at = self._called_off.get(order.job, ("", 0))
+        return bot != off_by or number > off_at
+
+    def _hand_over(self, endings: Sequence[Ending]) -> None:
+        for event in endings:
+            self._accepted.pop((event.job, event.k), None)
+        self._landed.set()
+
+    async def _take_commands(self, messages: AsyncIterator[Msg]) -> None:
+        async for message in messages:
+            if message.data == cluster.NO_WORD:
+                self._introduce()
+                continue
+            match command := self._decoded(message.data):
+                case None | Generate():  # an order comes on its own way, or not from the bot
+                    continue
+                case Refused():
+                    asyncio.get_running_loop().call_later(REFUSED_FOR, self._introduce)
+                case Cancel(job=job):
+                    self._called_off[job] = _numbered(message)
+                    if len(self._called_off) > CALLED_OFF:
+                        del self._called_off[next(iter(self._called_off))]
+                case _:
+                    pass
+            self._obey(command)
+
+    async def _take_calls(self, messages: AsyncIterator[Msg]) -> None:
+        async for message in messages:
+            self._heard = time.monotonic()
+            if message.data != self._bot:
+                self._bot = message.data
+                self._introduce()
+
+    def _decoded(self, frame: bytes) -> Command | None:
+        try:
+            return wire.decode_command(frame)
+        except wire.BadFrame as error:
+            self._note(f"the bot sent a broken frame: {error}")
+            return None
+
+    # Saying
+
+    async def _speak(self, client: Client) -> None:
+        while True:
+            event = await self._next()
+            with suppress(nats.errors.Error):  # a broken line says so elsewhere; all this is said anew
+                await client.publish(cluster.event(self.seat), wire.encode(event))
+
+    async def _hand_in(self, client: Client) -> None:
+        """Bring endings to the broker, and again those that the bot does not confirm."""
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._landed.wait(), RETRY)
+            self._landed.clear()
+            self._accepted = {key: since for key, since in self._accepted.items() if self._desk.holds(*key)}
+            for ending in self._desk.unconfirmed():
+                key = (ending.job, ending.k)
+                due = key not in self._accepted or time.monotonic() - self._accepted[key] > self._resend
+                if not due or not self._desk.holds(*key) or not client.is_connected:
+                    continue
+                if await self._leave_at_broker(client, ending):
+                    self._accepted[key] = time.monotonic()
+
+    async def _leave_at_broker(self, client: Client, ending: Ending) -> bool:
+        """Whether the broker has it now."""
+        if isinstance(ending, Cancelled):  # no picture: it would only be in the way of one that is painted after all
+            self._post(ending)
+            return True
+        size = min(client.max_payload - cluster.HEADERS, cluster.PIECE)
+        for piece, content in cluster.cut(wire.encode(ending), size):
+            if not await self._leave_piece(client, cluster.result(self.seat, ending.job, ending.k, piece), content):
+                return False
+        return True
+
+    async def _leave_piece(self, client: Client, subject: str, content: bytes) -> bool:
+        try:
+            async with asyncio.timeout(ACCEPT) as self._waiting:
+                await client.jetstream().publish(subject, content, timeout=2 * ACCEPT)
+        except nats.js.errors.APIError as error:
+            if error.err_code == FULL and "per subject" in str(error.description):
+                return True
+            self._note(f"the broker takes no more pictures, they wait here: {error.description}")
+            return False
+        except (nats.errors.Error, TimeoutError) as error:
+            self._note(f"the broker does not take pictures, they wait here: {error or type(error).__name__}")
+            return False
+        finally:
+            self._waiting = None
+        return True
+
+
+def _numbered(message: Msg) -> tuple[str, int]:
+    """Which bot process said this, and where it stands in what it said."""
+    bot, _, number = (message.headers or {}).get(cluster.NUMBER, "").rpartition(":")
+    return bot, int(number) if number.isdecimal() and len(number) < 32 else 0

@@ -1,0 +1,1 @@
+"""What a picture says about itself, in its file."""

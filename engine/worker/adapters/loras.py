@@ -1,0 +1,169 @@
+"""The LoRAs of a folder: which there are, and which of them the transformer wears in a forward.
+
+They apply to the transformer as a whole, so samples that want different ones cannot share a forward.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from engine.worker.adapters import lora_files
+from engine.worker.adapters.lora_files import Catalogue, LoraProblem
+from engine.worker.adapters.lora_layers import Change, Changed
+from protocol.card import ModelCard
+from protocol.request import Lora
+
+KEPT = 4  # files whose weights stay in memory after their last picture
+FEATURE = "lora"
+LONGEST_NAME = 100  # characters: Discord's limit for a choice
+
+log = logging.getLogger(__name__)
+
+Stamp = tuple[str, int, int]  # a file's path, its time in nanoseconds, its size: another content is another file
+
+
+class LoraGone(Exception):
+    """No file of this name lies in the folder any more."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outfit:
+    """What a sample's forwards wear: files with their weights. Equal ones may share a forward."""
+
+    pieces: tuple[tuple[Stamp, float], ...] = ()
+    changes: Sequence[Mapping[str, Change]] = field(default=(), compare=False)  # one for each, once they are loaded
+
+
+BARE = Outfit()
+
+
+class Loras:
+    """Looks after one folder and one transformer. `look` may be called beside a forward; all else in its thread."""
+
+    def __init__(
+        self, transformer: Any, folder: Path | None = None, *, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self._transformer = transformer
+        self._folder = folder
+        self._device, self._dtype = device, dtype
+        self._linears: dict[str, torch.nn.Linear] = {
+            name: module for name, module in transformer.named_modules() if isinstance(module, torch.nn.Linear)
+        }
+        self._catalogue = Catalogue(self._linears)
+        self._stamps: dict[str, Stamp] = {}
+        self._problems: dict[Stamp, str] = {}
+        self._loaded: OrderedDict[Stamp, Mapping[str, Change]] = OrderedDict()
+        self._worn = BARE
+        self.look()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those that can be asked for."""
+        return tuple(self._stamps)
+
+    @property
+    def kept(self) -> tuple[Stamp, ...]:
+        """Those in memory, the last used at the end."""
+        return tuple(self._loaded)
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the folder or a file in it, in one sentence, or nothing."""
+        if self._folder is not None and not self._folder.is_dir():
+            return f"There is no LoRA folder {self._folder}."
+        return next(iter(self._problems.values()), "")
+
+    def on(self, card: ModelCard) -> ModelCard:
+        """The card with what can be asked for."""
+        features = [one for one in card.features if one != FEATURE] + ([FEATURE] if self.names else [])
+        return msgspec.structs.replace(card, features=tuple(features), loras=self.names)
+
+    def look(self) -> bool:
+        """Read the folder anew; whether there is something else to be asked for. A bad file is named in the log."""
+        if self._folder is None:
+            return False
+        stamps: dict[str, Stamp] = {}
+        problems: dict[Stamp, str] = {}
+        for file in sorted(self._folder.glob("*.safetensors"), key=lambda one: one.name.casefold()):
+            stamp = _stamp(file)
+            if stamp is None:
+                continue
+            problem = self._problems.get(stamp) or (None if stamp in self._stamps.values() else self._check(file))
+            if problem is None:
+                stamps[file.stem] = stamp
+                continue
+            problems[stamp] = problem
+            if stamp not in self._problems:
+                log.warning("%s", problem)
+        changed = stamps != self._stamps or problems.keys() != self._problems.keys()
+        self._stamps, self._problems = stamps, problems
+        return changed
+
+    def planned(self, wanted: Sequence[Lora]) -> Outfit:
+        """What a request will wear, before anything is loaded for it."""
+        known = [(self._stamps.get(one.name, (one.name, 0, 0)), one.weight) for one in wanted]
+        return Outfit(pieces=tuple(sorted(known)))
+
+    def outfit(self, wanted: Sequence[Lora]) -> Outfit:
+        """What a request wears, loaded. Raises LoraGone, LoraProblem."""
+        for one in wanted:
+            stamp = self._stamps.get(one.name)
+            if stamp is None or _stamp(Path(stamp[0])) is None:
+                raise LoraGone(one.name)
+        planned = self.planned(wanted)
+        return Outfit(pieces=planned.pieces, changes=[self._changes(stamp) for stamp, _ in planned.pieces])
+
+    def wear(self, outfit: Outfit) -> None:
+        """Have the next forwards apply these; with none, the transformer is bit for bit as it was loaded."""
+        if outfit == self._worn:
+            return
+        added: dict[str, list[tuple[Change, torch.Tensor]]] = {}
+        for (_, weight), changes in zip(outfit.pieces, outfit.changes, strict=True):
+            scalar = torch.tensor(weight, device=self._device)
+            for layer, change in changes.items():
+                added.setdefault(layer, []).append((change, scalar))
+        for name, linear in self._linears.items():
+            parent, _, leaf = name.rpartition(".")
+            worn = Changed(linear, added[name]) if name in added else linear
+            self._transformer.get_submodule(parent).register_module(leaf, worn)
+        self._worn = outfit
+
+    def _check(self, file: Path) -> str | None:
+        try:
+            if len(file.stem) > LONGEST_NAME:
+                raise LoraProblem(file.name, f"has a name of more than {LONGEST_NAME} characters")
+            lora_files.check(file, self._catalogue)
+        except LoraProblem as problem:
+            return str(problem)
+        return None
+
+    def _changes(self, stamp: Stamp) -> Mapping[str, Change]:
+        """Loaded now or still: of all files the last KEPT stay."""
+        if stamp not in self._loaded:
+            read = lora_files.read(Path(stamp[0]), self._catalogue, device=self._device, dtype=self._dtype)
+            self._loaded[stamp] = read
+        self._loaded.move_to_end(stamp)
+        while len(self._loaded) > KEPT:
+            self._loaded.popitem(last=False)
+        return self._loaded[stamp]
+
+
+def _stamp(file: Path) -> Stamp | None:
+    """None where it has gone meanwhile."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return str(file), found.st_mtime_ns, found.st_size

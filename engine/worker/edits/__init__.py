@@ -1,0 +1,1 @@
+"""Painting over what is there: parts of a picture, and enlargements."""

@@ -1,0 +1,1 @@
+"""Pixels, latents and noise levels, without a model of words."""

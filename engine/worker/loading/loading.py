@@ -1,0 +1,164 @@
+"""From a model's folder and files to its parts and its card: checked part by part, then loaded.
+
+Everything that can be wrong with them is said in one sentence, as LoadingProblem.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diffusers import AutoencoderKL, ZImageTransformer2DModel
+from transformers import PreTrainedTokenizerBase, Qwen2Tokenizer, Qwen3Model
+
+from engine.worker.device.memory import Place, Policy, Storage, Weights, is_out_of_memory
+from engine.worker.device.offload import settle_transformer
+from engine.worker.loading import key_names as layouts
+from engine.worker.loading import single_file
+from engine.worker.loading.cards import generic_card, read_card
+from engine.worker.loading.quantize import quantise, size_of
+from engine.worker.loading.sources import PUBLISHED, STARTER, WITH_WEIGHTS, Beside, Source, advice, check, find
+from engine.worker.loading.weight_files import Entry, LoadingProblem, entries, is_gguf, read_json, weight_files
+from protocol.card import ModelCard
+
+__all__ = [
+    "PUBLISHED",
+    "STARTER",
+    "Beside",
+    "LoadingProblem",
+    "Parts",
+    "Source",
+    "advice",
+    "check",
+    "find",
+    "generic_card",
+    "load",
+    "read_card",
+    "weigh",
+]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """The components of a ZImagePipeline in the dtype in which they will paint, and the model's card."""
+
+    transformer: ZImageTransformer2DModel
+    text_encoder: Qwen3Model
+    tokenizer: PreTrainedTokenizerBase
+    vae: AutoencoderKL
+    shift: float
+    card: ModelCard
+    policy: Policy = Policy.RESIDENT
+    storage: Storage = Storage.PLAIN
+    tile: int | None = None  # pixels a side beyond which the VAE works in tiles
+
+
+def load(source: Source | Path, place: Place, storage: Storage = Storage.PLAIN) -> Parts:
+    """All parts in the place's dtype, transformer and VAE where its policy wants them. A path is a diffusers folder.
+
+    `storage` PLAIN, INT8 or FP8 is what the owner asks for. The text encoder waits in main memory. Raises
+    LoadingProblem.
+    """
+    source = _as_source(source)
+    check(source)
+    card = read_card(source)
+    storage = _storage(source, storage)
+    weights = weigh(source, place, storage)
+    policy = place.policy(weights)
+    if not weights.allows(policy):
+        raise LoadingProblem(f"Weights stored as {storage} are packed already; engine.memory cannot be {policy}.")
+    scheduler = read_json(source.folder / "scheduler" / "scheduler_config.json")
+    if scheduler.get("use_dynamic_shifting"):
+        raise LoadingProblem(f"{source.folder} shifts its schedule by size, which Z-Image models do not.")
+    try:
+        transformer = _part(source, "transformer", place)
+        quantise(transformer, storage)
+        transformer = settle_transformer(transformer, policy, place)  # before the next comes into main memory
+        vae = _part(source, "vae", place).to(place.device)
+        text_encoder = _part(source, "text_encoder", place)
+        quantise(text_encoder, storage)
+        tokenizer = Qwen2Tokenizer.from_pretrained(source.folder / "tokenizer", local_files_only=True)
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AssertionError) as error:
+        if is_out_of_memory(error):
+            raise LoadingProblem(f"{source.name} does not fit into the memory that is free.") from error
+        reason = (str(error).strip() or "its configuration contradicts itself").splitlines()[0]
+        raise LoadingProblem(f"{source.name} does not load: {reason}.") from error
+    return Parts(
+        transformer=transformer,
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        vae=vae,
+        shift=float(scheduler.get("shift", 3.0)),
+        card=card,
+        policy=policy,
+        storage=storage,
+        tile=place.tile(weights, policy),
+    )
+
+
+def weigh(source: Source | Path, place: Place, storage: Storage = Storage.PLAIN) -> Weights:
+    """What the parts will take, from the heads of their files."""
+    source = _as_source(source)
+    storage = _storage(source, storage)
+
+    def size(part: str) -> int:
+        kept = Storage.PLAIN if part == "vae" else storage
+        return sum(size_of(name, entry, kept, place.dtype) for name, entry in _heads(source, part).items())
+
+    transformer, text_encoder, vae = map(size, WITH_WEIGHTS)
+    return Weights(transformer=transformer, text_encoder=text_encoder, vae=vae, storage=storage)
+
+
+def _as_source(source: Source | Path) -> Source:
+    return Source(folder=source) if isinstance(source, Path) else source
+
+
+def _storage(source: Source, wanted: Storage) -> Storage:
+    """How the weights are stored in the end. A GGUF file has said so itself."""
+    if source.transformer is None or not is_gguf(source.transformer):
+        return wanted
+    if wanted not in (Storage.PLAIN, Storage.GGUF):
+        raise LoadingProblem(f"{source.transformer} is packed already; engine.weights can only be plain.")
+    return Storage.GGUF
+
+
+def _heads(source: Source, part: str) -> dict[str, Entry]:
+    """What is known of a part's tensors before they are read."""
+    file = source.file(part)
+    if file is None:
+        return {name: entry for each in weight_files(source.folder / part) for name, entry in entries(each).items()}
+    found = layouts.content(layouts.part(entries(file), part))
+    if part != "text_encoder":
+        return found
+    return {name: Entry(shape=entry.shape, size=entry.size) for name, entry in layouts.text_encoder(found).items()}
+
+
+def _part(source: Source, part: str, place: Place) -> Any:
+    """One component, to be run only."""
+    folder, file = source.folder / part, source.file(part)
+    match part:
+        case "transformer" if file is not None:
+            module = single_file.load_transformer(file, folder, place.dtype)
+        case "text_encoder" if file is not None:
+            module = single_file.load_text_encoder(file, folder, place.dtype)
+        case "vae" if file is not None:
+            module = single_file.load_vae(file, folder, place.dtype)
+        case "transformer":
+            module = _of_folder(ZImageTransformer2DModel, folder, place)
+        case "text_encoder":
+            module = _of_folder(Qwen3Model, folder, place)
+        case _:
+            module = _of_folder(AutoencoderKL, folder, place)
+    return module.eval().requires_grad_(False)
+
+
+def _of_folder(kind: Any, folder: Path, place: Place) -> Any:
+    """A component out of its folder. A weight that its files lack would stay random without a word."""
+    there = {name for file in weight_files(folder) for name in entries(file)}
+    module = kind.from_pretrained(folder, local_files_only=True, dtype=place.dtype)
+    # a text encoder saved with its language head has its names under "model."
+    missing = [name for name in module.state_dict() if name not in there and f"model.{name}" not in there]
+    if missing:
+        raise LoadingProblem(f"The weights in {folder} lack {missing[0]} and {len(missing) - 1} more.")
+    return module

@@ -1,0 +1,166 @@
+"""One part of a model out of one file, as ComfyUI users have it, or GGUF. Configurations are local: no hub is asked."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import init_empty_weights
+from diffusers import AutoencoderKL, ZImageTransformer2DModel
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from transformers import Qwen3Config, Qwen3Model
+
+from engine.worker.loading import key_names as layouts
+from engine.worker.loading.weight_files import LoadingProblem, gguf_tensors, is_gguf
+
+Tensors = dict[str, torch.Tensor]
+
+log = logging.getLogger(__name__)
+
+FP8 = ("float8_e4m3fn", "float8_e5m2")
+WORDS = {"transformer": "Z-Image transformer", "text_encoder": "Qwen3 text encoder", "vae": "VAE of this model"}
+
+
+def load_transformer(file: Path, folder: Path, dtype: torch.dtype) -> ZImageTransformer2DModel:
+    """A transformer in ComfyUI's or diffusers' layout, also raw or scaled fp8, which is unpacked. GGUF stays packed."""
+    config: Any = ZImageTransformer2DModel.load_config(str(folder), local_files_only=True)
+    with init_empty_weights():
+        empty: Any = ZImageTransformer2DModel.from_config(config)
+    weights = _fitting(empty, layouts.transformer(_part(file, "transformer", dtype)), file, "transformer")
+    if not is_gguf(file):
+        return _filled(empty, weights, dtype)
+    return _packed(empty, weights, folder, dtype)
+
+
+def load_text_encoder(file: Path, folder: Path, dtype: torch.dtype) -> Qwen3Model:
+    """A Qwen3 text encoder with or without its language head; GGUF is unpacked."""
+    with init_empty_weights():
+        empty: Any = Qwen3Model(Qwen3Config.from_pretrained(folder, local_files_only=True))
+    weights = layouts.text_encoder(_part(file, "text_encoder", dtype))
+    return _filled(empty, _fitting(empty, weights, file, "text_encoder"), dtype)
+
+
+def load_vae(file: Path, folder: Path, dtype: torch.dtype) -> AutoencoderKL:
+    """A VAE in diffusers' layout, or in that of `ae.safetensors`."""
+    if is_gguf(file):
+        raise LoadingProblem(f"{file} is GGUF; a VAE is read from safetensors files only.")
+    config: Any = AutoencoderKL.load_config(str(folder), local_files_only=True)
+    with init_empty_weights():
+        empty: Any = AutoencoderKL.from_config(config)
+    weights = layouts.vae(_part(file, "vae", dtype), config)
+    return _filled(empty, _fitting(empty, weights, file, "vae"), dtype)
+
+
+def _part(file: Path, name: str, dtype: torch.dtype) -> Tensors:
+    """The tensors of one part in this dtype; those of GGUF's block formats as they are."""
+    if is_gguf(file):
+        return layouts.part(_read_gguf(file), name)
+    try:
+        weights = layouts.part(load_file(file), name)
+    except (OSError, SafetensorError) as error:
+        raise LoadingProblem(f"{file} cannot be read: {error}.") from error
+    return _unscaled(weights, file, dtype)
+
+
+def _unscaled(weights: Tensors, file: Path, dtype: torch.dtype) -> Tensors:
+    """fp8 weights times the factors beside them; everything else only in another dtype."""
+    whole: Tensors = {}
+    for key, value in layouts.content(weights).items():
+        stem = key.removesuffix(".weight")
+        note = weights.get(f"{stem}.comfy_quant")
+        if note is not None and (kind := _format(note)) not in FP8:
+            raise LoadingProblem(f"{file} holds weights in the format {kind}, which only ComfyUI reads.")
+        scale = next((weights[stem + ending] for ending in layouts.SCALES if stem + ending in weights), None)
+        if scale is not None and key.endswith(".weight"):
+            if scale.numel() not in (1, value.shape[0]):
+                raise LoadingProblem(f"{file} holds weights scaled in blocks, which only ComfyUI reads.")
+            value = value.float() * scale.float().reshape(-1, *[1] * (value.dim() - 1))
+        whole[key] = value.to(dtype)
+    return whole
+
+
+def _format(note: torch.Tensor) -> str:
+    """What ComfyUI's note on a weight says: JSON as bytes."""
+    try:
+        return str(json.loads(bytes(note.to(torch.uint8).tolist())).get("format"))
+    except (ValueError, AttributeError):
+        return "unknown"
+
+
+def _read_gguf(file: Path) -> Tensors:
+    """Tensors of a GGUF file: block formats as diffusers' GGUFParameter, plain numbers as tensors."""
+    from diffusers.models.model_loading_utils import load_gguf_checkpoint
+
+    gguf_tensors(file)  # says in one sentence what is wrong with it
+    try:
+        return load_gguf_checkpoint(str(file))
+    except ValueError as error:
+        raise LoadingProblem(f"{file}: {str(error).splitlines()[0]}") from error
+
+
+def _fitting(empty: torch.nn.Module, weights: Tensors, file: Path, name: str) -> Tensors:
+    """Exactly the tensors that the part has, each in its shape. What a file brings besides is left."""
+    wanted = empty.state_dict()
+    missing = [key for key in wanted if key not in weights]
+    if missing:
+        raise LoadingProblem(f"{file} is no {WORDS[name]}: it lacks {missing[0]} and {len(missing) - 1} more.")
+    if unused := sorted(weights.keys() - wanted.keys()):
+        log.info("%s: %d tensors that the model has no place for are left, such as %s", file, len(unused), unused[0])
+    fitting: Tensors = {}
+    for key, place in wanted.items():
+        value = weights[key]
+        shape = tuple(getattr(value, "quant_shape", value.shape))
+        if shape != tuple(place.shape):
+            if _sides(shape) != _sides(place.shape):
+                theirs, ours = "x".join(map(str, shape)), "x".join(map(str, place.shape))
+                raise LoadingProblem(f"{file} does not fit its configuration: {key} is {theirs}, not {ours}.")
+            # some GGUF files keep the pad tokens, one row each, as plain vectors
+            value = _unpacked(value).reshape(place.shape)
+        fitting[key] = value
+    return fitting
+
+
+def _sides(shape: tuple[int, ...] | torch.Size) -> list[int]:
+    return [side for side in shape if side != 1]
+
+
+def _in_blocks(value: torch.Tensor) -> bool:
+    kind: Any = getattr(value, "quant_type", None)  # diffusers calls bf16 a quantisation as well
+    return kind is not None and kind.name != "BF16"
+
+
+def _unpacked(value: torch.Tensor) -> torch.Tensor:
+    if not hasattr(value, "quant_type"):
+        return value
+    from diffusers.quantizers.gguf.utils import dequantize_gguf_tensor
+
+    return dequantize_gguf_tensor(value)
+
+
+def _filled(empty: Any, weights: Tensors, dtype: torch.dtype) -> Any:
+    plain = {key: _unpacked(value).to(dtype) for key, value in weights.items()}
+    empty.load_state_dict(plain, assign=True)
+    return empty
+
+
+def _packed(empty: torch.nn.Module, weights: Tensors, folder: Path, dtype: torch.dtype) -> ZImageTransformer2DModel:
+    """Linear layers keep GGUF's blocks and unpack them in each forward; all else is unpacked now."""
+    from diffusers import GGUFQuantizationConfig
+
+    linear = {f"{key}.weight" for key, module in empty.named_modules() if isinstance(module, torch.nn.Linear)}
+    kept = {
+        key: value if key in linear and _in_blocks(value) else _unpacked(value).to(dtype)
+        for key, value in weights.items()
+    }
+    kind: Any = ZImageTransformer2DModel  # whose hints do not know that it takes tensors
+    return kind.from_single_file(
+        kept,
+        config=str(folder),
+        local_files_only=True,
+        quantization_config=GGUFQuantizationConfig(compute_dtype=dtype),
+        dtype=dtype,
+    )

@@ -1,0 +1,1 @@
+"""One picture from words to pixels."""

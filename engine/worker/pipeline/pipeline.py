@@ -1,0 +1,252 @@
+"""Begin, step and finish samples over the parts of a diffusers model. Knows no jobs' order, sockets or files.
+
+Every number of a picture depends on its own request and seed alone, never on what shares its forward.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.worker.adapters import controlnet as control
+from engine.worker.adapters.controlnet import ControlNet
+from engine.worker.adapters.loras import Loras
+from engine.worker.device import memory
+from engine.worker.device.acceleration import NATIVE
+from engine.worker.device.memory import Place, Policy, Storage
+from engine.worker.device.offload import lend_encoder
+from engine.worker.edits.super_resolution import SuperResolution
+from engine.worker.image.pixels import Pixels
+from engine.worker.image.tokens import MULTIPLE
+from engine.worker.image.vae import Codec, Exposure
+from engine.worker.loading.loading import LoadingProblem, Parts
+from engine.worker.pipeline import detail
+from engine.worker.pipeline import flat_pictures as guard
+from engine.worker.pipeline import prepare as beginning
+from engine.worker.pipeline.enhance import writer_of
+from engine.worker.pipeline.flat_pictures import FlatPicture
+from engine.worker.pipeline.prepare import Beginning
+from engine.worker.pipeline.preview import Previews
+from engine.worker.pipeline.sample import Developing, Sample
+from engine.worker.pipeline.text_encoder import Embeddings
+from engine.worker.pipeline.transformer import Forward
+from engine.worker.scheduling.forward_time import Pace
+from engine.worker.scheduling.scheduler import Expected
+from protocol.messages import Generate
+
+ROPE_RESERVE = MULTIPLE + 1  # positions of the first axis that padding and the picture itself may take
+
+log = logging.getLogger(__name__)
+
+
+class Painter:
+    """A loaded model that paints samples. `attention` is a name of `haste.BACKENDS`, `loras` a folder of files."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        place: Place,
+        *,
+        attention: str = NATIVE,
+        compiled: bool = False,
+        loras: Path | None = None,
+    ) -> None:
+        self.place = place
+        self.policy = parts.policy
+        self.transformer: Any = parts.transformer
+        compiled = compiled and parts.policy.whole and place.device.type == "cuda"
+        self._forward = Forward(parts.transformer, place.device, attention=attention, compiled=compiled)
+        vae: Any = parts.vae
+        self.codec = Codec(vae.to(place.device), aside=parts.policy is Policy.RESIDENT, tile=parts.tile)
+        self.embeddings = Embeddings(
+            tokenizer=parts.tokenizer,
+            encoder=lend_encoder(parts.text_encoder, self.transformer, parts.policy, place),
+            limit=min(parts.card.prompt_tokens, self.transformer.config.axes_lens[0] - ROPE_RESERVE),
+            device=place.device,
+        )
+        self._previews = Previews(parts.card, self.codec, place.device)
+        self._control: ControlNet | None = None
+        self._sharpener: SuperResolution | None = None
+        self.loras = Loras(self.transformer, loras, device=place.device, dtype=place.dtype)
+        self._beginning = Beginning(parts.card, self.codec, self.embeddings, self.loras, shift=parts.shift)
+        self.card = self.loras.on(parts.card)
+        self._text_encoder = parts.text_encoder
+        self._storage = parts.storage
+        self.writer, self.card = writer_of(
+            self.card,
+            self.embeddings,
+            self.policy,
+            visits=lambda: self.policy is not Policy.RESIDENT and place.device.type == "cuda",
+        )
+
+    def follow(self, path: Path | None) -> str:
+        """Take a ControlNet along, if there is to be one; what is wrong with it in one sentence, or nothing."""
+        if path is None:
+            return ""
+        try:
+            self._control = control.load(path, self.transformer, self.codec, self.policy, self.place)
+        except LoadingProblem as problem:
+            log.error("%s", problem)
+            return str(problem)
+        self.card = self._control.on(self.card)
+        return ""
+
+    def sharpen_with(self, folder: Path | None) -> str:
+        """Take a super-resolution model along; what is wrong with it in one sentence, or nothing."""
+        if folder is None:
+            return ""
+        try:
+            self._sharpener = SuperResolution(folder, self.place.device)
+        except LoadingProblem as problem:
+            log.error("%s", problem)
+            return str(problem)
+        self.card = self._sharpener.on(self.card)
+        return ""
+
+    def look_around(self) -> bool:
+        """Whether there are other LoRAs than before; the card then names those. May be called beside a forward."""
+        changed = self.loras.look()
+        if changed:
+            self.card = self.loras.on(self.card)
+        return changed
+
+    def expected(self, order: Generate) -> list[Expected]:
+        """What the pictures of an order will take, as far as the request tells: captions are not encoded yet."""
+        return self._beginning.expected(order)
+
+    @property
+    def keeping(self) -> str:
+        """How the weights are kept, in the words of the settings: where they lie, and how they are stored."""
+        packed = () if self._storage is Storage.PLAIN else (self._storage.value,)
+        return ", ".join((self.policy.value, *packed))
+
+    @torch.inference_mode()
+    def measure(self) -> Pace:
+        """How long forwards take, by forwards of noise."""
+        return self._forward.measure(self.card.native_pixels // self._beginning.pixels_per_token)
+
+    @torch.inference_mode()
+    def begin(self, order: Generate, k: int) -> Sample:
+        """Picture k of an order before its first step.
+
+        Raises TooManyTokens, TooLarge, BadSource, BadControl, NothingToPaint, LoraGone, LoraProblem.
+        """
+        began = time.perf_counter()
+        request = order.request
+        beginning.check_size(request, self.card)
+        if request.is_sharp:
+            assert self._sharpener is not None  # else the card does not offer it
+            return beginning.enlarging(order, k, self._sharpener, began=began)
+        sample = self._beginning.of(order, k, began=began)
+        if self._control is not None and request.control is not None and sample.canvas is None:
+            box = sample.part.canvas.box if sample.part is not None else None
+            sample.guide = self._control.guide(order, request.control, box)
+        sample.spent("encode", began)
+        return sample
+
+    @torch.inference_mode()
+    def step(self, samples: Sequence[Sample]) -> None:
+        """One step of each sample, all in one forward; sizes, captions and times may differ. Of all or of none.
+
+        All wear the same outfit.
+        """
+        began = time.perf_counter()
+        if samples[0].enlargement is not None:
+            self._enlarge(samples[0], began)
+            return
+        self.loras.wear(samples[0].outfit)
+        predictions = self._forward.predictions(samples, self._control)
+        moved = [sample.stepped(prediction) for sample, prediction in zip(samples, predictions, strict=True)]
+        for sample, (latent, estimate) in zip(samples, moved, strict=True):
+            sample.latent, sample.estimate = latent, estimate
+            sample.position += 1
+            if sample.position == sample.steps and sample.detail:
+                detail.begin(sample)
+            sample.spent("denoise", began)
+
+    def _enlarge(self, sample: Sample, began: float) -> None:
+        """The next tile of a picture; it rides alone."""
+        assert sample.enlargement is not None
+        assert self._sharpener is not None
+        sample.enlargement.step(sample.position)
+        sample.position += 1
+        if self.policy is not Policy.RESIDENT:
+            self._sharpener.rest()
+        sample.spent("enlarge", began)
+
+    @torch.inference_mode()
+    def develop(self, sample: Sample) -> Developing:
+        """Begin to turn a sample into pixels after its last step."""
+        began = time.perf_counter()
+        if sample.enlargement is None:
+            exposure = self.codec.decode(sample.latent.squeeze(1)[None])
+        else:
+            pixels = torch.from_numpy(sample.enlargement.pixels)
+            exposure = Exposure(pixels=pixels, finite=torch.tensor(True), done=None)
+        return Developing(sample=sample, exposure=exposure, began=began)
+
+    @torch.inference_mode()
+    def following(self, sample: Sample) -> Sample | None:
+        """Under an upscale the sample of the next tile, if there is one. Needs no pixels of this one."""
+        if sample.canvas is None or sample.tile + 1 == len(sample.canvas.tiles):
+            return None
+        successor = replace(sample, tile=sample.tile + 1)
+        self._beginning.start_tile(successor)
+        return successor
+
+    @torch.inference_mode()
+    def finish(self, developing: Developing) -> Pixels | None:
+        """The finished picture; None after a tile that is not the last. Waits for the pixels. Raises FlatPicture."""
+        sample = developing.sample
+        pixels, finite = developing.exposure.wait()
+        sample.spent("decode", developing.began)
+        if sample.enlargement is not None:
+            return pixels  # black where its source is
+        if guard.broken(sample, pixels, finite):
+            pixels = self._repaint(sample)
+        if sample.part is not None:
+            return sample.part.canvas.composed(pixels)
+        if sample.canvas is None:
+            return pixels
+        tile = sample.canvas.tiles[sample.tile]
+        sample.canvas.paste(tile, sample.canvas.settled(tile, pixels))
+        return sample.canvas.pixels if sample.tile + 1 == len(sample.canvas.tiles) else None
+
+    def make_room(self) -> None:
+        """After a lack of memory: from now on the VAE works in small tiles, and the text encoder visits."""
+        self.codec.tile(memory.TILE)
+        if self.policy is Policy.RESIDENT and self.place.device.type == "cuda":
+            self.policy = Policy.ENCODER_EVICTED
+            self.embeddings.encoder = lend_encoder(self._text_encoder, self.transformer, self.policy, self.place)
+        memory.release(self.place.device)
+        log.warning("out of memory; the policy is %s now, and the VAE works in tiles", self.policy)
+
+    @torch.inference_mode()
+    def preview(self, samples: Sequence[Sample]) -> list[Pixels]:
+        """How the samples look so far, one pixel per latent position."""
+        return [self._previews.of(sample) for sample in samples]
+
+    def _repaint(self, sample: Sample) -> Pixels:
+        """Once more from the start in fp32. Raises FlatPicture when that is no better or not possible."""
+        if self.place.dtype is torch.float32 or not self.policy.whole or self._storage is not Storage.PLAIN:
+            raise FlatPicture
+        log.warning("job=%s k=%d came out flat or not finite; painting it again in fp32", sample.job, sample.k)
+        memory.wait_for(self.place.device)  # others may be in the VAE, whose weights are about to move
+        with guard.full_precision(self.transformer, self.codec.vae):
+            if sample.canvas is None:
+                fresh = self.begin(sample.order, sample.k)
+            else:
+                fresh = replace(sample)
+                self._beginning.start_tile(fresh)
+            while not fresh.done:
+                self.step([fresh])
+            pixels, finite = self.codec.decode(fresh.latent.squeeze(1)[None]).wait()
+            if guard.broken(sample, pixels, finite):
+                raise FlatPicture
+        return pixels

@@ -1,0 +1,31 @@
+"""How samples look while they are painted: one pixel per latent position, by the colours of the model's latents."""
+
+from __future__ import annotations
+
+import torch
+
+from engine.worker.image import pixels as images
+from engine.worker.image.pixels import Pixels
+from engine.worker.image.vae import Codec
+from engine.worker.pipeline.sample import Sample
+from protocol.card import ModelCard
+
+
+class Previews:
+    """The colours are the card's; where it brings none, they are fitted to the VAE."""
+
+    def __init__(self, card: ModelCard, codec: Codec, device: torch.device) -> None:
+        if any(value for row in card.latent_rgb for value in row):
+            matrix, bias = torch.tensor(card.latent_rgb), torch.tensor(card.latent_rgb_bias)
+        else:
+            matrix, bias = codec.fit_preview()
+        self.matrix, self.bias = matrix.to(device), bias.to(device)
+        self._factor = codec.factor
+
+    def of(self, sample: Sample) -> Pixels:
+        """The whole picture, whatever part or tile of it is being painted."""
+        if (sheet := sample.canvas or sample.enlargement) is not None:
+            return images.thumbnail(sheet.pixels, self._factor)
+        seen = sample.latent if sample.estimate is None else sample.estimate
+        pixels = images.preview_pixels(seen.squeeze(1), self.matrix, self.bias)
+        return pixels if sample.part is None else sample.part.canvas.preview(pixels, self._factor)

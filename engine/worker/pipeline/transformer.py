@@ -1,0 +1,83 @@
+"""One forward of the transformer for all samples that share it: rows of any size, caption and time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from math import isqrt
+from typing import Any
+
+import torch
+
+from engine.worker.adapters.controlnet import ControlNet
+from engine.worker.device import memory
+from engine.worker.device.acceleration import NATIVE, Attention, compile_blocks
+from engine.worker.image import schedule as denoise
+from engine.worker.image.tokens import PATCH
+from engine.worker.pipeline.sample import Sample
+from engine.worker.scheduling import forward_time as pace
+from engine.worker.scheduling.forward_time import Pace
+
+
+class Forward:
+    """The transformer as it runs. `attention` is a name of `haste.BACKENDS`."""
+
+    def __init__(
+        self, transformer: Any, device: torch.device, *, attention: str = NATIVE, compiled: bool = False
+    ) -> None:
+        self._transformer = transformer
+        self._device = device
+        self._attention = Attention(transformer, attention)
+        self._compiled = compiled
+        if compiled:
+            compile_blocks(transformer)
+
+    def predictions(self, samples: Sequence[Sample], control: ControlNet | None) -> list[torch.Tensor]:
+        """What the model says of each sample, shaped as its latent, fp32; under guidance both rows made into one."""
+        guided = [sample for sample in samples if sample.negative is not None]
+        everyone = [*samples, *guided]
+        captions = [sample.words for sample in samples]
+        captions += [sample.negative for sample in guided if sample.negative is not None]
+        times = torch.stack([denoise.model_time(sample.sigmas[sample.position]) for sample in everyone])
+        times = times.to(self._device)
+        latents = [sample.latent.to(self._transformer.dtype) for sample in everyone]
+        controlled = any(sample.guide is not None for sample in samples)
+        self._attention.before((row for sample in samples for row in sample.lengths), controlled=controlled)
+        hints = (
+            control.blocks([sample.guide for sample in everyone], latents, times, captions)
+            if control is not None
+            else None
+        )
+        outputs = self._transformer(latents, times, captions, return_dict=False, controlnet_block_samples=hints)[0]
+        predictions = [output.float() for output in outputs]
+        negative = {id(sample): one for sample, one in zip(guided, predictions[len(samples) :], strict=True)}
+        return [
+            denoise.guided(one, negative[id(sample)], sample.request.guidance) if id(sample) in negative else one
+            for sample, one in zip(samples, predictions, strict=False)
+        ]
+
+    def measure(self, native: int) -> Pace:
+        """Time forwards of noise up to about `native` tokens, to know what sharing one gains on this device."""
+        if self._compiled:
+            self._seconds(2, 4 * pace.CAPTION, mixed=True)  # the graphs with a mask; measuring makes the others
+        try:
+            return pace.measured(self._seconds, native)
+        except (torch.OutOfMemoryError, MemoryError):
+            memory.release(self._device)
+            return pace.UNMEASURED
+
+    def _seconds(self, rows: int, tokens: int, *, mixed: bool = False) -> float:
+        """Of one forward with so many rows and image tokens in each. `mixed` makes one caption longer."""
+        config, dtype = self._transformer.config, self._transformer.dtype
+        side = isqrt(tokens)
+        shape = (config.in_channels, 1, PATCH * side, PATCH * (tokens // side))
+        pictures = [torch.randn(shape, dtype=dtype, device=self._device)] * rows
+        captions = [torch.randn(pace.CAPTION, config.cap_feat_dim, dtype=dtype, device=self._device)] * rows
+        if mixed:
+            captions[0] = captions[0].repeat(2, 1)
+        self._attention.before((tokens, len(caption)) for caption in captions)
+        memory.wait_for(self._device)
+        began = time.perf_counter()
+        self._transformer(pictures, torch.zeros(rows, device=self._device), captions, return_dict=False)
+        memory.wait_for(self._device)
+        return time.perf_counter() - began

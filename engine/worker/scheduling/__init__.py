@@ -1,0 +1,1 @@
+"""Which samples share the next forward."""

@@ -1,0 +1,1 @@
+"""What Discord refuses in commands, messages and components. Pure."""

@@ -1,0 +1,1 @@
+"""What Discord's wire looks like, whatever is said over it."""

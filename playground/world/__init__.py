@@ -1,0 +1,1 @@
+"""The guild: its people, channels, messages and what happens there."""
