@@ -242,15 +242,15 @@ class TestTheWayToItsReader:
         assert await counter.core.service.ledger.message_of(sheet.job.id) == (int(PAINT), int(message["id"]))
         assert await counter.state(sheet) is JobState.POSTED
 
-    async def test_is_a_new_message_where_the_bot_may_not_edit(self, counter: Counter, playground: Playground) -> None:
+    async def test_is_no_new_message_while_the_old_one_is_there(self, counter: Counter, playground: Playground) -> None:
         sheet = await counter.painted()
         sheet.place.token = None
         playground.faults.refuse(AS_BOT, method="PATCH", status=403, code=50005)
 
-        assert await counter.posting.end(sheet)
+        assert not await counter.posting.end(sheet)
 
-        [message] = [message for message in await counter.shown() if finished(message)]
-        assert int(message["id"]) == sheet.place.message
+        assert not finished(await counter.only_message())
+        assert await counter.state(sheet) is JobState.UNDELIVERABLE
 
     async def test_does_not_lead_to_a_deleted_message_twice(self, counter: Counter, playground: Playground) -> None:
         sheet = await counter.painted()
