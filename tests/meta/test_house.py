@@ -158,6 +158,13 @@ def test_every_module_says_what_it_is_for(name: str) -> None:
     assert bare or ast.get_docstring(ast.parse(path.read_text("utf-8")))
 
 
+def test_the_page_about_the_architecture_is_short_and_names_every_folder() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+
+    assert len(page.splitlines()) <= 110
+    assert [where for where in sizes() if f"`{where}" not in page and f"{where.rsplit('/', 1)[-1]}/`" not in page] == []
+
+
 if __name__ == "__main__":
     into_engine = sum(
         other.split(".")[0] == "engine" for name in modules() if under(name, "bot", "cogs") for other in ours(name)
