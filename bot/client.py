@@ -26,7 +26,7 @@ from bot.double_clicks import Clicks
 from bot.gateway import SteadyBot
 from bot.jobs.errors import Refusal
 from bot.jobs.job import Requester
-from bot.pending_requests import Pending
+from bot.pending_requests import Pending, channel_of
 from bot.presence import Presence
 from bot.rest import answers
 from bot.rest.rate_limits import trace
@@ -186,7 +186,7 @@ class ImageBot(SteadyBot):
         return Requester(
             principal=f"discord:{interaction.user.id}",
             guild=interaction.guild_id,
-            channel=interaction.channel_id,
+            channel=channel_of(interaction),
             locale=interaction.locale.value,
             moderator=here.manage_messages,
             admin=here.manage_guild,

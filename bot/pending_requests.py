@@ -35,6 +35,15 @@ Explain = Callable[[discord.Interaction[Any], Exception], Awaitable[None]]
 _log = logging.getLogger(__name__)
 
 
+def channel_of(interaction: discord.Interaction[Any]) -> int | None:
+    """Where this interaction, which is being answered, was made. The library forgets that together with a channel
+    which it cannot make; its payload says it still."""
+    if interaction.channel_id is not None:
+        return interaction.channel_id
+    told = _payload.get({}).get("channel_id")
+    return int(told) if isinstance(told, str) else None
+
+
 class Pending:
     """Keeps them for the bot. Whoever refuses one calls `refused`; to accept one takes it off the list."""
 
@@ -87,6 +96,7 @@ class Pending:
     async def _carry_on(self, request: PendingRequest) -> None:
         state = self._bot._connection  # pyright: ignore[reportPrivateUsage]
         payload: Any = request.payload
+        _payload.set(payload)
         interaction = discord.Interaction[Any](data=payload, state=state)
         interaction.extras[_KEPT] = True
         answers.count_as_thinking(interaction)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPException
 
 BUILDS = "https://download.pytorch.org/whl"
 PATIENCE = 5.0  # seconds for the index to answer, once
@@ -62,7 +63,7 @@ def is_reachable(index: str) -> bool:
     try:
         with urllib.request.urlopen(f"{index}/torch/", timeout=PATIENCE):  # noqa: S310 (https, our own)
             return True
-    except OSError:
+    except (OSError, HTTPException):  # no answer, or none in HTTP
         return False
 
 

@@ -92,6 +92,23 @@ def test_an_index_that_does_not_answer_is_waited_for_once_and_not_for_long(monke
         assert not torch_build.is_reachable(f"http://127.0.0.1:{silent.getsockname()[1]}/whl")
 
 
+def test_an_index_that_speaks_no_http_is_not_reachable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as odd:
+
+        def greet() -> None:
+            line, _ = odd.accept()
+            with line:
+                line.recv(4096)
+                line.sendall(b"SSH-2.0-nothing\r\n")
+
+        greeting = threading.Thread(target=greet)
+        greeting.start()
+        reachable = torch_build.is_reachable(f"http://127.0.0.1:{odd.getsockname()[1]}/whl")
+        greeting.join()
+
+    assert not reachable
+
+
 @pytest.fixture
 def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A package index on this machine that has `cpu/torch/` and `cu130/torch/` and nothing else."""

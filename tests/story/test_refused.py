@@ -304,6 +304,16 @@ class TestAChannelThatTheLibraryDoesNotKnow:
         await studio.all_is_told()
         assert [finished(message) for message in await the_bots(mia)] == [True]
 
+    async def test_gets_it_without_its_token(self, empty_studio: Studio, playground: Playground, mia: Visitor) -> None:
+        job = await asked(empty_studio, mia)
+        waiting = await mia.sees("a red star")
+
+        playground.faults.refuse(BY_TOKEN, times=99, status=401, code=50027, message="Invalid Webhook Token")
+        empty_studio.go_on()
+
+        assert (await mia.sees_pictures())["id"] == waiting["id"]
+        assert job.requester.channel == int(PAINT)
+
     async def test_gets_it_after_a_restart_too(self, empty_studio: Studio, mia: Visitor) -> None:
         job = await asked(empty_studio, mia)
         waiting = await mia.sees("a red star")
