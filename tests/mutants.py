@@ -33,48 +33,52 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).parents[1]
-OURS = ("bot", "cogs", "config", "engine", "playground", "run_bot", "tests", "benchmarks")
+OURS = ("bot", "cogs", "config", "engine", "playground", "protocol", "run_bot", "tests", "benchmarks")
 SHOWN = 150  # characters of a change
 GOAL = 0.9  # of the sampled changes that are another program
 
 # Module -> the tests that state its promises, the quickest first. They run until one falls.
 CORE: dict[str, tuple[str, ...]] = {
-    "bot.delivery.posting": ("tests/bot/test_posting.py",),
-    "bot.delivery.sender": ("tests/bot/test_posting.py", "tests/bot/test_codes.py"),
+    "bot.delivery.posting": ("tests/bot/delivery/test_posting.py",),
+    "bot.delivery.sender": ("tests/bot/delivery/test_posting.py", "tests/bot/rest/test_codes.py"),
     "bot.service.submit": (
-        "tests/jobs/test_acceptance.py",
-        "tests/jobs/test_crowd.py",
-        "tests/jobs/test_service.py",
-        "tests/jobs/test_endless_waits.py",
+        "tests/bot/service/test_submit.py",
+        "tests/bot/queue/test_crowd.py",
+        "tests/bot/service/test_service.py",
+        "tests/bot/queue/test_endless_waits.py",
     ),
-    "bot.storage.ledger": ("tests/jobs/test_ledger.py", "tests/jobs/test_restart.py", "tests/jobs/test_crowd.py"),
+    "bot.storage.ledger": (
+        "tests/bot/storage/test_ledger.py",
+        "tests/bot/queue/test_restart.py",
+        "tests/bot/queue/test_crowd.py",
+    ),
     "bot.queue.dispatcher": (
-        "tests/jobs/test_dispatcher.py",
-        "tests/jobs/test_acceptance.py",
-        "tests/jobs/test_endless_waits.py",
-        "tests/jobs/test_service.py",
+        "tests/bot/queue/test_dispatcher.py",
+        "tests/bot/service/test_submit.py",
+        "tests/bot/queue/test_endless_waits.py",
+        "tests/bot/service/test_service.py",
     ),
     "bot.queue.eta": (
-        "tests/jobs/test_standings.py",
-        "tests/jobs/test_crowd.py",
-        "tests/jobs/test_capacity.py",
-        "tests/jobs/test_dispatcher.py",
+        "tests/bot/queue/test_eta.py",
+        "tests/bot/queue/test_crowd.py",
+        "tests/bot/queue/test_capacity.py",
+        "tests/bot/queue/test_dispatcher.py",
     ),
-    "bot.jobs.limits": ("tests/jobs/test_limits.py", "tests/jobs/test_ledger.py"),
-    "bot.queue.fair_queue": ("tests/jobs/test_fair_queue.py",),
-    "bot.storage.retention": ("tests/jobs/test_retention.py",),
+    "bot.jobs.limits": ("tests/bot/jobs/test_limits.py", "tests/bot/storage/test_ledger.py"),
+    "bot.queue.fair_queue": ("tests/bot/queue/test_fair_queue.py",),
+    "bot.storage.retention": ("tests/bot/storage/test_retention.py",),
     "bot.storage.jobs": (
-        "tests/jobs/test_ledger.py",
-        "tests/jobs/test_dispatcher.py",
-        "tests/jobs/test_enhanced.py",
+        "tests/bot/storage/test_ledger.py",
+        "tests/bot/queue/test_dispatcher.py",
+        "tests/bot/queue/test_enhanced.py",
     ),
-    "bot.queue.lifecycle": ("tests/jobs/test_course.py", "tests/jobs/test_dispatcher.py"),
+    "bot.queue.lifecycle": ("tests/bot/queue/test_lifecycle.py", "tests/bot/queue/test_dispatcher.py"),
     "bot.links.local.websocket": (
-        "tests/links/test_local.py",
-        "tests/links/test_any_bytes.py::test_any_bytes_on_the_bare_socket_harm_nobody",
+        "tests/bot/links/local/test_websocket.py",
+        "tests/bot/links/test_any_bytes.py::test_any_bytes_on_the_bare_socket_harm_nobody",
     ),
-    "bot.links.broker.parts": ("tests/cluster/test_parts.py",),
-    "bot.links.broker.streams": ("tests/cluster/test_streams.py", "tests/cluster/test_lease.py"),
+    "bot.links.broker.parts": ("tests/bot/links/broker/test_parts.py",),
+    "bot.links.broker.streams": ("tests/bot/links/broker/test_streams.py", "tests/cluster/test_lease.py"),
     "bot.links.broker.link": (
         "tests/cluster/test_end_to_end.py",
         "tests/cluster/test_seats.py",
@@ -83,15 +87,18 @@ CORE: dict[str, tuple[str, ...]] = {
         "tests/cluster/test_credentials.py",
         "tests/cluster/test_faults.py",
     ),
-    "engine.links.outstanding": ("tests/engine/test_desk.py",),
+    "engine.links.outstanding": ("tests/engine/links/test_outstanding.py",),
     "engine.links.lease": ("tests/cluster/test_lease.py",),
-    "engine.worker.scheduling.scheduler": ("tests/engine/test_batch.py",),
-    "engine.worker.image.schedule": ("tests/engine/test_denoise.py", "tests/engine/test_parity.py"),
-    "engine.metadata.facts": ("tests/engine/test_metadata.py",),
-    "engine.metadata.png": ("tests/engine/test_metadata.py",),
-    "engine.metadata.comfy": ("tests/engine/test_comfy.py",),
-    "engine.metadata.comfy_models": ("tests/engine/test_comfy.py", "tests/engine/test_metadata.py"),
-    "engine.metadata.comfy_inpaint": ("tests/engine/test_comfy.py",),
+    "engine.worker.scheduling.scheduler": ("tests/engine/worker/scheduling/test_scheduler.py",),
+    "engine.worker.image.schedule": (
+        "tests/engine/worker/image/test_schedule.py",
+        "tests/engine/worker/pipeline/test_parity.py",
+    ),
+    "engine.metadata.facts": ("tests/engine/metadata/test_metadata.py",),
+    "engine.metadata.png": ("tests/engine/metadata/test_metadata.py",),
+    "engine.metadata.comfy": ("tests/engine/metadata/test_comfy.py",),
+    "engine.metadata.comfy_models": ("tests/engine/metadata/test_comfy.py", "tests/engine/metadata/test_metadata.py"),
+    "engine.metadata.comfy_inpaint": ("tests/engine/metadata/test_comfy.py",),
 }
 NAME = "the number of a node is its name alone"
 NEVER_BUSY = "the first beat sets it, for a painter that was not busy has always moved"

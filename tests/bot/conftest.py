@@ -1,14 +1,19 @@
-"""Jobs to look at, without a ledger."""
+"""What the tests of the bot ask for: a job to look at, a core on either link, and a core whose engine is the test."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.jobs.job import Job, JobState, Picture, Requester
 from protocol.request import ImageRequest
+from tests.support import lines
+from tests.support.broker import broker
+from tests.support.stage import OpenStage, stage
 
 MakeJob = Callable[..., Job]
 
@@ -39,3 +44,20 @@ def job() -> MakeJob:
         )  # fmt: skip
 
     return make
+
+
+@pytest.fixture(params=["local", "nats"])
+async def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[OpenStage]:
+    """Opens a stage whose engines come over this link: the test runs once on each."""
+    if request.param == "local":
+        yield stage
+        return
+    async with broker(Path(tmp_path_factory.mktemp("nats"))) as server:
+        yield partial(stage, broker=server)
+
+
+@pytest.fixture
+async def core(tmp_path: Path) -> AsyncGenerator[lines.Core, None]:
+    """A service whose engine is the test."""
+    async with lines.opened(tmp_path) as core:
+        yield core

@@ -10,10 +10,10 @@ from bot.links.broker.config import write_config
 from bot.links.broker.link import broker_link
 from bot.service.service import open_service
 from protocol.broker import Access
-from tests.jobs.stage import ROOMY, Stage
 from tests.support.broker import Broker, broker
 from tests.support.fake_engine import FakeEngine, Script
 from tests.support.ports import free_port
+from tests.support.stage import ROOMY, Stage
 
 
 @asynccontextmanager

@@ -22,10 +22,10 @@ from protocol import frames as wire
 from protocol.broker import Access, BrokenCredentials
 from protocol.messages import Finished
 from tests.cluster.keys import bot_at, engine_with, guarded
-from tests.jobs.stage import ready
 from tests.support.broker import Broker
 from tests.support.fake_engine import FakeEngine, Script
 from tests.support.patience import until
+from tests.support.stage import ready
 
 
 @asynccontextmanager

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.jobs.job import JobState
-from tests.jobs.stage import ready, stage, until
 from tests.support.broker import broker
 from tests.support.fake_engine import Script
+from tests.support.stage import ready, stage, until
 
 
 async def test_a_request_is_painted_at_a_broker_and_every_picture_arrives(tmp_path: Path) -> None:

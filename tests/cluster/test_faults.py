@@ -10,10 +10,10 @@ from pathlib import Path
 
 from bot.jobs.events import Began, Stepped
 from bot.jobs.job import JobState
-from tests.jobs.stage import Stage, engine_process, ready, stage, until
 from tests.support.broker import broker
 from tests.support.fake_engine import Script
 from tests.support.patience import quickest
+from tests.support.stage import Stage, engine_process, ready, stage, until
 
 LEASE = 3.0
 

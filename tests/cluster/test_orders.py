@@ -14,9 +14,9 @@ from protocol import broker as cluster
 from protocol.messages import Cancel, Command, EngineHello, Generate
 from protocol.request import ImageRequest
 from tests.cluster.keys import bot_at, engine_with, guarded
-from tests.jobs.stage import engine_process, ready, until
 from tests.support.broker import broker
 from tests.support.fake_engine import CARD
+from tests.support.stage import engine_process, ready, until
 
 ORDER = Generate(
     job="a" * 16, attempt=1, wanted=(0,),

@@ -15,8 +15,8 @@ import pytest
 from bot.jobs.job import JobState
 from protocol.broker import Access
 from tests.cluster.keys import bot_at, guarded
-from tests.jobs.stage import ready, until
 from tests.support import tiny_model
+from tests.support.stage import ready, until
 
 
 @pytest.mark.slow

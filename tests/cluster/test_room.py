@@ -16,9 +16,9 @@ from bot.jobs.job import JobState
 from bot.requests.wish import Wish
 from protocol import broker as cluster
 from tests.cluster.keys import bot_at, engine_with, guarded
-from tests.jobs.stage import ANNA, ready, stage, until
 from tests.support.broker import Broker, broker
 from tests.support.fake_engine import Script
+from tests.support.stage import ANNA, ready, stage, until
 
 MB = 1024 * 1024
 LARGEST = int(4096 * 4096 * 3.05)  # bytes, of noise

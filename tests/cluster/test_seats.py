@@ -21,10 +21,10 @@ from protocol import broker as cluster
 from protocol import frames as wire
 from protocol.messages import PROTOCOL, BotHello, EngineHello, Loading, Refused
 from tests.cluster.keys import bot_at, engine_with, guarded
-from tests.jobs import lines
-from tests.jobs.stage import ROOMY, Stage, engine_process, ready, until
+from tests.support import lines
 from tests.support.broker import Broker, broker
 from tests.support.fake_engine import CARD, FakeEngine, Script
+from tests.support.stage import ROOMY, Stage, engine_process, ready, until
 
 QUICK = Script(step_seconds=0.02)
 HELLO = EngineHello(

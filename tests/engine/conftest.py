@@ -7,15 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import ZImagePipeline
-from hypothesis import settings
 
 from engine.worker.device.memory import find_place
 from engine.worker.loading.loading import load
 from engine.worker.pipeline.pipeline import Painter
 from tests.support import tiny_model
-
-settings.register_profile("engine", deadline=None)  # a shared machine is slow now and then
-settings.load_profile("engine")
 
 
 @pytest.fixture(autouse=True, scope="session")

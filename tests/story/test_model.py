@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.jobs.errors import NeedsOwner, SameModel, UnknownModel
-from tests.links.test_embedded import ROOT, fake
+from tests.bot.links.local.test_engine_process import ROOT, fake
 from tests.story.studio import Studio, Visitor, finished, until, words
 
 

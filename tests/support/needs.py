@@ -51,4 +51,4 @@ def need_mounts() -> tuple[str, ...]:
     for prefix in (("unshare", "--mount"), ("unshare", "--user", "--map-root-user", "--mount")):
         if shutil.which(prefix[0]) and subprocess.run([*prefix, *SMALL_DISK, "/mnt"], check=False).returncode == 0:
             return prefix
-    pytest.skip("nothing can be mounted here; the same is tested with a small file in tests/jobs/test_ledger.py")
+    pytest.skip("nothing can be mounted here; the same is tested with a small file in tests/bot/storage/test_ledger.py")

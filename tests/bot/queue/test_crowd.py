@@ -1,0 +1,217 @@
+"""What a crowd costs: counted, so that it holds on any machine. `make bench` measures it in time."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.jobs.errors import InFlightReached, Paused, QueueFull, Refusal
+from bot.jobs.job import JobState, Requester
+from bot.queue import fair_queue
+from bot.queue.waiting import Board
+from bot.requests.defaults import OwnerSettings
+from bot.requests.wish import Wish
+from bot.storage.ledger import Ledger, VirtualTimes
+from bot.storage.rows import InteractionToken
+from engine.worker.scheduling.forward_time import Pace
+from tests.support.rehearsal import Arrival, Rehearsal, job_of
+from tests.support.stage import ANNA, BEN, MODERATOR, ROOMY, Stage, ready, stage, until
+
+CROWD = 200
+TOKEN = InteractionToken(token="token", application=7, at=1000.0)
+
+
+class Ledgered:
+    """What is handed over to the ledger's thread, by the name of what hands it over, and how often that commits."""
+
+    def __init__(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.pieces: list[str] = []
+        self.commits = 0
+        self._ledger = ledger
+        hand_over = ledger._hand_over
+
+        def noted(work: Callable[[sqlite3.Connection], Any], *, writes: bool) -> asyncio.Future[Any]:
+            self.pieces.append(work.__qualname__.split(".<locals>")[0])
+            return hand_over(work, writes=writes)
+
+        monkeypatch.setattr(ledger, "_hand_over", noted)
+
+    async def count_commits(self) -> None:
+        def hear(statement: str) -> None:
+            self.commits += statement == "COMMIT"
+
+        await self._ledger.read(lambda db: db.set_trace_callback(hear))
+        self.pieces.clear()
+
+
+@asynccontextmanager
+async def full_house(data: Path, owner: OwnerSettings = ROOMY) -> AsyncIterator[Stage]:
+    """Its engine has all the jobs that it takes, two of Ben's, and paints none to the end."""
+    async with stage(data, owner=owner) as core:
+        engine = core.engine()
+        engine.held_after = 0
+        async with engine.running():
+            await ready(core)
+            for _ in range(2):
+                await core.ask(BEN)
+            states = [JobState.RUNNING, JobState.OFFERED]
+            await until(lambda: [job.state for job in core.service.dispatcher.held()] == states)
+            yield core
+
+
+async def test_accepting_a_request_is_one_visit_to_the_ledger_and_stores_its_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with full_house(tmp_path) as core:
+        request = await core.service.compose(Wish(prompt="a star"), ANNA)
+        seen = Ledgered(core.service.ledger, monkeypatch)
+        await seen.count_commits()
+
+        job = await core.service.submit(request, by=ANNA, origin="one", token=TOKEN)
+
+        assert (seen.pieces, seen.commits) == (["Ledger.accept"], 1)
+        assert await core.service.ledger.token_of(job.id) == TOKEN
+
+
+async def test_a_crowd_is_committed_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with full_house(tmp_path) as core:
+        request = await core.service.compose(Wish(prompt="a star"), ANNA)
+        seen = Ledgered(core.service.ledger, monkeypatch)
+        await seen.count_commits()
+
+        asked = (core.service.submit(request, by=ANNA, origin=str(n), token=TOKEN) for n in range(CROWD))
+        jobs = await asyncio.gather(*asked)
+
+        assert len({job.id for job in jobs}) == CROWD
+        assert seen.commits <= CROWD / 10
+
+
+async def test_a_crowd_has_its_places_told_without_a_replay_of_the_queue_for_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replays = 0
+    turns = fair_queue.turns
+
+    def counted(*given: Any, **more: Any) -> Any:
+        nonlocal replays
+        replays += 1
+        return turns(*given, **more)
+
+    monkeypatch.setattr(fair_queue, "turns", counted)
+    async with full_house(tmp_path) as core:
+        places = list[int]()
+        for _ in range(CROWD):
+            job = await core.ask(ANNA)
+            standing = core.service.standing(job.id)
+            assert standing is not None
+            places.append(standing.place)
+
+        assert places == list(range(1, CROWD + 1))
+        assert replays <= 10
+
+
+async def test_what_memory_can_refuse_is_refused_while_the_ledger_is_busy(tmp_path: Path) -> None:
+    owner = replace(ROOMY, in_flight=2, queue=3)
+    async with full_house(tmp_path, owner) as core:
+        request = await core.service.compose(Wish(prompt="a star"), ANNA)
+        await core.ask(ANNA)
+        await core.ask(ANNA)
+
+        async def refusal(by: Requester) -> Refusal:
+            with pytest.raises(Refusal) as refused:
+                await core.service.submit(request, by=by, origin="another")
+            return refused.value
+
+        busy = threading.Event()
+        working = asyncio.create_task(core.service.ledger.read(lambda db: busy.wait(30)))
+        full = await refusal(MODERATOR)
+        core.service.dispatcher.pause(frozenset({None}))
+        paused = await refusal(MODERATOR)
+        assert not working.done()
+        busy.set()
+        await working
+
+        assert isinstance(full, QueueFull)
+        assert isinstance(paused, Paused)
+
+
+async def test_who_has_enough_in_flight_is_told_so_while_the_ledger_is_busy(tmp_path: Path) -> None:
+    async with full_house(tmp_path, replace(ROOMY, in_flight=2)) as core:
+        request = await core.service.compose(Wish(prompt="a star"), BEN)
+        busy = threading.Event()
+        working = asyncio.create_task(core.service.ledger.read(lambda db: busy.wait(30)))
+
+        with pytest.raises(InFlightReached):
+            await core.service.submit(request, by=BEN, origin="third")
+
+        assert not working.done()
+        busy.set()
+        await working
+
+
+async def test_the_same_origin_is_the_same_job_though_another_would_be_refused(tmp_path: Path) -> None:
+    async with full_house(tmp_path) as core:
+        job = await core.ask(ANNA, origin="one")
+        core.service.dispatcher.pause(frozenset({None}))
+
+        again = await core.ask(ANNA, origin="one")
+
+        assert again.id == job.id
+        with pytest.raises(Paused):
+            await core.ask(ANNA, origin="two")
+
+
+people = st.sampled_from("abc")
+acts = st.lists(st.tuples(st.sampled_from(["ask", "serve", "pass", "cancel", "requeue", "pause"]), people), max_size=40)
+
+
+@given(acts=acts)
+def test_the_board_keeps_its_line_as_a_replay_would_draw_it_up(acts: list[tuple[str, str]]) -> None:
+    board, asked = Board(VirtualTimes(virtual=0.0, finishes={}, weights={})), 0
+    for act, who in acts:
+        live = list(board.jobs.values())
+        if act == "ask":
+            asked += 1
+            board.add(job_of(asked, Arrival(who=who, steps=4 + asked % 3)))
+        elif act in ("serve", "pass") and board.line.turns:
+            turn = board.line.turns[0 if act == "serve" else -1]
+            board.took(turn)
+            board.update(replace(board.jobs[turn.ticket.job], state=JobState.OFFERED))
+        elif act == "cancel" and live:
+            board.update(replace(live[len(live) // 2], state=JobState.CANCELLED))
+        elif act == "requeue":
+            for job in live:
+                if job.state is JobState.OFFERED:
+                    board.update(replace(job, state=JobState.QUEUED))
+        elif act == "pause":
+            board.paused = frozenset() if board.paused else frozenset({None})
+        kept = [turn.ticket.job for turn in board.line.turns]
+        board.paused = board.paused  # which has the line drawn up anew
+        assert kept == [turn.ticket.job for turn in board.line.turns]
+        waiting = [job for job in board.jobs.values() if job.state is not JobState.RUNNING]
+        assert board.waiting == len(waiting)
+        assert board.in_flight(who) == sum(job.requester.principal == who for job in board.jobs.values())
+
+
+@pytest.mark.parametrize("engines", [0, 1, 2])
+def test_one_place_and_time_are_those_that_all_are_told(engines: int) -> None:
+    arrivals = [Arrival(who="abcd"[n % 4], at=n / 10, steps=4 + n % 5) for n in range(30)]
+    show = Rehearsal(arrivals, [Pace(points=((0, 0.01), (4096, 0.5)))] * engines)
+    for second in range(1, 12):
+        show.run(until=second / 2)
+        told = show.standings()
+        for job, standing in told.items():
+            one = show.standing(job)
+            assert one is not None
+            assert (one.place, one.held, one.eta is None) == (standing.place, standing.held, standing.eta is None)
+            assert one.eta is None or one.eta == pytest.approx(standing.eta)

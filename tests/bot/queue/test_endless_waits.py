@@ -1,0 +1,302 @@
+"""No job waits for ever: moments at which one could have been left in nobody's hands."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bot.jobs.errors import BeyondEngines, PainterBroken
+from bot.jobs.job import Failure, JobState
+from bot.queue import dispatcher, vigil
+from bot.queue import recovery as burials
+from bot.queue.lifecycle import MOST_ATTEMPTS, PURE_CHANCE
+from bot.requests.control import Guide
+from bot.requests.wish import Wish
+from protocol.messages import Cancelled
+from protocol.request import Lora
+from tests.support.fake_engine import CARD
+from tests.support.lines import GRACE, Core, Line, no_room, opened
+from tests.support.stage import ANNA, BEN, until
+
+OTHER = msgspec.structs.replace(CARD, id="other-1", name="Other")
+WHY = "The engine cannot start: No module named 'torch'."
+INKED = msgspec.structs.replace(CARD, features=(*CARD.features, "lora"), loras=("ink",))
+
+
+async def test_a_picture_that_outlived_its_engine_does_not_keep_the_rest_of_its_job_waiting(tmp_path: Path) -> None:
+    async with opened(tmp_path) as before:
+        job = await before.ask(count=2)
+        line = before.line("gone")
+        await line.join()
+        [order] = await line.ordered(1)
+        await line.start(order)
+
+    async with opened(tmp_path) as after:
+        await after.line("gone").finish(order, 0)  # left at a broker; its engine never comes
+        other = after.line("other")
+        await other.join()
+        [rest] = await other.ordered(1)
+
+    assert (rest.job, rest.wanted) == (job.id, (1,))
+
+
+async def test_a_suspect_that_no_engine_there_can_do_holds_nobody_up(core: Core) -> None:
+    inked, plain = core.line("inked"), core.line("plain")
+    inked.card = INKED
+    await inked.join()
+    request = await core.service.compose(Wish(prompt="a star", loras=(Lora(name="ink"),)), ANNA)
+    suspect = await core.service.submit(request, by=ANNA, origin="inked")
+    await inked.start((await inked.ordered(1))[0])
+    await plain.join()
+    inked.die()
+    await until(lambda: len(core.service.dispatcher.engines()) == 1)
+
+    other = await core.ask(BEN)
+
+    [order] = await plain.ordered(1)
+    assert order.job == other.id
+    assert (await core.service.job(suspect.id)).suspect
+
+
+async def test_an_engine_that_could_not_be_taken_on_gets_no_job(core: Core) -> None:
+    job = await core.ask()
+    line, other = core.line("returning"), core.line("other")
+    await line.join()
+    await line.start((await line.ordered(1))[0])
+    line.die()
+    await until(lambda: not core.service.dispatcher.engines())
+
+    back = core.line("returning")
+    async with no_room(core):
+        await back.join(running=((job.id, 1),))
+    await other.join()
+
+    [order] = await other.ordered(1)
+    assert back.closed
+    assert order.job == job.id
+    assert back.orders() == []
+
+
+async def test_an_engine_that_dies_while_the_disk_is_full_gives_its_jobs_back_when_there_is_room(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(burials, "STORAGE_RETRY", 0.05)
+    job = await core.ask()
+    dying, other = core.line("dying"), core.line("other")
+    await dying.join()
+    await dying.start((await dying.ordered(1))[0])
+
+    async with no_room(core):
+        dying.die()
+        await asyncio.sleep(3 * GRACE)
+    await other.join()
+
+    [again] = await other.ordered(1)
+    assert (again.job, again.attempt) == (job.id, 2)
+
+
+@pytest.mark.parametrize("error", [OSError("no more files can be opened"), sqlite3.OperationalError("disk I/O error")])
+async def test_a_job_whose_pictures_could_not_be_counted_when_its_turn_came_is_sent_later(
+    core: Core, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "STORAGE_RETRY", 0.05)
+    ledger = core.service.ledger
+    missing, failures = ledger.missing, [error]
+
+    async def break_once(job_id: str) -> tuple[int, ...]:
+        if failures:
+            raise failures.pop()
+        return await missing(job_id)
+
+    monkeypatch.setattr(ledger, "missing", break_once)
+    line = core.line()
+    await line.join()
+    job = await core.ask()
+    await until(lambda: not failures)
+    await idle(core, line)
+
+    [order] = await line.ordered(1)
+    assert order.job == job.id
+
+
+async def idle(core: Core, line: Line) -> None:
+    """So long that an engine is reminded of what it was told."""
+    for _ in range(25):
+        core.clock.advance(0.5)
+        await line.beat()
+
+
+async def test_a_source_that_cannot_be_read_fails_its_job_and_leaves_the_engine_alone(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def break_it(name: str) -> bytes | None:
+        raise OSError(f"{name} cannot be read")
+
+    monkeypatch.setattr(core.service.blobs, "get", break_it)
+    request = await core.service.compose(Wish(prompt="a star"), ANNA)
+    job = await core.service.submit(request.varied(source="f" * 64, seed=1), by=ANNA, origin="unreadable")
+    other = await core.ask()
+    line = core.line()
+    await line.join()
+
+    [order] = await line.ordered(1)
+    assert order.job == other.id
+    assert await core.state(job) is JobState.FAILED
+    assert not line.closed
+
+
+async def test_what_no_engine_can_do_any_more_fails_after_a_while_and_nothing_else_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vigil, "LOOK", 0.01)
+    async with opened(tmp_path) as core:
+        inked, plain = core.line("inked"), core.line("plain")
+        inked.card = INKED
+        await inked.join()
+        request = await core.service.compose(Wish(prompt="a star", loras=(Lora(name="ink"),)), ANNA)
+        beyond = await core.service.submit(request, by=ANNA, origin="inked")
+        await inked.ordered(1)
+        await plain.join()
+        [*_, waiting] = [await core.ask() for _ in range(3)]
+        inked.die()
+        await until(lambda: len(core.service.dispatcher.engines()) == 1)
+
+        await asyncio.sleep(0.05)
+        core.clock.advance(vigil.HOPE - 1)
+        await asyncio.sleep(0.05)
+        before = await core.state(beyond)
+        core.clock.advance(2)
+        await until(lambda: core.service.standing(beyond.id) is None)
+
+        assert before is JobState.QUEUED
+        assert (await core.service.job(beyond.id)).failure == Failure(code="beyond-engines", arguments={})
+        assert await core.state(waiting) is JobState.QUEUED
+
+
+async def test_what_waits_for_an_engine_that_cannot_start_fails_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vigil, "LOOK", 0.01)
+    async with opened(tmp_path) as core:
+        waiting = await core.ask()
+        await cannot_start(core)
+
+        core.service.dispatcher.loading("engine-1", "starter")  # it tries again, as it does all the time
+        core.clock.advance(vigil.HOPE + 1)
+        await asyncio.sleep(0.05)
+        before = await core.state(waiting)
+        await cannot_start(core)
+        await until(lambda: core.service.standing(waiting.id) is None)
+
+        assert before is JobState.QUEUED
+        assert (await core.service.job(waiting.id)).failure == Failure(code="painter-broken", arguments={})
+
+
+async def test_nobody_is_given_up_for_an_engine_that_could_start_at_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vigil, "LOOK", 0.01)
+    async with opened(tmp_path) as core:
+        waiting = await core.ask()
+        await cannot_start(core)
+        core.clock.advance(vigil.HOPE - 1)
+        line = core.line("engine-1")
+
+        await line.join()
+
+        [order] = await line.ordered(1)
+        assert order.job == waiting.id
+
+
+async def test_while_no_engine_can_start_nothing_is_taken_on(core: Core) -> None:
+    core.service.dispatcher.loading("engine-1", "starter", WHY)
+    with pytest.raises(PainterBroken) as refused:
+        await core.ask()
+    core.service.dispatcher.loading("engine-2", "starter")  # another one comes up, and may well paint
+
+    taken = await core.ask()
+
+    assert refused.value.arguments == {"problem": WHY}
+    assert await core.state(taken) is JobState.QUEUED
+
+
+async def cannot_start(core: Core) -> None:
+    """Say so, and wait until it was seen."""
+    core.service.dispatcher.loading("engine-1", "starter", WHY)
+    await until(lambda: core.service.dispatcher._vigil._troubled is not None)
+
+
+async def test_a_wish_that_only_two_engines_together_could_paint_is_refused(core: Core) -> None:
+    inked, drawing = core.line("inked"), core.line("drawing")
+    inked.card = INKED
+    drawing.card = msgspec.structs.replace(CARD, features=(*CARD.features, "control"), controls=("canny",))
+    await inked.join()
+    await drawing.join()
+    guide = Guide(kind="canny", picture=b"png")
+    wish = Wish(prompt="a star", loras=(Lora(name="ink"),), control=guide)
+
+    with pytest.raises(BeyondEngines):
+        await core.service.submit(await core.service.compose(wish, ANNA), by=ANNA, origin="both")
+
+
+async def test_what_a_new_model_can_paint_too_is_painted_though_the_old_engine_is_hardly_gone(core: Core) -> None:
+    old, new = core.line("old"), core.line("new")
+    await old.join()
+    job = await core.ask()
+    [order] = await old.ordered(1)
+    await core.service.dispatcher.retire({"old"})
+    await core.service.dispatcher.hear(old, "old", Cancelled(job=order.job, attempt=order.attempt, k=0))
+    old.die()
+
+    new.card = OTHER
+    await new.join()
+    await core.service.dispatcher.give_up_unpaintable()
+
+    [order] = await new.ordered(1)
+    assert order.job == job.id
+
+
+async def test_a_restarted_bot_remembers_how_often_a_job_was_next_when_its_engine_died(tmp_path: Path) -> None:
+    async with opened(tmp_path) as before:
+        job = await before.ask()
+        await kill_engines(before, PURE_CHANCE + MOST_ATTEMPTS - 1)
+
+    async with opened(tmp_path) as after:
+        await kill_engines(after, 1)
+        await until(lambda: after.service.standing(job.id) is None)
+
+        failed = await after.service.job(job.id)
+    assert failed.failure == Failure(code="poison", arguments={"attempts": MOST_ATTEMPTS})
+
+
+async def kill_engines(core: Core, count: int) -> None:
+    """Each when it has been given a job and has not begun it."""
+    for number in range(count):
+        line = core.line(f"e{number}")
+        await line.join()
+        await line.ordered(1)
+        line.die()
+        await until(lambda: not core.service.dispatcher.engines())
+
+
+async def test_a_broker_that_is_gone_for_good_keeps_no_job_from_the_engine_that_is_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(burials, "DEAF_FOR", 0.05)
+    async with opened(tmp_path) as before:
+        job = await before.ask()
+        line = before.line("at the broker")
+        await line.join()
+        await line.start((await line.ordered(1))[0])
+
+    async with opened(tmp_path) as after:
+        after.service.dispatcher.deaf("broker", True)
+        here = after.line("here")
+        await here.join()
+        [order] = await here.ordered(1)
+
+    assert order.job == job.id

@@ -1,0 +1,94 @@
+"""Attention backends and compiled blocks: the same pictures, and no backend that cannot mask where a mask is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch.compiler.config
+
+from engine.worker.device import acceleration as haste
+from engine.worker.device.acceleration import Attention, Unusable
+from engine.worker.device.memory import find_place
+from engine.worker.loading.loading import load
+from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.sample import Sample
+from tests.engine.worker.pipeline.test_parity import painted
+from tests.support.likeness import assert_same_latents
+from tests.support.orders import order
+
+
+class Recorder:
+    """A transformer that notes its backends."""
+
+    def __init__(self, *missing: str) -> None:
+        self.backends: list[str] = []
+        self._missing = missing
+
+    def set_attention_backend(self, name: str) -> None:
+        if name in self._missing:
+            raise RuntimeError("flash-attn is not installed.")
+        self.backends.append(name)
+
+
+@pytest.mark.parametrize("name", ["flash", "flash3", "sage"])
+def test_a_backend_that_cannot_mask_steps_aside_where_rows_differ_in_length(name: str) -> None:
+    transformer = Recorder()
+    attention = Attention(transformer, name)
+
+    for rows in ([(64, 32)], [(64, 32), (64, 32)], [(64, 32), (64, 64)], [(64, 32), (96, 32)], [(64, 32)]):
+        attention.before(rows)
+
+    own = haste.BACKENDS[name]
+    assert transformer.backends == [own, "native", own]
+
+
+def test_a_backend_that_can_mask_stays() -> None:
+    transformer = Recorder()
+    attention = Attention(transformer, "cudnn")
+
+    attention.before([(64, 32), (96, 64)])
+
+    assert transformer.backends == ["_native_cudnn"]
+
+
+def test_xformers_is_not_offered_because_it_is_silently_wrong_with_masks() -> None:
+    assert "xformers" not in haste.BACKENDS.values()
+
+
+def test_a_backend_that_is_not_installed_is_said_in_a_sentence() -> None:
+    with pytest.raises(Unusable, match="attention backend flash cannot be used here: flash-attn is not installed"):
+        Attention(Recorder("flash"), "flash")
+
+
+def company(painter: Painter) -> list[Sample]:
+    return [
+        painter.begin(order(steps=2), 0),
+        painter.begin(order(steps=2, width=144, prompt="a cat, " * 9), 0),
+        painter.begin(order(steps=2, guidance=2.0, negative="grey"), 0),
+    ]
+
+
+def test_mixed_lengths_are_painted_right_under_a_backend_that_refuses_masks(painter: Painter, tiny: Path) -> None:
+    place = find_place("cpu")
+    other = Painter(load(tiny, place), place, attention="_native_flash")  # stands for flash: it runs on a processor
+    try:
+        ours, theirs = painted(other, *company(other)), painted(painter, *company(painter))
+    finally:
+        other.transformer.set_attention_backend("native")  # the choice is the whole process's
+
+    for one, two in zip(ours, theirs, strict=True):
+        assert_same_latents(one.latent, two.latent)
+
+
+def test_compiled_blocks_paint_the_same_pictures_alone_and_in_mixed_company(painter: Painter, tiny: Path) -> None:
+    place = find_place("cpu")
+    other = Painter(load(tiny, place), place)
+    haste.compile_blocks(other.transformer, backend="aot_eager")  # the graphs without a compiler's minutes
+
+    ours = painted(other, *company(other)) + painted(other, company(other)[0])
+    theirs = painted(painter, *company(painter)) + painted(painter, company(painter)[0])
+
+    assert torch.compiler.config.recompile_limit == haste.RECOMPILES
+    for one, two in zip(ours, theirs, strict=True):
+        assert_same_latents(one.latent, two.latent)
