@@ -28,11 +28,11 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from engine.metadata import png as metadata
+from engine.metadata import png
 from engine.metadata.facts import Facts
 from engine.worker.device.memory import find_place
 from engine.worker.heartbeat import Pulse
-from engine.worker.image import pixels as images
+from engine.worker.image.pixels import encode_png
 from engine.worker.loading.loading import STARTER, load
 from engine.worker.loop import Loop
 from engine.worker.pipeline.pipeline import Painter
@@ -150,7 +150,7 @@ def _png(side: int, rounds: int) -> Comparison:
     return _alternate(
         f"PNG of {side}x{side} alone",
         lambda: Image.fromarray(pixels).save(io.BytesIO(), "PNG"),
-        lambda: images.encode_png(pixels, metadata.chunks(facts)),
+        lambda: encode_png(pixels, png.facts_chunks(facts)),
         rounds,
     )
 

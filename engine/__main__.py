@@ -7,14 +7,14 @@ import logging
 import sys
 
 from config.logs import start_log
-from engine import cli as options
+from engine import cli
 from engine.links.link import ALONE_FOR, leads_to_broker
 from engine.supervisor import Limits, Supervisor
 
 
 def main() -> int:
     """Supervise until told to stop or until the worker says that no bot is left."""
-    chosen = options.read(sys.argv[1:])
+    chosen = cli.read(sys.argv[1:])
     start_log(logging.StreamHandler(), form="%(asctime)s %(name)s %(message)s", level=logging.INFO)
     command = [sys.executable, "-m", "engine.worker", *sys.argv[1:], "--supervised"]
     alone_for = ALONE_FOR if chosen.alone_for is None and not leads_to_broker(chosen.url) else chosen.alone_for

@@ -22,8 +22,7 @@ from nats.aio.msg import Msg
 from engine.links.lease import Lease
 from engine.links.outstanding import Ending
 from engine.links.session import Talk
-from protocol import broker as cluster
-from protocol import frames as wire
+from protocol import broker, frames
 from protocol.messages import Beat, Cancel, Cancelled, Command, Event, Failed, Finished, Generate, Refused
 
 RETRY = 1.0  # seconds between two attempts to leave a picture at the broker
@@ -42,14 +41,14 @@ class NatsLink(Talk):
     def __init__(
         self,
         *,
-        access: cluster.Access,
+        access: broker.Access,
         hear: Callable[[Command], None],
         alone_for: float | None = None,
         resend: float = RESEND,
-        lease: float = cluster.LEASE,
+        lease: float = broker.LEASE,
     ) -> None:
         super().__init__(hear=hear, bot="the bot at the broker")
-        self.seat = cluster.seat_of(access)
+        self.seat = broker.seat_of(access)
         self._access = access
         self._alone_for = alone_for
         self._resend = resend
@@ -81,11 +80,11 @@ class NatsLink(Talk):
         """Stay at the broker, for ever or until no bot has been there for `alone_for` seconds."""
         while True:
             try:
-                async with cluster.connected(self._access, seat=self.seat, back=self._came_back) as client:
+                async with broker.connected(self._access, seat=self.seat, back=self._came_back) as client:
                     self._client = client
                     if await self._work(client):
                         return
-            except* (nats.errors.Error, OSError, TimeoutError, cluster.BrokenCredentials) as errors:
+            except* (nats.errors.Error, OSError, TimeoutError, broker.BrokenCredentials) as errors:
                 self._note(f"the broker cannot be used: {errors.exceptions[0]}")
             finally:
                 self._client = None
@@ -93,9 +92,9 @@ class NatsLink(Talk):
 
     async def _work(self, client: Client) -> bool:
         """Until the connection is closed; True when no bot is left."""
-        orders = await client.subscribe(cluster.deal(self.seat), pending_bytes_limit=-1)
-        commands = await client.subscribe(cluster.command(self.seat))
-        calls = await client.subscribe(cluster.CALL)
+        orders = await client.subscribe(broker.deal(self.seat), pending_bytes_limit=-1)
+        commands = await client.subscribe(broker.command(self.seat))
+        calls = await client.subscribe(broker.CALL)
         self._came_back()
         async with asyncio.TaskGroup() as tasks:
             owned = [
@@ -110,12 +109,12 @@ class NatsLink(Talk):
                     if self._alone_for is not None and time.monotonic() - self._heard > self._alone_for:
                         log.info("no bot at the broker for %.0f s", self._alone_for)
                         return True
-                    await asyncio.sleep(cluster.PULSE)
+                    await asyncio.sleep(broker.PULSE)
             finally:
                 for task in owned:
                     task.cancel()
                 with suppress(nats.errors.Error):
-                    await client.publish(cluster.event(self.seat), cluster.NO_WORD)
+                    await client.publish(broker.event(self.seat), broker.NO_WORD)
         return False
 
     def _came_back(self) -> None:
@@ -141,7 +140,7 @@ class NatsLink(Talk):
     def _is_for_me(self, message: Msg, order: Generate) -> bool:
         """Not for a predecessor in this seat, nor called off: a cancellation may overtake its order."""
         headers = message.headers or {}
-        addressee = headers.get(cluster.ENGINE)
+        addressee = headers.get(broker.ENGINE)
         if addressee is not None and (self._introduction is None or addressee != self._introduction.engine):
             return False
         bot, number = _numbered(message)
@@ -155,7 +154,7 @@ class NatsLink(Talk):
 
     async def _take_commands(self, messages: AsyncIterator[Msg]) -> None:
         async for message in messages:
-            if message.data == cluster.NO_WORD:
+            if message.data == broker.NO_WORD:
                 self._introduce()
                 continue
             match command := self._decoded(message.data):
@@ -180,8 +179,8 @@ class NatsLink(Talk):
 
     def _decoded(self, frame: bytes) -> Command | None:
         try:
-            return wire.decode_command(frame)
-        except wire.BadFrame as error:
+            return frames.decode_command(frame)
+        except frames.BadFrame as error:
             self._note(f"the bot sent a broken frame: {error}")
             return None
 
@@ -191,7 +190,7 @@ class NatsLink(Talk):
         while True:
             event = await self._next()
             with suppress(nats.errors.Error):  # a broken line says so elsewhere; all this is said anew
-                await client.publish(cluster.event(self.seat), wire.encode(event))
+                await client.publish(broker.event(self.seat), frames.encode(event))
 
     async def _hand_in(self, client: Client) -> None:
         """Bring endings to the broker, and again those that the bot does not confirm."""
@@ -213,9 +212,9 @@ class NatsLink(Talk):
         if isinstance(ending, Cancelled):  # no picture: it would only be in the way of one that is painted after all
             self._post(ending)
             return True
-        size = min(client.max_payload - cluster.HEADERS, cluster.PIECE)
-        for piece, content in cluster.cut(wire.encode(ending), size):
-            if not await self._leave_piece(client, cluster.result(self.seat, ending.job, ending.k, piece), content):
+        size = min(client.max_payload - broker.HEADERS, broker.PIECE)
+        for piece, content in broker.cut(frames.encode(ending), size):
+            if not await self._leave_piece(client, broker.result(self.seat, ending.job, ending.k, piece), content):
                 return False
         return True
 
@@ -238,5 +237,5 @@ class NatsLink(Talk):
 
 def _numbered(message: Msg) -> tuple[str, int]:
     """Which bot process said this, and where it stands in what it said."""
-    bot, _, number = (message.headers or {}).get(cluster.NUMBER, "").rpartition(":")
+    bot, _, number = (message.headers or {}).get(broker.NUMBER, "").rpartition(":")
     return bot, int(number) if number.isdecimal() and len(number) < 32 else 0

@@ -16,7 +16,7 @@ import msgspec
 
 from engine.links.outstanding import Ending
 from engine.links.session import Talk
-from protocol import frames as wire
+from protocol import frames
 from protocol.messages import Command, Event
 
 RETRY = 0.5  # seconds between two dials
@@ -83,13 +83,13 @@ class LocalLink(Talk):
             headers = {"Authorization": f"Bearer {secret}"}
             async with asyncio.timeout(DIAL):
                 socket = await session.ws_connect(
-                    self._url, headers=headers, max_msg_size=wire.MAX_FRAME, heartbeat=PING
+                    self._url, headers=headers, max_msg_size=frames.MAX_FRAME, heartbeat=PING
                 )
             try:
                 await self._converse(socket)
             finally:
                 await socket.close()
-        except* (aiohttp.ClientError, OSError, TimeoutError, msgspec.MsgspecError, wire.BadFrame) as errors:
+        except* (aiohttp.ClientError, OSError, TimeoutError, msgspec.MsgspecError, frames.BadFrame) as errors:
             self._note(f"the bot at {self._url} cannot be reached: {errors.exceptions[0]}")
         finally:
             self._online = False
@@ -111,7 +111,7 @@ class LocalLink(Talk):
             if message.type is not aiohttp.WSMsgType.BINARY:
                 self._note(f"the bot at {self._url} sent something that is no frame")
                 return
-            if not self._obey(wire.decode_command(message.data)):
+            if not self._obey(frames.decode_command(message.data)):
                 return
         if self.greeted:
             self._note(f"the bot at {self._url} closed the link")
@@ -124,7 +124,7 @@ class LocalLink(Talk):
         while True:
             event = await self._next()
             if not isinstance(event, Ending) or self._desk.holds(event.job, event.k):  # else confirmed while it waited
-                await socket.send_bytes(wire.encode(event))
+                await socket.send_bytes(frames.encode(event))
 
     async def _repeat(self) -> None:
         """Pictures that were on the desk a whole interval ago and still are go out once more."""

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from engine.metadata import comfy_inpaint as comfy_part
-from engine.metadata import comfy_models
+from engine.metadata import comfy_inpaint, comfy_models
 from engine.metadata.facts import Facts
 from engine.metadata.graph import Node, Wire
 from protocol.card import Z_IMAGE_TURBO
@@ -167,9 +166,9 @@ def _latent(facts: Facts) -> dict[int, Node]:
         size = {"width": facts.width, "height": facts.height, "batch_size": 1}
         return {7: Node(type="EmptySD3LatentImage", inputs=size, outputs=("LATENT",))}
     if facts.kind is Kind.INPAINT:
-        return comfy_part.latent(facts)
+        return comfy_inpaint.latent(facts)
     scaled = Wire(node=12, type="IMAGE")
     return {
         7: Node(type="VAEEncode", inputs={"pixels": scaled, "vae": Wire(node=3, type="VAE")}, outputs=("LATENT",)),
-        **comfy_part.source(facts.width, facts.height),
+        **comfy_inpaint.source(facts.width, facts.height),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.metadata.facts import Facts
 from engine.metadata.graph import Node, Wire
-from protocol import geometry as window
+from protocol import geometry
 
 FEATHER = 16  # pixels over which ComfyUI fades a padded picture
 
@@ -80,7 +80,7 @@ def _mask(facts: Facts) -> tuple[Wire, dict[int, Node]]:
         return Wire(node=13, type="MASK"), {13: load}
     if facts.region is None:
         return Wire(node=11, slot=1, type="MASK"), {}
-    box = window.region_box(facts.width, facts.height, facts.region)
+    box = geometry.region_box(facts.width, facts.height, facts.region)
     return Wire(node=15, type="MASK"), {
         13: _solid(0.0, facts.width, facts.height),
         14: _solid(1.0, box.width, box.height),

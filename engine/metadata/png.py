@@ -30,7 +30,7 @@ _MARKERS = re.compile(r"(negative\s+prompt|steps|<\s*(lora|lyco|hypernet))\s*:",
 _SPECIAL = re.compile(r'[,:"\n\r]')
 
 
-def chunks(facts: Facts) -> list[tuple[bytes, bytes]]:
+def facts_chunks(facts: Facts) -> list[tuple[bytes, bytes]]:
     """PNG chunks (type, data) to stand between IHDR and IDAT."""
     return [
         text_chunk("parameters", parameters(facts)),
@@ -42,17 +42,17 @@ def chunks(facts: Facts) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def embed(png: bytes, facts: Facts) -> bytes:
+def embed_facts(png: bytes, facts: Facts) -> bytes:
     """The same PNG with these facts right after its header."""
     end = len(SIGNATURE) + 12 + 13  # of IHDR
     packed = b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks(facts)
+        for kind, data in facts_chunks(facts)
     )
     return png[:end] + packed + png[end:]
 
 
-def read(png: bytes) -> Facts | None:
+def read_facts(png: bytes) -> Facts | None:
     """The facts in a PNG of ours; None for any other bytes."""
     text = read_texts(png).get(OWN_KEY)
     if text is None:

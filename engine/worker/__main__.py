@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from config.logs import start_log
-from engine import BUILD
-from engine import cli as options
+from engine import BUILD, cli
 from engine.cli import Options
 from engine.links.link import Link, dial
 from engine.worker.heartbeat import Pulse
@@ -43,7 +42,7 @@ log = logging.getLogger("engine.worker")
 
 def main() -> int:
     """Work until told to stop, until no bot is there, or until the torch thread breaks; the exit code says which."""
-    chosen = options.read(sys.argv[1:], program="python -m engine.worker")
+    chosen = cli.read(sys.argv[1:], program="python -m engine.worker")
     beats = _beat_writer(chosen)
     start_log(logging.StreamHandler(), form="%(asctime)s %(name)s %(message)s", level=logging.INFO)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # weights come from disk; nothing asks the network

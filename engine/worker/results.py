@@ -11,10 +11,9 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from engine.metadata import png as metadata
 from engine.metadata.facts import Facts
-from engine.worker.image import pixels as images
-from engine.worker.image.pixels import Pixels
+from engine.metadata.png import facts_chunks, read_facts
+from engine.worker.image.pixels import Pixels, encode_png, encode_preview
 from protocol.messages import Cancelled, Enhanced, Event, Failed, Finished, Generate, Progress, Started
 from protocol.request import Kind
 
@@ -39,7 +38,7 @@ class Press:
         """Say how far a job is, with its pictures side by side."""
 
         def publish() -> None:
-            preview = images.encode_preview(previews, LATENT_SCALE) if previews else None
+            preview = encode_preview(previews, LATENT_SCALE) if previews else None
             self._tell(Progress(job=order.job, attempt=order.attempt, step=step, steps=steps, preview=preview))
 
         self._submit(publish)
@@ -51,7 +50,7 @@ class Press:
 
         def publish() -> None:
             began = time.perf_counter()
-            png = images.encode_png(pixels, metadata.chunks(_facts(order, k, model)))
+            png = encode_png(pixels, facts_chunks(_facts(order, k, model)))
             seconds["png"] = time.perf_counter() - began
             height, width, _ = pixels.shape
             self._tell(
@@ -112,6 +111,6 @@ def _facts(order: Generate, k: int, model: str) -> Facts:
     """A source with facts of its own is a picture of ours; one without is somebody's photo or drawing."""
     composite = False
     if order.request.kind is not Kind.TEXT and order.source is not None:
-        known = metadata.read(order.source)
+        known = read_facts(order.source)
         composite = known is None or known.composite
     return Facts.of(order.request, k, model=model, composite=composite)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from engine import cli as options
+from engine import cli
 from engine.cli import Options
 
 NEEDED = ["--url", "ws://127.0.0.1:1/engine", "--secret-file", "engine.json"]
 
 
 def test_what_is_not_said_has_a_default() -> None:
-    assert options.read(NEEDED) == Options(url="ws://127.0.0.1:1/engine", secret_file=Path("engine.json"))
+    assert cli.read(NEEDED) == Options(url="ws://127.0.0.1:1/engine", secret_file=Path("engine.json"))
 
 
 def test_everything_can_be_said() -> None:
@@ -21,7 +21,7 @@ def test_everything_can_be_said() -> None:
     words += " --alone-for 9 --supervised --text-encoder te.safetensors --vae ae.safetensors --base b --weights int8"
     words += " --upscaler swin2sr --loras styles --controlnet union.safetensors"
 
-    chosen = options.read([*NEEDED, *words.split()])
+    chosen = cli.read([*NEEDED, *words.split()])
 
     assert (chosen.model, chosen.threads, chosen.device, chosen.log_prompts) == ("starter", 3, "cpu", True)
     assert (chosen.memory, chosen.weights, chosen.base) == ("fp8-storage", "int8", "b")
@@ -47,7 +47,7 @@ def test_a_mistake_is_said_in_a_sentence_with_status_2(
     words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as left:
-        options.read(words)
+        cli.read(words)
 
     assert left.value.code == 2
     assert sentence in capsys.readouterr().err

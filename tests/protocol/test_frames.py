@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import frames as wire
+from protocol import frames
 from protocol.frames import BadFrame
 from protocol.messages import Cancel, Failed, Progress, Stop
 from tests.support.orders import order
@@ -15,7 +15,7 @@ from tests.support.orders import order
 
 @pytest.mark.parametrize("command", [order(count=4, source=b"png", guidance=2.5), Cancel(job="a"), Stop()])
 def test_commands_survive_the_wire(command: object) -> None:
-    assert wire.decode_command(wire.encode(command)) == command  # type: ignore[arg-type]
+    assert frames.decode_command(frames.encode(command)) == command  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -26,19 +26,19 @@ def test_commands_survive_the_wire(command: object) -> None:
     ],
 )
 def test_events_survive_the_wire(event: object) -> None:
-    assert wire.decode_event(wire.encode(event)) == event  # type: ignore[arg-type]
+    assert frames.decode_event(frames.encode(event)) == event  # type: ignore[arg-type]
 
 
 @given(frame=st.binary(max_size=200))
 def test_any_other_bytes_are_a_bad_frame(frame: bytes) -> None:
-    for decode in (wire.decode_command, wire.decode_event):
+    for decode in (frames.decode_command, frames.decode_event):
         with pytest.raises(BadFrame):
             decode(frame)
 
 
 def test_an_event_is_no_command() -> None:
     with pytest.raises(BadFrame):
-        wire.decode_command(wire.encode(Progress(job="a", attempt=1, step=1, steps=8)))
+        frames.decode_command(frames.encode(Progress(job="a", attempt=1, step=1, steps=8)))
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,9 @@ def test_a_request_out_of_its_bounds_is_a_bad_frame(wrong: dict[str, object]) ->
     message["request"] |= wrong
 
     with pytest.raises(BadFrame):
-        wire.decode_command(msgspec.msgpack.encode(message))
+        frames.decode_command(msgspec.msgpack.encode(message))
 
 
 def test_a_frame_over_the_cap_is_refused_before_it_is_read() -> None:
     with pytest.raises(BadFrame, match="over the limit"):
-        wire.decode_command(bytes(wire.MAX_FRAME + 1))
+        frames.decode_command(bytes(frames.MAX_FRAME + 1))

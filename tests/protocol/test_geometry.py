@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from engine.worker.edits.inpaint import lay_out
-from protocol import geometry as window
+from protocol import geometry
 from protocol.geometry import Box
 from protocol.messages import Generate
 from protocol.request import ImageRequest, Kind, Margins, Region
@@ -37,21 +37,21 @@ def test_the_window_that_is_expected_is_the_one_that_is_painted(changes: dict[st
 
     painted = lay_out(Generate(job="job", attempt=1, request=asked, wanted=(0,), source=_picture()), NATIVE).box
 
-    assert window.expected(asked, NATIVE) == painted
+    assert geometry.expected(asked, NATIVE) == painted
 
 
 def test_more_of_one_side_of_a_large_picture_costs_no_more_than_what_is_painted() -> None:
     small = wish(margins=Margins(left=48))
     large = request(kind=Kind.INPAINT, source="0" * 64, width=4 * WIDTH, height=HEIGHT, margins=Margins(left=48))
 
-    assert window.cost(large, NATIVE) == window.cost(small, NATIVE) < WIDTH * HEIGHT * small.forwards / 1e6
+    assert geometry.cost(large, NATIVE) == geometry.cost(small, NATIVE) < WIDTH * HEIGHT * small.forwards / 1e6
 
 
 def test_what_only_a_mask_tells_costs_as_much_as_the_whole_picture() -> None:
     asked = wish(mask="1" * 64, region=Region.LEFT, count=2)
 
-    assert window.expected(asked, NATIVE) == Box(x=0, y=0, width=WIDTH, height=HEIGHT)
-    assert window.cost(asked, NATIVE) == WIDTH * HEIGHT * 8 * 2 / 1e6
+    assert geometry.expected(asked, NATIVE) == Box(x=0, y=0, width=WIDTH, height=HEIGHT)
+    assert geometry.cost(asked, NATIVE) == WIDTH * HEIGHT * 8 * 2 / 1e6
 
 
 def _picture() -> bytes:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from engine.metadata import png as metadata
+from engine.metadata import png
 from protocol.request import ControlKind
 from tests.story.studio import Studio, Visitor, buttons, gallery, words
 from tests.support import tiny_control
@@ -122,7 +122,7 @@ async def test_the_real_painter_follows_the_edges_of_a_picture(
         if buttons(message)
         for picture in gallery(message)
     ]
-    facts = metadata.read(led)
+    facts = png.read_facts(led)
     assert facts is not None
     assert (facts.control, facts.control_strength) == (ControlKind.CANNY, 0.3)
     assert (np.asarray(Image.open(io.BytesIO(led))) != np.asarray(Image.open(io.BytesIO(bare)))).mean() > 0.1

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from PIL import Image
 
-from engine.metadata import png as metadata
+from engine.metadata.png import read_facts
 from protocol.card import ModelCard
 from protocol.request import Lora
 from tests.story.studio import Studio, Visitor, buttons, gallery, until, words
@@ -140,5 +140,5 @@ async def test_the_real_painter_applies_a_file_and_notices_another(
     ]
     dressed, bare = (Image.open(io.BytesIO(png)).convert("RGB") for png in pictures)
     assert dressed.tobytes() != bare.tobytes()
-    facts = [metadata.read(png) for png in pictures]
+    facts = [read_facts(png) for png in pictures]
     assert [one.loras for one in facts if one is not None] == [(Lora(name="ink", weight=0.8),), ()]

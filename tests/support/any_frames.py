@@ -7,7 +7,7 @@ import hashlib
 import msgspec
 from hypothesis import strategies as st
 
-from protocol import frames as wire
+from protocol import frames
 from protocol.messages import (
     PROTOCOL,
     Beat,
@@ -78,7 +78,7 @@ def _damaged(draw: st.DrawFn) -> bytes:
 
 
 def _frames_of(messages: st.SearchStrategy[Event] | st.SearchStrategy[Command]) -> st.SearchStrategy[bytes]:
-    return messages.map(wire.encode)
+    return messages.map(frames.encode)
 
 
 FRAMES = st.one_of(st.binary(max_size=80), _frames_of(EVENTS), _frames_of(COMMANDS), _damaged())

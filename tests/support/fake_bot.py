@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from aiohttp import WSMsgType, web
 
-from protocol import frames as wire
+from protocol import frames
 from protocol.messages import (
     PROTOCOL,
     BotHello,
@@ -43,7 +43,7 @@ class FakeBot:
 
     async def say(self, command: Command) -> None:
         assert self._socket is not None
-        await self._socket.send_bytes(wire.encode(command))
+        await self._socket.send_bytes(frames.encode(command))
 
     async def order(self, generate: Generate) -> None:
         await self.say(generate)
@@ -69,14 +69,14 @@ class FakeBot:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Authorization") != f"Bearer {SECRET}":
             return web.Response(status=401)
-        socket = web.WebSocketResponse(max_msg_size=wire.MAX_FRAME)
+        socket = web.WebSocketResponse(max_msg_size=frames.MAX_FRAME)
         await socket.prepare(request)
         self._socket = socket
         self.connections += 1
         async for message in socket:
             if message.type is not WSMsgType.BINARY:
                 continue
-            event = wire.decode_event(message.data)
+            event = frames.decode_event(message.data)
             async with self._heard:
                 self.events.append(event)
                 self._heard.notify_all()

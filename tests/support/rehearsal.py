@@ -15,7 +15,7 @@ from bot.queue.waiting import Board
 from bot.storage.ledger import VirtualTimes
 from engine.worker.scheduling.forward_time import Pace
 from engine.worker.scheduling.scheduler import Batch, Expected, load
-from protocol import geometry as window
+from protocol import geometry
 from protocol.messages import PROTOCOL, Command, EngineHello, Generate
 from protocol.request import ImageRequest
 from tests.support import fake_engine
@@ -158,7 +158,7 @@ def job_of(number: int, arrival: Arrival) -> Job:
     return Job(
         id=str(number), origin=str(number), request=request, model_id=CARD.id,
         requester=Requester(principal=arrival.who, guild=1, channel=1), parent=None, priority=0,
-        cost=window.cost(request, CARD.native_pixels), state=JobState.QUEUED, attempt=1, failure=None, pictures=(),
+        cost=geometry.cost(request, CARD.native_pixels), state=JobState.QUEUED, attempt=1, failure=None, pictures=(),
         created=arrival.at, started=None, ended=None,
     )  # fmt: skip
 

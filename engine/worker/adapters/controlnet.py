@@ -22,8 +22,7 @@ from engine.worker.device.memory import Place, Policy
 from engine.worker.device.offload import settle_transformer
 from engine.worker.edits.inpaint import Box
 from engine.worker.image import edges
-from engine.worker.image import pixels as images
-from engine.worker.image.pixels import BadSource
+from engine.worker.image.pixels import BadSource, cover, decode_source, to_tensor
 from engine.worker.image.tokens import PATCH, padded
 from engine.worker.image.vae import Codec
 from engine.worker.loading.weight_files import LoadingProblem, entries, read_json, weight_files
@@ -69,14 +68,14 @@ class ControlNet:
     def guide(self, order: Generate, control: Control, box: Box | None = None) -> Guide:
         """What an order follows. `box` is the window of the canvas that is painted. Raises BadControl."""
         try:
-            picture = images.decode_source(order.control or b"")
+            picture = decode_source(order.control or b"")
         except BadSource as error:
             raise BadControl from error
-        picture = images.cover(picture, order.request.width, order.request.height)
+        picture = cover(picture, order.request.width, order.request.height)
         picture = edges.prepared(picture, control.kind, self._place.device)
         if box is not None:
             picture = picture.crop((box.x, box.y, box.x + box.width, box.y + box.height))
-        encoded = self._codec.encode(images.to_tensor(np.asarray(picture)))[0].unsqueeze(1)
+        encoded = self._codec.encode(to_tensor(np.asarray(picture)))[0].unsqueeze(1)
         # From 2.0 on there are channels for a mask and what lies under it, which diffusers' pipeline leaves empty too.
         spare = self._net.config.control_in_dim - encoded.shape[0]
         latent = torch.cat([encoded, encoded.new_zeros(spare, *encoded.shape[1:])])

@@ -12,13 +12,10 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from engine.worker.image import blend as seam
-from engine.worker.image import fill as surroundings
-from engine.worker.image import pixels as images
-from engine.worker.image import schedule as denoise
+from engine.worker.image import blend, fill, schedule
 from engine.worker.image.blend import Mask
-from engine.worker.image.pixels import BadSource, Pixels
-from protocol import geometry as window
+from engine.worker.image.pixels import BadSource, Pixels, cover, decode_source, thumbnail
+from protocol import geometry
 from protocol.geometry import GRID, Box
 from protocol.messages import Generate
 from protocol.request import ImageRequest, Margins, Region
@@ -71,12 +68,12 @@ class Canvas:
         """The finished picture, given the window as painted."""
         whole = self.pixels.copy()
         under = whole[self.box.slices]
-        under[:] = seam.joined(under, painted, self.paint[self.box.slices], is_new=self.is_new)
+        under[:] = blend.joined(under, painted, self.paint[self.box.slices], is_new=self.is_new)
         return whole
 
     def preview(self, painted: Pixels, factor: int) -> Pixels:
         """The whole picture small, given the window at one pixel for `factor`."""
-        small = images.thumbnail(self.pixels, factor)
+        small = thumbnail(self.pixels, factor)
         y, x = self.box.y // factor, self.box.x // factor
         small[y : y + painted.shape[0], x : x + painted.shape[1]] = painted
         return small
@@ -93,16 +90,16 @@ class Part:
 
     def blended(self, latent: torch.Tensor, sigma: float) -> torch.Tensor:
         """The latent with all that is kept at noise level `sigma`, as ZImageInpaintPipeline has it after each step."""
-        kept = denoise.noised(self.encoded, self.noise, sigma) if sigma > 0 else self.encoded
+        kept = schedule.noised(self.encoded, self.noise, sigma) if sigma > 0 else self.encoded
         return torch.where(self.free_below > sigma, latent, kept)
 
 
 def lay_out(order: Generate, native_pixels: int) -> Canvas:
     """The canvas of an order of kind INPAINT. Raises BadSource, NothingToPaint."""
     request = order.request
-    source = images.decode_source(order.source or b"", "RGBA")
+    source = decode_source(order.source or b"", "RGBA")
     if order.mask is not None:
-        mask = images.decode_source(order.mask, "L").resize(source.size, Image.Resampling.BILINEAR)
+        mask = decode_source(order.mask, "L").resize(source.size, Image.Resampling.BILINEAR)
         pixels = _placed(source, request.width, request.height).convert("RGB")
         paint, is_new = np.asarray(_placed(mask, request.width, request.height)) >= HALF, False
     elif request.region is not None:
@@ -115,17 +112,17 @@ def lay_out(order: Generate, native_pixels: int) -> Canvas:
         layer = _placed(source, request.width, request.height)
         solid = layer.getchannel("A").point([0] * HALF + [255] * (256 - HALF))
         layer.putalpha(solid)
-        pixels, paint, is_new = surroundings.filled(layer), np.asarray(solid) == 0, True
+        pixels, paint, is_new = fill.filled(layer), np.asarray(solid) == 0, True
     if not paint.any():
         raise NothingToPaint
-    box = window.window(request.width, request.height, _around(paint), native_pixels)
+    box = geometry.window(request.width, request.height, _around(paint), native_pixels)
     return Canvas(pixels=np.asarray(pixels), paint=paint, box=box, is_new=is_new)
 
 
 def region_mask(request: ImageRequest, region: Region) -> Mask:
     """True in that region."""
     paint = np.zeros((request.height, request.width), dtype=np.bool_)
-    paint[window.region_box(request.width, request.height, region).slices] = True
+    paint[geometry.region_box(request.width, request.height, region).slices] = True
     return paint
 
 
@@ -141,7 +138,7 @@ def _placed(picture: Image.Image, width: int, height: int) -> Image.Image:
     x, y = picture.width - width, picture.height - height
     if 0 <= x < GRID and 0 <= y < GRID:
         return picture.crop((x // 2, y // 2, x // 2 + width, y // 2 + height))
-    return images.cover(picture, width, height)
+    return cover(picture, width, height)
 
 
 def _surrounded(source: Image.Image, request: ImageRequest, margins: Margins) -> Pixels:
@@ -151,7 +148,7 @@ def _surrounded(source: Image.Image, request: ImageRequest, margins: Margins) ->
     if width < 1 or height < 1:
         raise BadSource("the margins leave no room for the source")
     inner = _placed(source.convert("RGB"), width, height)
-    return surroundings.surrounded(inner, request.width, request.height, margins.left, margins.top)
+    return fill.surrounded(inner, request.width, request.height, margins.left, margins.top)
 
 
 def _around(paint: Mask) -> Box:

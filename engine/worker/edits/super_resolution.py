@@ -18,8 +18,7 @@ from transformers import Swin2SRConfig, Swin2SRForImageSuperResolution
 
 from engine.worker.device.memory import is_out_of_memory
 from engine.worker.edits.upscale import Sheet, Tile, tiles
-from engine.worker.image import pixels as images
-from engine.worker.image.pixels import Pixels
+from engine.worker.image.pixels import Pixels, cover, to_bytes
 from engine.worker.loading.weight_files import LoadingProblem, entries, read_json, weight_files
 from engine.worker.scheduling.scheduler import Expected
 from protocol.card import ModelCard
@@ -64,7 +63,7 @@ class SuperResolution:
             kept = larger[:, : height * self.factor, : width * self.factor]
             if not torch.isfinite(kept).all():
                 raise ArithmeticError(f"{self._folder} makes numbers that are not finite")
-            return images.to_bytes(2 * kept - 1).cpu().numpy()
+            return to_bytes(2 * kept - 1).cpu().numpy()
 
     def rest(self) -> None:
         """Leave the device until the next tile."""
@@ -91,7 +90,7 @@ class Enlargement(Sheet):
 
     def __init__(self, source: Image.Image, width: int, height: int, model: SuperResolution) -> None:
         super().__init__(source, width, height, native_pixels=NATIVE_PIXELS)
-        self._base = np.asarray(images.cover(source, width // UPSCALE_FACTOR, height // UPSCALE_FACTOR))
+        self._base = np.asarray(cover(source, width // UPSCALE_FACTOR, height // UPSCALE_FACTOR))
         self._model = model
 
     def step(self, number: int) -> None:

@@ -16,9 +16,8 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from engine.worker.image import pixels as images
-from engine.worker.image import schedule as denoise
-from engine.worker.image.pixels import Pixels
+from engine.worker.image import schedule
+from engine.worker.image.pixels import Pixels, cover, covering_box
 
 GRID = 16  # pixels; tiles lie on whole tokens
 COARSE = 2  # latent positions a side; what spans more is held to the source while a tile is painted
@@ -67,7 +66,7 @@ class Anchor:
 
     def held(self, latent: torch.Tensor, sigma: float) -> torch.Tensor:
         """The latent at noise level `sigma` with the coarse features that the source has there."""
-        wanted = denoise.noised(self.encoded, self.noise, sigma) if sigma > 0 else self.encoded
+        wanted = schedule.noised(self.encoded, self.noise, sigma) if sigma > 0 else self.encoded
         change = functional.avg_pool2d((wanted - latent).transpose(0, 1), COARSE)
         size = latent.shape[2:]
         return latent + functional.interpolate(change, size=size, mode="bilinear").transpose(0, 1)
@@ -78,9 +77,9 @@ class Sheet:
 
     def __init__(self, source: Image.Image, width: int, height: int, *, native_pixels: int) -> None:
         self._source = source
-        self._box = images.covering_box(source, width, height)
+        self._box = covering_box(source, width, height)
         self.tiles = tiles(width, height, native_pixels)
-        self.pixels: Pixels = np.array(images.cover(source, width, height))
+        self.pixels: Pixels = np.array(cover(source, width, height))
 
     def source_of(self, tile: Tile) -> Pixels:
         """The enlarged source under a tile."""

@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL
 
-from engine.worker.image import pixels as images
-from engine.worker.image.pixels import Pixels
+from engine.worker.image.pixels import Pixels, to_bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,7 +84,7 @@ class Codec:
 
     def _decoded(self, latent: torch.Tensor) -> torch.Tensor:
         latent = latent.to(self.vae.dtype) / self._scale + self._shift
-        return images.to_bytes(self.vae.decode(latent, return_dict=False)[0][0])
+        return to_bytes(self.vae.decode(latent, return_dict=False)[0][0])
 
     @torch.inference_mode()
     def fit_preview(self, *, side: int = 256) -> tuple[torch.Tensor, torch.Tensor]:

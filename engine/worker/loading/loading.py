@@ -14,8 +14,7 @@ from transformers import PreTrainedTokenizerBase, Qwen2Tokenizer, Qwen3Model
 
 from engine.worker.device.memory import Place, Policy, Storage, Weights, is_out_of_memory
 from engine.worker.device.offload import settle_transformer
-from engine.worker.loading import key_names as layouts
-from engine.worker.loading import single_file
+from engine.worker.loading import key_names, single_file
 from engine.worker.loading.cards import generic_card, read_card
 from engine.worker.loading.quantize import quantise, size_of
 from engine.worker.loading.sources import PUBLISHED, STARTER, WITH_WEIGHTS, Beside, Source, advice, check, find
@@ -128,10 +127,10 @@ def _heads(source: Source, part: str) -> dict[str, Entry]:
     file = source.file(part)
     if file is None:
         return {name: entry for each in weight_files(source.folder / part) for name, entry in entries(each).items()}
-    found = layouts.content(layouts.part(entries(file), part))
+    found = key_names.content(key_names.part(entries(file), part))
     if part != "text_encoder":
         return found
-    return {name: Entry(shape=entry.shape, size=entry.size) for name, entry in layouts.text_encoder(found).items()}
+    return {name: Entry(shape=entry.shape, size=entry.size) for name, entry in key_names.text_encoder(found).items()}
 
 
 def _part(source: Source, part: str, place: Place) -> Any:

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import Qwen3Config, Qwen3Model
 
-from engine.worker.loading import key_names as layouts
+from engine.worker.loading import key_names
 from engine.worker.loading.weight_files import LoadingProblem, gguf_tensors, is_gguf
 
 Tensors = dict[str, torch.Tensor]
@@ -30,7 +30,7 @@ def load_transformer(file: Path, folder: Path, dtype: torch.dtype) -> ZImageTran
     config: Any = ZImageTransformer2DModel.load_config(str(folder), local_files_only=True)
     with init_empty_weights():
         empty: Any = ZImageTransformer2DModel.from_config(config)
-    weights = _fitting(empty, layouts.transformer(_part(file, "transformer", dtype)), file, "transformer")
+    weights = _fitting(empty, key_names.transformer(_part(file, "transformer", dtype)), file, "transformer")
     if not is_gguf(file):
         return _filled(empty, weights, dtype)
     return _packed(empty, weights, folder, dtype)
@@ -40,7 +40,7 @@ def load_text_encoder(file: Path, folder: Path, dtype: torch.dtype) -> Qwen3Mode
     """A Qwen3 text encoder with or without its language head; GGUF is unpacked."""
     with init_empty_weights():
         empty: Any = Qwen3Model(Qwen3Config.from_pretrained(folder, local_files_only=True))
-    weights = layouts.text_encoder(_part(file, "text_encoder", dtype))
+    weights = key_names.text_encoder(_part(file, "text_encoder", dtype))
     return _filled(empty, _fitting(empty, weights, file, "text_encoder"), dtype)
 
 
@@ -51,16 +51,16 @@ def load_vae(file: Path, folder: Path, dtype: torch.dtype) -> AutoencoderKL:
     config: Any = AutoencoderKL.load_config(str(folder), local_files_only=True)
     with init_empty_weights():
         empty: Any = AutoencoderKL.from_config(config)
-    weights = layouts.vae(_part(file, "vae", dtype), config)
+    weights = key_names.vae(_part(file, "vae", dtype), config)
     return _filled(empty, _fitting(empty, weights, file, "vae"), dtype)
 
 
 def _part(file: Path, name: str, dtype: torch.dtype) -> Tensors:
     """The tensors of one part in this dtype; those of GGUF's block formats as they are."""
     if is_gguf(file):
-        return layouts.part(_read_gguf(file), name)
+        return key_names.part(_read_gguf(file), name)
     try:
-        weights = layouts.part(load_file(file), name)
+        weights = key_names.part(load_file(file), name)
     except (OSError, SafetensorError) as error:
         raise LoadingProblem(f"{file} cannot be read: {error}.") from error
     return _unscaled(weights, file, dtype)
@@ -69,12 +69,12 @@ def _part(file: Path, name: str, dtype: torch.dtype) -> Tensors:
 def _unscaled(weights: Tensors, file: Path, dtype: torch.dtype) -> Tensors:
     """fp8 weights times the factors beside them; everything else only in another dtype."""
     whole: Tensors = {}
-    for key, value in layouts.content(weights).items():
+    for key, value in key_names.content(weights).items():
         stem = key.removesuffix(".weight")
         note = weights.get(f"{stem}.comfy_quant")
         if note is not None and (kind := _format(note)) not in FP8:
             raise LoadingProblem(f"{file} holds weights in the format {kind}, which only ComfyUI reads.")
-        scale = next((weights[stem + ending] for ending in layouts.SCALES if stem + ending in weights), None)
+        scale = next((weights[stem + ending] for ending in key_names.SCALES if stem + ending in weights), None)
         if scale is not None and key.endswith(".weight"):
             if scale.numel() not in (1, value.shape[0]):
                 raise LoadingProblem(f"{file} holds weights scaled in blocks, which only ComfyUI reads.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.worker.loading import key_names as layouts
+from engine.worker.loading import key_names
 from engine.worker.loading.weight_files import LoadingProblem, entries, is_weights, read_json, weight_files
 
 STARTER = Path(__file__).resolve().parents[2] / "starter"
@@ -118,8 +118,8 @@ def _around(file: Path, beside: Beside) -> Source:
     return Source(
         folder=folder,
         transformer=file,
-        text_encoder=_named(beside.text_encoder) or (file if layouts.holds(inside, "text_encoder") else None),
-        vae=_named(beside.vae) or (file if layouts.holds(inside, "vae") else None),
+        text_encoder=_named(beside.text_encoder) or (file if key_names.holds(inside, "text_encoder") else None),
+        vae=_named(beside.vae) or (file if key_names.holds(inside, "vae") else None),
     )
 
 

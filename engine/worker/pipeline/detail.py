@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from engine.worker.image import schedule as denoise
+from engine.worker.image import schedule
 from engine.worker.pipeline.sample import Sample
 from protocol.request import DETAIL_SHARE, ImageRequest
 
@@ -17,7 +17,7 @@ def sigmas(request: ImageRequest, shift: float) -> tuple[float, ...]:
     Nothing where the request wants no such pass.
     """
     steps = request.detail_steps
-    return denoise.sigmas(DETAIL_SHARE * steps, shift)[-steps - 1 :] if steps else ()
+    return schedule.sigmas(DETAIL_SHARE * steps, shift)[-steps - 1 :] if steps else ()
 
 
 def begin(sample: Sample) -> None:
@@ -28,7 +28,7 @@ def begin(sample: Sample) -> None:
     generator = torch.Generator().manual_seed(sample.seed ^ APART)
     noise = torch.randn(sample.latent.shape, generator=generator, dtype=torch.float32).to(sample.latent.device)
     sigma = sample.detail[0]
-    latent = denoise.noised(sample.latent, noise, sigma)
+    latent = schedule.noised(sample.latent, noise, sigma)
     sample.latent = latent if sample.part is None else sample.part.blended(latent, sigma)
     sample.before += sample.steps
     sample.sigmas, sample.detail = sample.detail, ()

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from engine.worker.adapters import controlnet as control
+from engine.worker.adapters import controlnet
 from engine.worker.adapters.controlnet import ControlNet
 from engine.worker.adapters.loras import Loras
 from engine.worker.device import memory
@@ -26,9 +26,7 @@ from engine.worker.image.pixels import Pixels
 from engine.worker.image.tokens import MULTIPLE
 from engine.worker.image.vae import Codec, Exposure
 from engine.worker.loading.loading import LoadingProblem, Parts
-from engine.worker.pipeline import detail
-from engine.worker.pipeline import flat_pictures as guard
-from engine.worker.pipeline import prepare as beginning
+from engine.worker.pipeline import detail, flat_pictures, prepare
 from engine.worker.pipeline.enhance import writer_of
 from engine.worker.pipeline.flat_pictures import FlatPicture
 from engine.worker.pipeline.prepare import Beginning
@@ -90,7 +88,7 @@ class Painter:
         if path is None:
             return ""
         try:
-            self._control = control.load(path, self.transformer, self.codec, self.policy, self.place)
+            self._control = controlnet.load(path, self.transformer, self.codec, self.policy, self.place)
         except LoadingProblem as problem:
             log.error("%s", problem)
             return str(problem)
@@ -139,10 +137,10 @@ class Painter:
         """
         began = time.perf_counter()
         request = order.request
-        beginning.check_size(request, self.card)
+        prepare.check_size(request, self.card)
         if request.is_sharp:
             assert self._sharpener is not None  # else the card does not offer it
-            return beginning.enlarging(order, k, self._sharpener, began=began)
+            return prepare.enlarging(order, k, self._sharpener, began=began)
         sample = self._beginning.of(order, k, began=began)
         if self._control is not None and request.control is not None and sample.canvas is None:
             box = sample.part.canvas.box if sample.part is not None else None
@@ -208,7 +206,7 @@ class Painter:
         sample.spent("decode", developing.began)
         if sample.enlargement is not None:
             return pixels  # black where its source is
-        if guard.broken(sample, pixels, finite):
+        if flat_pictures.broken(sample, pixels, finite):
             pixels = self._repaint(sample)
         if sample.part is not None:
             return sample.part.canvas.composed(pixels)
@@ -238,7 +236,7 @@ class Painter:
             raise FlatPicture
         log.warning("job=%s k=%d came out flat or not finite; painting it again in fp32", sample.job, sample.k)
         memory.wait_for(self.place.device)  # others may be in the VAE, whose weights are about to move
-        with guard.full_precision(self.transformer, self.codec.vae):
+        with flat_pictures.full_precision(self.transformer, self.codec.vae):
             if sample.canvas is None:
                 fresh = self.begin(sample.order, sample.k)
             else:
@@ -247,6 +245,6 @@ class Painter:
             while not fresh.done:
                 self.step([fresh])
             pixels, finite = self.codec.decode(fresh.latent.squeeze(1)[None]).wait()
-            if guard.broken(sample, pixels, finite):
+            if flat_pictures.broken(sample, pixels, finite):
                 raise FlatPicture
         return pixels

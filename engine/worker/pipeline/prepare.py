@@ -10,15 +10,15 @@ from engine.worker.edits import inpaint, super_resolution
 from engine.worker.edits.inpaint import Part
 from engine.worker.edits.super_resolution import Enlargement, SuperResolution
 from engine.worker.edits.upscale import Anchor, Canvas, tiles
-from engine.worker.image import pixels as images
-from engine.worker.image import schedule as denoise
+from engine.worker.image import schedule
+from engine.worker.image.pixels import cover, decode_source, to_tensor
 from engine.worker.image.tokens import PATCH, padded
 from engine.worker.image.vae import Codec
 from engine.worker.pipeline import detail, variety
 from engine.worker.pipeline.sample import Sample
 from engine.worker.pipeline.text_encoder import Embeddings
 from engine.worker.scheduling.scheduler import Expected
-from protocol import geometry as window
+from protocol import geometry
 from protocol.card import ModelCard
 from protocol.messages import Generate
 from protocol.request import ImageRequest, Kind
@@ -45,7 +45,7 @@ def check_size(request: ImageRequest, card: ModelCard) -> None:
 
 def enlarging(order: Generate, k: int, model: SuperResolution, *, began: float) -> Sample:
     """A picture that a super-resolution model makes larger, without words and noise. Raises BadSource."""
-    request, source = order.request, images.decode_source(order.source or b"")
+    request, source = order.request, decode_source(order.source or b"")
     return Sample(
         order=order,
         k=k,
@@ -83,7 +83,7 @@ class Beginning:
             laid = tiles(width, height, self._card.native_pixels)
             width, height, parts = laid[0].width, laid[0].height, len(laid)
         if request.kind is Kind.INPAINT:
-            box = window.expected(request, self._card.native_pixels)
+            box = geometry.expected(request, self._card.native_pixels)
             width, height = box.width, box.height
         tokens = padded(width * height // self.pixels_per_token) + USUAL_CAPTION
         left = (request.steps - request.first_step) * parts + request.detail_steps
@@ -93,7 +93,7 @@ class Beginning:
     def of(self, order: Generate, k: int, *, began: float) -> Sample:
         """Picture k of an order. Raises TooManyTokens, BadSource, NothingToPaint, LoraGone, LoraProblem."""
         request = order.request
-        sigmas = denoise.sigmas(request.steps, self._shift)
+        sigmas = schedule.sigmas(request.steps, self._shift)
         sample = Sample(
             order=order,
             k=k,
@@ -114,7 +114,7 @@ class Beginning:
         """Make the sample of an upscale ready for the first step of the tile that it has come to."""
         assert sample.canvas is not None
         tile = sample.canvas.tiles[sample.tile]
-        encoded = self._codec.encode(images.to_tensor(sample.canvas.source_of(tile)))
+        encoded = self._codec.encode(to_tensor(sample.canvas.source_of(tile)))
         noise = sample.canvas.noise_of(tile)
         sample.anchor = Anchor(encoded=encoded[0].unsqueeze(1), noise=noise[0].unsqueeze(1))
         _start_from(sample, encoded, noise)
@@ -133,14 +133,14 @@ class Beginning:
 
     def _start_picture(self, sample: Sample, generator: torch.Generator) -> None:
         request = sample.request
-        source = images.cover(images.decode_source(sample.order.source or b""), request.width, request.height)
-        encoded = self._codec.encode(images.to_tensor(np.asarray(source)), generator)
+        source = cover(decode_source(sample.order.source or b""), request.width, request.height)
+        encoded = self._codec.encode(to_tensor(np.asarray(source)), generator)
         _start_from(sample, encoded, self._noise(generator, request))
 
     def _start_part(self, sample: Sample, generator: torch.Generator) -> None:
         """As ZImageInpaintPipeline begins, but that it encodes a second time what it then does not use."""
         canvas = inpaint.lay_out(sample.order, self._card.native_pixels)
-        encoded = self._codec.encode(images.to_tensor(canvas.seen), generator)
+        encoded = self._codec.encode(to_tensor(canvas.seen), generator)
         noise = self._noise(generator, sample.request, (canvas.box.width, canvas.box.height))
         free = canvas.free_below(self._codec.factor).to(self._device)
         sample.part = Part(canvas=canvas, encoded=encoded[0].unsqueeze(1), noise=noise[0].unsqueeze(1), free_below=free)
@@ -149,7 +149,7 @@ class Beginning:
     def _lay_tiles(self, sample: Sample, generator: torch.Generator) -> None:
         request = sample.request
         sample.canvas = Canvas(
-            images.decode_source(sample.order.source or b""),
+            decode_source(sample.order.source or b""),
             request.width,
             request.height,
             native_pixels=self._card.native_pixels,
@@ -182,6 +182,6 @@ def _words(request: ImageRequest) -> str:
 
 
 def _start_from(sample: Sample, encoded: torch.Tensor, noise: torch.Tensor) -> None:
-    sample.latent = denoise.noised(encoded, noise, sample.sigmas[0])[0].unsqueeze(1)
+    sample.latent = schedule.noised(encoded, noise, sample.sigmas[0])[0].unsqueeze(1)
     sample.position = 0
     sample.estimate = None

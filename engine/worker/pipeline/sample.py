@@ -13,7 +13,7 @@ from engine.worker.edits import super_resolution
 from engine.worker.edits.inpaint import Part
 from engine.worker.edits.super_resolution import Enlargement
 from engine.worker.edits.upscale import Anchor, Canvas
-from engine.worker.image import schedule as denoise
+from engine.worker.image import schedule
 from engine.worker.image.pixels import Pixels
 from engine.worker.image.tokens import PATCH, padded
 from engine.worker.image.vae import Exposure
@@ -117,12 +117,12 @@ class Sample:
     def stepped(self, prediction: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Its latent and its estimate after the next step, given what the model says; it does not change yet."""
         sigma, following = self.sigmas[self.position], self.sigmas[self.position + 1]
-        latent = denoise.euler(self.latent, -prediction, sigma, following)
+        latent = schedule.euler(self.latent, -prediction, sigma, following)
         if self.part is not None:
             latent = self.part.blended(latent, following)
         if self.anchor is not None:
             latent = self.anchor.held(latent, following)
-        return latent, denoise.estimate(self.latent, -prediction, sigma)
+        return latent, schedule.estimate(self.latent, -prediction, sigma)
 
     def spent(self, stage: str, since: float) -> None:
         """Add the seconds since `since` to a stage."""

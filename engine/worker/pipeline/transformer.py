@@ -12,10 +12,10 @@ import torch
 from engine.worker.adapters.controlnet import ControlNet
 from engine.worker.device import memory
 from engine.worker.device.acceleration import NATIVE, Attention, compile_blocks
-from engine.worker.image import schedule as denoise
+from engine.worker.image import schedule
 from engine.worker.image.tokens import PATCH
 from engine.worker.pipeline.sample import Sample
-from engine.worker.scheduling import forward_time as pace
+from engine.worker.scheduling import forward_time
 from engine.worker.scheduling.forward_time import Pace
 
 
@@ -38,7 +38,7 @@ class Forward:
         everyone = [*samples, *guided]
         captions = [sample.words for sample in samples]
         captions += [sample.negative for sample in guided if sample.negative is not None]
-        times = torch.stack([denoise.model_time(sample.sigmas[sample.position]) for sample in everyone])
+        times = torch.stack([schedule.model_time(sample.sigmas[sample.position]) for sample in everyone])
         times = times.to(self._device)
         latents = [sample.latent.to(self._transformer.dtype) for sample in everyone]
         controlled = any(sample.guide is not None for sample in samples)
@@ -52,19 +52,19 @@ class Forward:
         predictions = [output.float() for output in outputs]
         negative = {id(sample): one for sample, one in zip(guided, predictions[len(samples) :], strict=True)}
         return [
-            denoise.guided(one, negative[id(sample)], sample.request.guidance) if id(sample) in negative else one
+            schedule.guided(one, negative[id(sample)], sample.request.guidance) if id(sample) in negative else one
             for sample, one in zip(samples, predictions, strict=False)
         ]
 
     def measure(self, native: int) -> Pace:
         """Time forwards of noise up to about `native` tokens, to know what sharing one gains on this device."""
         if self._compiled:
-            self._seconds(2, 4 * pace.CAPTION, mixed=True)  # the graphs with a mask; measuring makes the others
+            self._seconds(2, 4 * forward_time.CAPTION, mixed=True)  # the graphs with a mask; measuring makes the others
         try:
-            return pace.measured(self._seconds, native)
+            return forward_time.measured(self._seconds, native)
         except (torch.OutOfMemoryError, MemoryError):
             memory.release(self._device)
-            return pace.UNMEASURED
+            return forward_time.UNMEASURED
 
     def _seconds(self, rows: int, tokens: int, *, mixed: bool = False) -> float:
         """Of one forward with so many rows and image tokens in each. `mixed` makes one caption longer."""
@@ -72,7 +72,7 @@ class Forward:
         side = isqrt(tokens)
         shape = (config.in_channels, 1, PATCH * side, PATCH * (tokens // side))
         pictures = [torch.randn(shape, dtype=dtype, device=self._device)] * rows
-        captions = [torch.randn(pace.CAPTION, config.cap_feat_dim, dtype=dtype, device=self._device)] * rows
+        captions = [torch.randn(forward_time.CAPTION, config.cap_feat_dim, dtype=dtype, device=self._device)] * rows
         if mixed:
             captions[0] = captions[0].repeat(2, 1)
         self._attention.before((tokens, len(caption)) for caption in captions)

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from bot.jobs.job import JobState
-from protocol import frames as wire
+from protocol import frames
 from protocol.messages import (
     PROTOCOL,
     Beat,
@@ -84,11 +84,11 @@ async def rave(url: str, dice: random.Random, jobs: list[str]) -> None:
         aiohttp.ClientSession() as session,
         session.ws_connect(url, headers={"Authorization": f"Bearer {SECRET}"}) as socket,
     ):
-        await socket.send_bytes(wire.encode(hello("hostile", (), ())))
+        await socket.send_bytes(frames.encode(hello("hostile", (), ())))
         for _ in range(EVENTS):
             if socket.closed:
                 return
-            frame = wire.encode(any_event(dice, jobs))
+            frame = frames.encode(any_event(dice, jobs))
             try:
                 await socket.send_bytes(mangled(dice, frame) if dice.random() < 0.1 else frame)
             except ConnectionError:

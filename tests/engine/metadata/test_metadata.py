@@ -17,13 +17,13 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from engine import BUILD
-from engine.metadata import png as metadata
 from engine.metadata.facts import Facts
-from engine.worker.image import pixels as images
+from engine.metadata.png import OWN_KEY, SIGNATURE, embed_facts, parameters, read_facts, read_texts
+from engine.worker.image.pixels import encode_png
 from protocol.request import Blend, Control, ControlKind, Kind, Lora, Margins, Region, Style, Upscaler
 from tests.support.orders import request
 
-BLANK = images.encode_png(np.zeros((4, 4, 3), dtype=np.uint8))
+BLANK = encode_png(np.zeros((4, 4, 3), dtype=np.uint8))
 NASTY = [
     "Steps: 99, Sampler: Evil, Seed: 1, Size: 1x1",
     "a cat\nNegative prompt: nothing",
@@ -106,9 +106,9 @@ def civitai(text: str) -> tuple[str, str]:
 
 @given(facts=FACTS)
 def test_facts_are_read_back_exactly(facts: Facts) -> None:
-    png = metadata.embed(BLANK, facts)
+    png = embed_facts(BLANK, facts)
 
-    assert metadata.read(png) == facts
+    assert read_facts(png) == facts
     with Image.open(io.BytesIO(png)) as picture:
         picture.load()  # other readers accept the file
 
@@ -119,21 +119,21 @@ def test_a_picture_of_a_version_that_knew_less_says_no_more_than_it_did() -> Non
         "kind": "text", "strength": 1.0, "model": "starter",
     }  # fmt: skip
     words = PngInfo()
-    words.add_text(metadata.OWN_KEY, json.dumps(known))
+    words.add_text(OWN_KEY, json.dumps(known))
     old = io.BytesIO()
     Image.new("RGB", (4, 4)).save(old, "PNG", pnginfo=words)
 
-    facts = metadata.read(old.getvalue())
+    facts = read_facts(old.getvalue())
 
     assert facts is not None
     told = {name: value for name, value in msgspec.to_builtins(facts).items() if name not in (*known, "software")}
     assert not any(told.values())
-    assert metadata.parameters(facts).splitlines()[0] == "a cat"
+    assert parameters(facts).splitlines()[0] == "a cat"
 
 
 @given(facts=FACTS)
 def test_no_prompt_forges_a_field_for_a1111_or_civitai(facts: Facts) -> None:
-    text = metadata.read_texts(metadata.embed(BLANK, facts))["parameters"]
+    text = read_texts(embed_facts(BLANK, facts))["parameters"]
 
     seen = a1111(text)
     fields, negative = civitai(text)
@@ -151,7 +151,7 @@ def test_no_prompt_forges_a_field_for_a1111_or_civitai(facts: Facts) -> None:
 def test_a_hostile_prompt_stays_a_prompt(prompt: str) -> None:
     facts = Facts.of(request(prompt=prompt), 0, model="Zimagine Starter", composite=False)
 
-    seen = a1111(metadata.parameters(facts))
+    seen = a1111(parameters(facts))
 
     assert (seen["Steps"], seen["Seed"], seen["Sampler"]) == ("8", "7", "Euler")
     assert seen["Negative prompt"] == ""
@@ -165,7 +165,7 @@ def test_an_ordinary_prompt_is_written_as_it_is() -> None:
         composite=False,
     )
 
-    assert metadata.parameters(facts) == (
+    assert parameters(facts) == (
         'a sign that says "hello, world"\n'
         "Negative prompt: blur\n"
         "Steps: 8, Sampler: Euler, Schedule type: Simple, CFG scale: 3.5, Seed: 7, Size: 64x64, "
@@ -176,13 +176,13 @@ def test_an_ordinary_prompt_is_written_as_it_is() -> None:
 def test_a_scale_is_told_to_the_thousandth() -> None:
     facts = Facts.of(request(guidance=0.12349), 0, model="starter", composite=False)
 
-    assert "CFG scale: 1.123," in metadata.parameters(facts)
+    assert "CFG scale: 1.123," in parameters(facts)
 
 
 def test_a_negative_prompt_that_had_no_effect_is_not_told() -> None:
     facts = Facts.of(request(negative="blur", guidance=0), 0, model="m", composite=False)
 
-    assert "blur" not in metadata.parameters(facts)
+    assert "blur" not in parameters(facts)
 
 
 def test_a_style_and_a_written_out_prompt_are_told_beside_the_persons_own_words() -> None:
@@ -194,21 +194,21 @@ def test_a_style_and_a_written_out_prompt_are_told_beside_the_persons_own_words(
     )
     facts = Facts.of(wish, 0, model="m", composite=False)
 
-    text, seen = metadata.parameters(facts), a1111(metadata.parameters(facts))
-    png = metadata.embed(BLANK, facts)
+    text, seen = parameters(facts), a1111(parameters(facts))
+    png = embed_facts(BLANK, facts)
 
     assert text.startswith("a red fox in snow at night\n")
     assert (seen["Wish"], seen["Style"], seen["Detail pass"]) == ("a fox", "Neon", "2")
-    assert metadata.read(png) == facts
+    assert read_facts(png) == facts
     assert facts.painted_prompt == wish.painted_prompt
-    assert "a red fox in snow at night" in metadata.read_texts(png)["prompt"]
+    assert "a red fox in snow at night" in read_texts(png)["prompt"]
 
 
 def test_loras_are_written_as_a1111_writes_them_and_no_prompt_forges_one() -> None:
     loras = (Lora(name="ink wash", weight=0.8), Lora(name="a:b>", weight=-1.0))
     facts = Facts.of(request(prompt="a cat <LoRA: fake:1>", loras=loras), 0, model="m", composite=False)
 
-    text = metadata.parameters(facts)
+    text = parameters(facts)
 
     assert re.findall(r"<(?:lora|lyco):([^:>]+):([^:>]+)>", text, re.IGNORECASE) == [
         ("ink wash", "0.8"),
@@ -221,7 +221,7 @@ def test_comfyui_loads_the_loras_one_after_another() -> None:
     loras = (Lora(name="ink", weight=0.8), Lora(name="gold", weight=-0.5))
     facts = Facts.of(request(loras=loras), 0, model="m", composite=False)
 
-    graph = json.loads(metadata.read_texts(metadata.embed(BLANK, facts))["prompt"])
+    graph = json.loads(read_texts(embed_facts(BLANK, facts))["prompt"])
 
     (sampler,) = (node["inputs"] for node in graph.values() if node["class_type"] == "ModelSamplingAuraFlow")
     gold = graph[sampler["model"][0]]["inputs"]
@@ -244,11 +244,11 @@ def test_comfyui_loads_the_loras_one_after_another() -> None:
 def test_what_was_painted_in_part_says_where(part: dict[str, Any], told: str, nodes: set[str]) -> None:
     facts = Facts.of(request(kind=Kind.INPAINT, source="b" * 64, **part), 0, model="m", composite=True)
 
-    png = metadata.embed(BLANK, facts)
-    graph = json.loads(metadata.read_texts(png)["prompt"])
+    png = embed_facts(BLANK, facts)
+    graph = json.loads(read_texts(png)["prompt"])
 
-    assert told in metadata.parameters(facts)
-    assert metadata.read(png) == facts
+    assert told in parameters(facts)
+    assert read_facts(png) == facts
     assert nodes <= {node["class_type"] for node in graph.values()}
     (sampler,) = (node["inputs"] for node in graph.values() if node["class_type"] == "KSampler")
     assert graph[sampler["latent_image"][0]]["class_type"] == "SetLatentNoiseMask"
@@ -259,20 +259,20 @@ def test_what_was_painted_in_part_says_where(part: dict[str, Any], told: str, no
 def test_comfyui_is_told_what_was_followed() -> None:
     facts = Facts.of(request(control=LEADING, loras=(Lora(name="ink"),)), 0, model="m", composite=False)
 
-    graph = json.loads(metadata.read_texts(metadata.embed(BLANK, facts))["prompt"])
+    graph = json.loads(read_texts(embed_facts(BLANK, facts))["prompt"])
 
     (sampling,) = (node["inputs"] for node in graph.values() if node["class_type"] == "ModelSamplingAuraFlow")
     applied = graph[sampling["model"][0]]["inputs"]
     assert applied["strength"] == 0.6
     assert graph[applied["image"][0]]["class_type"] == "Canny"
     assert graph[applied["model"][0]]["class_type"] == "LoraLoaderModelOnly"
-    assert 'ControlNet 0: "Module: canny, Weight: 0.6"' in metadata.parameters(facts)
+    assert 'ControlNet 0: "Module: canny, Weight: 0.6"' in parameters(facts)
 
 
 def test_chinese_is_readable_for_pillow() -> None:
     facts = Facts.of(request(prompt="白色背景上的红色星星"), 0, model="m", composite=False)
 
-    with Image.open(io.BytesIO(metadata.embed(BLANK, facts))) as picture:
+    with Image.open(io.BytesIO(embed_facts(BLANK, facts))) as picture:
         picture.load()
         assert picture.info["parameters"].startswith("白色背景上的红色星星\nSteps: 8")
         assert picture.info["Software"].startswith("Zimagine ")
@@ -284,7 +284,7 @@ def test_comfyui_graphs_are_closed_and_hold_the_recipe(kind: Kind, guidance: flo
     wish = request(
         kind=kind, guidance=guidance, negative="blur", strength=0.5, loras=(Lora(name="ink"),), control=LEADING
     )
-    texts = metadata.read_texts(metadata.embed(BLANK, Facts.of(wish, 0, model="m", composite=False)))
+    texts = read_texts(embed_facts(BLANK, Facts.of(wish, 0, model="m", composite=False)))
     graph, drawn = json.loads(texts["prompt"]), json.loads(texts["workflow"])
 
     sampler = next(node["inputs"] for node in graph.values() if node["class_type"] == "KSampler")
@@ -310,7 +310,7 @@ def test_comfyui_graphs_are_closed_and_hold_the_recipe(kind: Kind, guidance: flo
 def test_the_xmp_says_that_a_model_made_it(composite: bool, source: str) -> None:
     facts = Facts.of(request(prompt="<&>"), 0, model="m", composite=composite)
 
-    text = metadata.read_texts(metadata.embed(BLANK, facts))["XML:com.adobe.xmp"]
+    text = read_texts(embed_facts(BLANK, facts))["XML:com.adobe.xmp"]
 
     (described,) = ElementTree.fromstring(text[text.index("<x:") :]).iter(
         "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}Description"
@@ -321,12 +321,12 @@ def test_the_xmp_says_that_a_model_made_it(composite: bool, source: str) -> None
 
 @given(data=st.binary(max_size=80), cut=st.integers(0, 400))
 def test_foreign_or_damaged_bytes_have_no_facts(data: bytes, cut: int) -> None:
-    png = metadata.embed(BLANK, Facts.of(request(), 0, model="m", composite=False))
+    png = embed_facts(BLANK, Facts.of(request(), 0, model="m", composite=False))
 
-    assert metadata.read(data) is None
-    assert metadata.read(BLANK) is None
-    assert metadata.read(metadata.SIGNATURE + data) is None
-    metadata.read_texts(png[:cut])
+    assert read_facts(data) is None
+    assert read_facts(BLANK) is None
+    assert read_facts(SIGNATURE + data) is None
+    read_texts(png[:cut])
 
 
 def test_variety_and_the_second_seed_are_told_in_a1111s_words() -> None:
@@ -334,15 +334,15 @@ def test_variety_and_the_second_seed_are_told_in_a1111s_words() -> None:
     wish = request(variety=0.5, seed=wish.seed, blend=wish.blend)
     facts = Facts.of(wish, 0, model="m", composite=False)
 
-    fields = a1111(metadata.parameters(facts))
+    fields = a1111(parameters(facts))
 
     assert (fields["Variety"], fields["Seed"]) == ("0.5", "21")
     assert (fields["Variation seed"], fields["Variation seed strength"]) == ("9", "0.85")
-    assert metadata.read(metadata.embed(BLANK, facts)) == facts
+    assert read_facts(embed_facts(BLANK, facts)) == facts
 
 
 def test_an_enlargement_says_how_it_was_made() -> None:
     wish = request().upscaled(source="0" * 64, seed=7, upscaler=Upscaler.CREATIVE)
 
-    assert a1111(metadata.parameters(Facts.of(wish, 0, model="m", composite=False)))["Upscaler"] == "creative"
-    assert "Upscaler" not in a1111(metadata.parameters(Facts.of(request(), 0, model="m", composite=False)))
+    assert a1111(parameters(Facts.of(wish, 0, model="m", composite=False)))["Upscaler"] == "creative"
+    assert "Upscaler" not in a1111(parameters(Facts.of(request(), 0, model="m", composite=False)))

@@ -17,7 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.metadata import png as metadata
+from engine.metadata.png import read_facts
 from engine.worker.device.memory import find_place
 from engine.worker.heartbeat import Pulse
 from engine.worker.image.vae import Exposure
@@ -423,7 +423,7 @@ def test_an_upscale_is_painted_tile_by_tile_and_counts_all_its_steps(painter: Pa
 def test_each_picture_carries_its_own_seed_in_its_metadata(painter: Painter) -> None:
     events = perform(painter, order(count=2))
 
-    facts = [metadata.read(one.png) for one in of(events, Finished)]
+    facts = [read_facts(one.png) for one in of(events, Finished)]
     assert [fact.seed for fact in facts if fact] == [7, 8]
 
 
@@ -435,7 +435,7 @@ def test_a_photo_makes_a_composite_and_a_picture_of_ours_does_not(painter: Paint
     )
     again = of(perform(painter, order(kind=Kind.IMAGE, strength=0.5, source=over_photo)), Finished)[0].png
 
-    assert [facts.composite for one in (ours, over_ours, over_photo, again) if (facts := metadata.read(one))] == [
+    assert [facts.composite for one in (ours, over_ours, over_photo, again) if (facts := read_facts(one))] == [
         False,
         False,
         True,

@@ -9,7 +9,7 @@ import pytest
 
 from bot.links.local.command import engine_command
 from config.settings import EngineSettings
-from engine import cli as options
+from engine import cli
 
 URL, SECRET = "ws://127.0.0.1:1/engine", Path("engine.json")
 
@@ -30,6 +30,6 @@ def test_every_setting_of_the_engine_is_one_of_its_options(chosen: EngineSetting
 
     words = engine_command(**told)(URL, SECRET, "/m/z_image_turbo.gguf")
 
-    heard = options.read(list(words)[3:])
+    heard = cli.read(list(words)[3:])
     assert (heard.url, heard.secret_file, heard.model) == (URL, SECRET, "/m/z_image_turbo.gguf")
     assert {name: value for name, value in dataclasses.asdict(heard).items() if name in told} == told

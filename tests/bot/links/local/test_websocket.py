@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from bot.links.local.websocket import LocalLink
-from protocol import frames as wire
+from protocol import frames
 from protocol.messages import PROTOCOL, Beat, BotHello, EngineHello, Event, Loading, Refused, Started
 from tests.support.fake_engine import CARD, Script
 from tests.support.stage import SECRET, Stage, ready, stage, until
@@ -36,13 +36,13 @@ def hello(name: str = "bare", protocol: int = PROTOCOL) -> EngineHello:
 
 
 async def say(socket: aiohttp.ClientWebSocketResponse, event: Event) -> None:
-    await socket.send_bytes(wire.encode(event))
+    await socket.send_bytes(frames.encode(event))
 
 
 async def refusal(socket: aiohttp.ClientWebSocketResponse) -> str:
     """The sentence with which the bot hangs up."""
     async for message in socket:
-        command = wire.decode_command(message.data)
+        command = frames.decode_command(message.data)
         if isinstance(command, Refused):
             after = await socket.receive(timeout=30)
             assert after.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
@@ -61,7 +61,7 @@ def ready_engines(core: Stage) -> list[str]:
 async def test_an_engine_introduces_itself_and_is_answered(tmp_path: Path) -> None:
     async with stage(tmp_path) as core, dialled(core.link) as socket:
         await say(socket, Loading(protocol=PROTOCOL, build="1", engine="bare", model="big"))
-        answer = wire.decode_command((await socket.receive(timeout=30)).data)
+        answer = frames.decode_command((await socket.receive(timeout=30)).data)
         [loading] = core.service.dispatcher.engines()
         await say(socket, hello())
         await ready(core)
@@ -113,7 +113,7 @@ async def test_the_engine_says_why_it_was_refused(tmp_path: Path, caplog: pytest
 
 
 @pytest.mark.parametrize(
-    "frame", [b"", b"\xc1", b"\x00" * 100, b"\x81\xa4type\xa5beast", wire.encode(BotHello(protocol=1, build=""))]
+    "frame", [b"", b"\xc1", b"\x00" * 100, b"\x81\xa4type\xa5beast", frames.encode(BotHello(protocol=1, build=""))]
 )
 async def test_a_broken_frame_closes_only_the_peer_that_sent_it(
     tmp_path: Path, frame: bytes, caplog: pytest.LogCaptureFixture

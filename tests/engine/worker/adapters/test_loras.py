@@ -10,7 +10,7 @@ import torch
 from diffusers import ZImagePipeline
 
 from engine.worker.adapters.loras import KEPT, LoraGone
-from engine.worker.device import acceleration as haste
+from engine.worker.device import acceleration
 from engine.worker.device.memory import Storage, find_place
 from engine.worker.loading.loading import load
 from engine.worker.pipeline.pipeline import Painter
@@ -110,7 +110,7 @@ def test_compiled_blocks_apply_what_was_put_on_after_they_were_compiled(
 ) -> None:
     place = find_place("cpu")
     compiled = Painter(load(tiny, place), place, loras=folder)
-    haste.compile_blocks(compiled.transformer, backend="aot_eager")  # the graphs without a compiler's minutes
+    acceleration.compile_blocks(compiled.transformer, backend="aot_eager")  # the graphs without a compiler's minutes
 
     for loras in ((), (INK,), (INK, GOLD), (GOLD,), ()):
         assert_same_latents(latent(compiled, *loras), latent(wearing, *loras))

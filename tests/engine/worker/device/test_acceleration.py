@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch.compiler.config
 
-from engine.worker.device import acceleration as haste
+from engine.worker.device import acceleration
 from engine.worker.device.acceleration import Attention, Unusable
 from engine.worker.device.memory import find_place
 from engine.worker.loading.loading import load
@@ -39,7 +39,7 @@ def test_a_backend_that_cannot_mask_steps_aside_where_rows_differ_in_length(name
     for rows in ([(64, 32)], [(64, 32), (64, 32)], [(64, 32), (64, 64)], [(64, 32), (96, 32)], [(64, 32)]):
         attention.before(rows)
 
-    own = haste.BACKENDS[name]
+    own = acceleration.BACKENDS[name]
     assert transformer.backends == [own, "native", own]
 
 
@@ -53,7 +53,7 @@ def test_a_backend_that_can_mask_stays() -> None:
 
 
 def test_xformers_is_not_offered_because_it_is_silently_wrong_with_masks() -> None:
-    assert "xformers" not in haste.BACKENDS.values()
+    assert "xformers" not in acceleration.BACKENDS.values()
 
 
 def test_a_backend_that_is_not_installed_is_said_in_a_sentence() -> None:
@@ -84,11 +84,11 @@ def test_mixed_lengths_are_painted_right_under_a_backend_that_refuses_masks(pain
 def test_compiled_blocks_paint_the_same_pictures_alone_and_in_mixed_company(painter: Painter, tiny: Path) -> None:
     place = find_place("cpu")
     other = Painter(load(tiny, place), place)
-    haste.compile_blocks(other.transformer, backend="aot_eager")  # the graphs without a compiler's minutes
+    acceleration.compile_blocks(other.transformer, backend="aot_eager")  # the graphs without a compiler's minutes
 
     ours = painted(other, *company(other)) + painted(other, company(other)[0])
     theirs = painted(painter, *company(painter)) + painted(painter, company(painter)[0])
 
-    assert torch.compiler.config.recompile_limit == haste.RECOMPILES
+    assert torch.compiler.config.recompile_limit == acceleration.RECOMPILES
     for one, two in zip(ours, theirs, strict=True):
         assert_same_latents(one.latent, two.latent)

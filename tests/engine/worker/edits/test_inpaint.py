@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from engine.metadata import png as metadata
+from engine.metadata.png import read_facts
 from engine.worker.edits.inpaint import FREE_BELOW, NothingToPaint, lay_out
 from engine.worker.image.fill import filled
 from engine.worker.pipeline.pipeline import Painter
@@ -244,7 +244,7 @@ def test_orders_that_cannot_be_painted_in_part_fail_alone(painter: Painter) -> N
 
     assert [event.code for event in of(events, Failed, "broken")] == ["bad-source"]
     assert [event.code for event in of(events, Failed, "empty")] == ["nothing-to-paint"]
-    facts = [metadata.read(event.png) for event in of(events, Finished, "whole")]
+    facts = [read_facts(event.png) for event in of(events, Finished, "whole")]
     assert [(fact.kind, fact.region, fact.composite) for fact in facts if fact] == [
         (Kind.INPAINT, Region.LEFT, True)
     ] * 2

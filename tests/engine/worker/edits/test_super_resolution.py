@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.metadata import png as metadata
+from engine.metadata import png
 from engine.worker.device.memory import find_place
 from engine.worker.edits.super_resolution import TILE, Enlargement, SuperResolution
 from engine.worker.loading.loading import load
@@ -200,6 +200,6 @@ def test_the_finished_picture_says_that_it_was_sharpened(sharpening: Painter) ->
     events = perform(sharpening, order(gradient(64, 64)))
 
     (picture,) = (event for event in events if isinstance(event, Finished))
-    facts = metadata.read(picture.png)
+    facts = png.read_facts(picture.png)
     assert facts is not None
     assert (facts.upscaler, picture.width, picture.height) == (Upscaler.SHARP, 128, 128)

@@ -12,11 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.worker.image import pixels as images
-from engine.worker.image.pixels import BadSource
+from engine.worker.image.pixels import (
+    BadSource,
+    Pixels,
+    cover,
+    decode_source,
+    encode_png,
+    encode_preview,
+    to_bytes,
+    to_tensor,
+)
 
 
-def noise(width: int, height: int, seed: int = 0) -> images.Pixels:
+def noise(width: int, height: int, seed: int = 0) -> Pixels:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
@@ -24,7 +32,7 @@ def noise(width: int, height: int, seed: int = 0) -> images.Pixels:
 def test_png_is_lossless(width: int, height: int, seed: int) -> None:
     pixels = noise(width, height, seed)
 
-    png = images.encode_png(pixels, [(b"tEXt", b"key\0value")])
+    png = encode_png(pixels, [(b"tEXt", b"key\0value")])
 
     with Image.open(io.BytesIO(png)) as picture:
         picture.load()
@@ -35,7 +43,7 @@ def test_png_is_lossless(width: int, height: int, seed: int) -> None:
 def test_smooth_pictures_pack_well() -> None:
     ramp = np.broadcast_to(np.arange(256, dtype=np.uint8)[None, :, None], (256, 256, 3))
 
-    assert len(images.encode_png(np.ascontiguousarray(ramp))) < ramp.nbytes / 50
+    assert len(encode_png(np.ascontiguousarray(ramp))) < ramp.nbytes / 50
 
 
 def test_pixels_are_rounded_as_diffusers_rounds_them() -> None:
@@ -43,7 +51,7 @@ def test_pixels_are_rounded_as_diffusers_rounds_them() -> None:
 
     theirs = VaeImageProcessor(vae_scale_factor=16).postprocess(decoded, output_type="pil")[0]
 
-    assert np.array_equal(images.to_bytes(decoded[0]).numpy(), np.asarray(theirs))
+    assert np.array_equal(to_bytes(decoded[0]).numpy(), np.asarray(theirs))
 
 
 def test_sources_become_tensors_as_in_diffusers() -> None:
@@ -51,7 +59,7 @@ def test_sources_become_tensors_as_in_diffusers() -> None:
 
     theirs = VaeImageProcessor(vae_scale_factor=16).preprocess(Image.fromarray(pixels))
 
-    assert torch.equal(images.to_tensor(pixels), theirs)
+    assert torch.equal(to_tensor(pixels), theirs)
 
 
 @pytest.mark.parametrize(("width", "height"), [(64, 64), (32, 96), (96, 32)])
@@ -59,7 +67,7 @@ def test_a_source_is_cropped_around_its_middle_to_cover_the_size(width: int, hei
     source = Image.new("RGB", (300, 200), "red")
     source.paste("blue", (100, 50, 200, 150))
 
-    covered = images.cover(source, width, height)
+    covered = cover(source, width, height)
 
     assert covered.size == (width, height)
     assert covered.getpixel((width // 2, height // 2)) == (0, 0, 255)
@@ -69,18 +77,18 @@ def test_a_source_is_cropped_around_its_middle_to_cover_the_size(width: int, hei
 def test_a_source_of_the_right_size_is_not_touched() -> None:
     source = Image.fromarray(noise(64, 32))
 
-    assert images.cover(source, 64, 32) is source
+    assert cover(source, 64, 32) is source
 
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n"])
 def test_bytes_that_are_no_picture_are_said_to_be_none(data: bytes) -> None:
     with pytest.raises(BadSource):
-        images.decode_source(data)
+        decode_source(data)
 
 
 @pytest.mark.parametrize(("count", "size"), [(1, (256, 256)), (2, (384, 192)), (4, (384, 96))])
 def test_a_preview_is_at_most_384_pixels_wide(count: int, size: tuple[int, int]) -> None:
-    preview = images.encode_preview([noise(32, 32)] * count, 8)
+    preview = encode_preview([noise(32, 32)] * count, 8)
 
     with Image.open(io.BytesIO(preview)) as picture:
         assert picture.size == size

@@ -7,12 +7,12 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 from diffusers.pipelines.z_image.pipeline_z_image import get_default_z_image_sigmas
 
-from engine.worker.image import schedule as denoise
+from engine.worker.image import schedule
 from tests.support.likeness import assert_same_latents
 
 
 def test_eight_steps_are_eight_forwards_at_the_published_noise_levels() -> None:
-    levels = denoise.sigmas(8)
+    levels = schedule.sigmas(8)
 
     assert levels == pytest.approx([1, 0.9545, 0.9, 0.8333, 0.75, 0.6429, 0.5, 0.3, 0], abs=5e-5)
 
@@ -22,24 +22,24 @@ def test_every_schedule_is_that_of_diffusers_to_the_last_bit(steps: int) -> None
     scheduler = FlowMatchEulerDiscreteScheduler(shift=3.0)
     scheduler.set_timesteps(steps, sigmas=get_default_z_image_sigmas(steps), mu=1.15)
 
-    levels = denoise.sigmas(steps)
+    levels = schedule.sigmas(steps)
 
     assert levels == tuple(scheduler.sigmas.tolist())
-    times = torch.stack([denoise.model_time(level) for level in levels[:-1]])
+    times = torch.stack([schedule.model_time(level) for level in levels[:-1]])
     assert torch.equal(times, (1000 - scheduler.timesteps) / 1000)
 
 
 def test_noise_levels_are_plain_numbers() -> None:
-    assert {type(level) for level in denoise.sigmas(8)} == {float}
+    assert {type(level) for level in schedule.sigmas(8)} == {float}
 
 
 @pytest.mark.parametrize("level", [1.0, 0.75, 0.3])
 def test_from_any_noise_level_the_velocity_leads_to_the_picture(level: float) -> None:
     dice = torch.Generator().manual_seed(1)
     picture, noise = (torch.randn(16, 1, 4, 4, generator=dice) for _ in range(2))
-    latent, velocity = denoise.noised(picture, noise, level), noise - picture
+    latent, velocity = schedule.noised(picture, noise, level), noise - picture
 
-    seen, there = denoise.estimate(latent, velocity, level), denoise.euler(latent, velocity, level, 0.0)
+    seen, there = schedule.estimate(latent, velocity, level), schedule.euler(latent, velocity, level, 0.0)
 
     assert_same_latents(seen, picture)
     assert_same_latents(there, picture)
@@ -48,5 +48,5 @@ def test_from_any_noise_level_the_velocity_leads_to_the_picture(level: float) ->
 def test_guidance_one_is_not_off_and_zero_is() -> None:
     positive, negative = torch.tensor([2.0]), torch.tensor([1.0])
 
-    assert denoise.guided(positive, negative, 1.0).item() == 3.0
-    assert denoise.guided(positive, negative, 0.0).item() == 2.0
+    assert schedule.guided(positive, negative, 1.0).item() == 3.0
+    assert schedule.guided(positive, negative, 0.0).item() == 2.0

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.metadata import png as metadata
+from engine.metadata.png import read_facts
 from engine.worker.pipeline import detail
 from engine.worker.pipeline.pipeline import Painter
 from engine.worker.pipeline.sample import Sample
@@ -48,7 +48,7 @@ def test_its_steps_count_in_progress_work_and_cost(painter: Painter) -> None:
     assert [one.left for one in painter.expected(wish)] == [10, 10]
     assert wish.request.forwards == 10
     assert request(quality=True, guidance=3.0).forwards == 20
-    facts = metadata.read(of(events, Finished)[0].png)
+    facts = read_facts(of(events, Finished)[0].png)
     assert facts is not None
     assert facts.detail_steps == 2
 

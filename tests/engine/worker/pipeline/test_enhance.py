@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import Qwen3ForCausalLM
 
-from engine.metadata import png as metadata
+from engine.metadata import png
 from engine.worker.device.memory import Policy, find_place
 from engine.worker.enhance_queue import TOKENS
 from engine.worker.loading.loading import STARTER, load
@@ -190,7 +190,7 @@ def test_the_text_streams_before_the_first_step_and_comes_with_each_picture(talk
     assert [text.done for text in texts] == [False] * (len(texts) - 1) + [True]
     assert events.index(texts[-1]) < events.index(of(events, Progress)[0])
     for picture in of(events, Finished):
-        facts = metadata.read(picture.png)
+        facts = png.read_facts(picture.png)
         assert facts is not None
         assert picture.enhanced == facts.enhanced == texts[-1].text
         assert (facts.prompt, facts.style) == (order().request.prompt, STYLE)

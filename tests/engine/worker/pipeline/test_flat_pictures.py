@@ -13,7 +13,7 @@ from PIL import Image
 
 from engine.worker.device.memory import Place
 from engine.worker.loading.loading import load
-from engine.worker.pipeline import flat_pictures as guard
+from engine.worker.pipeline import flat_pictures
 from engine.worker.pipeline.flat_pictures import FlatPicture
 from engine.worker.pipeline.pipeline import Painter
 from engine.worker.pipeline.sample import Sample
@@ -66,14 +66,14 @@ def test_a_picture_that_overflows_in_bf16_is_painted_again_in_fp32(rounded: Pain
     pixels = finish(rounded, paint(rounded))
 
     assert isinstance(pixels, np.ndarray)
-    assert pixels.max() > guard.BLACK
+    assert pixels.max() > flat_pictures.BLACK
     assert rounded.transformer.dtype is rounded.codec.vae.dtype is torch.bfloat16
 
 
 def test_the_weights_are_unchanged_after_a_second_painting(rounded: Painter) -> None:
     before = {name: value.clone() for name, value in rounded.transformer.state_dict().items()}
 
-    with guard.full_precision(rounded.transformer):
+    with flat_pictures.full_precision(rounded.transformer):
         assert rounded.transformer.dtype is torch.float32
 
     after = rounded.transformer.state_dict()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.worker.pipeline.pipeline import Painter
-from engine.worker.scheduling import forward_time as pace
+from engine.worker.scheduling import forward_time
 from engine.worker.scheduling.forward_time import Pace
 
 
@@ -25,14 +25,14 @@ def test_the_fastest_of_several_tries_counts_and_noise_makes_no_larger_load_chea
         asked.append((rows, tokens))
         return next(tries) / 10
 
-    known = pace.measured(forward, native=4096)
+    known = forward_time.measured(forward, native=4096)
 
     assert known.points == ((288, 0.03), (1152, 0.03), (4224, 0.08))
     assert asked == [(1, 256)] * 4 + [(4, 256)] * 3 + [(4, 1024)] * 3
 
 
 def test_a_very_slow_device_is_timed_once() -> None:
-    known = pace.measured(lambda rows, tokens: 30.0, native=4096)
+    known = forward_time.measured(lambda rows, tokens: 30.0, native=4096)
 
     assert known.points == ((0, 0.0), (288, 30.0))
 
