@@ -21,7 +21,7 @@ class Options:
     """Everything an engine is told when it starts. Times are seconds."""
 
     url: str  # of the bot's link, ws://127.0.0.1:PORT/engine, or of a broker, nats://HOST:PORT
-    secret_file: Path | None  # for ws: JSON with the key "secret", read anew at each dial
+    secret_file: Path | None  # for ws: JSON with the key "secret", read anew for each connection
     creds: Path | None = None  # for a broker: a file with an nkey seed
     ca: Path | None = None  # for a broker: the certificates in PEM that its own must come from
     model: str = "auto"  # starter | a folder | a hub id | a transformer file | auto

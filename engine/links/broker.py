@@ -21,7 +21,7 @@ from nats.aio.msg import Msg
 
 from engine.links.lease import Lease
 from engine.links.outstanding import Ending
-from engine.links.session import Talk
+from engine.links.session import Session
 from protocol import broker, frames
 from protocol.messages import Beat, Cancel, Cancelled, Command, Event, Failed, Finished, Generate, Refused
 
@@ -35,19 +35,19 @@ FULL = 10077  # JetStream's code for a stream that takes no more
 log = logging.getLogger(__name__)
 
 
-class NatsLink(Talk):
+class BrokerLink(Session):
     """One seat at one broker."""
 
     def __init__(
         self,
         *,
         access: broker.Access,
-        hear: Callable[[Command], None],
+        on_command: Callable[[Command], None],
         alone_for: float | None = None,
         resend: float = RESEND,
         lease: float = broker.LEASE,
     ) -> None:
-        super().__init__(hear=hear, bot="the bot at the broker")
+        super().__init__(on_command=on_command, bot="the bot at the broker")
         self.seat = broker.seat_of(access)
         self._access = access
         self._alone_for = alone_for
@@ -65,16 +65,16 @@ class NatsLink(Talk):
     def _connected(self) -> bool:
         return self._client is not None and self._client.is_connected
 
-    def say(self, event: Event) -> None:
+    def send_event(self, event: Event) -> None:
         """Send an event. Endings wait until the broker has them; the rest is dropped while it is away."""
-        event = self._desk.put(event)
+        event = self._outstanding.note_event(event)
         match event:
             case Finished() | Failed() | Cancelled():
                 self._landed.set()
             case Beat() if not self._lease.renews(event, time.monotonic()):
                 pass  # a hung painter must lose its jobs, however well this thread is
             case _:
-                self._post(event)
+                self._queue_event(event)
 
     async def run(self) -> None:
         """Stay at the broker, for ever or until no bot has been there for `alone_for` seconds."""
@@ -101,7 +101,7 @@ class NatsLink(Talk):
                 tasks.create_task(self._take_orders(orders.messages)),
                 tasks.create_task(self._take_commands(commands.messages)),
                 tasks.create_task(self._take_calls(calls.messages)),
-                tasks.create_task(self._speak(client)),
+                tasks.create_task(self._send_events(client)),
                 tasks.create_task(self._hand_in(client)),
             ]
             try:
@@ -127,13 +127,13 @@ class NatsLink(Talk):
         self._introduce()
         self._landed.set()
 
-    # Hearing
+    # What comes from the bot
 
     async def _take_orders(self, messages: AsyncIterator[Msg]) -> None:
         async for message in messages:
             order = self._decoded(message.data)
             if isinstance(order, Generate) and self._is_for_me(message, order):
-                self._obey(order)
+                self._act_on(order)
             with suppress(nats.errors.Error):  # then it comes again, and is known
                 await message.ack()
 
@@ -147,7 +147,7 @@ class NatsLink(Talk):
         off_by, off_at = self._called_off.get(order.job, ("", 0))
         return bot != off_by or number > off_at
 
-    def _hand_over(self, endings: Sequence[Ending]) -> None:
+    def _resend_endings(self, endings: Sequence[Ending]) -> None:
         for event in endings:
             self._accepted.pop((event.job, event.k), None)
         self._landed.set()
@@ -168,7 +168,7 @@ class NatsLink(Talk):
                         del self._called_off[next(iter(self._called_off))]
                 case _:
                     pass
-            self._obey(command)
+            self._act_on(command)
 
     async def _take_calls(self, messages: AsyncIterator[Msg]) -> None:
         async for message in messages:
@@ -184,11 +184,11 @@ class NatsLink(Talk):
             self._note(f"the bot sent a broken frame: {error}")
             return None
 
-    # Saying
+    # What goes to the bot
 
-    async def _speak(self, client: Client) -> None:
+    async def _send_events(self, client: Client) -> None:
         while True:
-            event = await self._next()
+            event = await self._next_event()
             with suppress(nats.errors.Error):  # a broken line says so elsewhere; all this is said anew
                 await client.publish(broker.event(self.seat), frames.encode(event))
 
@@ -198,11 +198,11 @@ class NatsLink(Talk):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._landed.wait(), RETRY)
             self._landed.clear()
-            self._accepted = {key: since for key, since in self._accepted.items() if self._desk.holds(*key)}
-            for ending in self._desk.unconfirmed():
+            self._accepted = {key: since for key, since in self._accepted.items() if self._outstanding.holds(*key)}
+            for ending in self._outstanding.unconfirmed():
                 key = (ending.job, ending.k)
                 due = key not in self._accepted or time.monotonic() - self._accepted[key] > self._resend
-                if not due or not self._desk.holds(*key) or not client.is_connected:
+                if not due or not self._outstanding.holds(*key) or not client.is_connected:
                     continue
                 if await self._leave_at_broker(client, ending):
                     self._accepted[key] = time.monotonic()
@@ -210,7 +210,7 @@ class NatsLink(Talk):
     async def _leave_at_broker(self, client: Client, ending: Ending) -> bool:
         """Whether the broker has it now."""
         if isinstance(ending, Cancelled):  # no picture: it would only be in the way of one that is painted after all
-            self._post(ending)
+            self._queue_event(ending)
             return True
         size = min(client.max_payload - broker.HEADERS, broker.PIECE)
         for piece, content in broker.cut(frames.encode(ending), size):

@@ -9,7 +9,7 @@ from typing import Protocol
 from protocol.messages import Command, EngineHello, Event, Loading
 
 ALONE_FOR = 60.0  # seconds without its bot after which a local engine leaves; one at a broker stays
-RETRY = 0.5  # seconds between two dials of a local engine
+RETRY = 0.5  # seconds between two attempts to connect of a local engine
 BROKER_SCHEMES = ("nats://", "tls://")
 
 
@@ -23,7 +23,7 @@ class Link(Protocol):
         """Say who this is, now and after each interruption."""
         ...
 
-    def say(self, event: Event) -> None:
+    def send_event(self, event: Event) -> None:
         """Send an event, or keep it where it must not be lost."""
         ...
 
@@ -37,24 +37,26 @@ def leads_to_broker(url: str) -> bool:
     return url.startswith(BROKER_SCHEMES)
 
 
-def dial(
+def make_link(
     url: str,
     *,
     secret_file: Path | None,
     credentials: Path | None,
     ca: Path | None,
-    hear: Callable[[Command], None],
+    on_command: Callable[[Command], None],
     alone_for: float | None,
     retry: float = RETRY,
 ) -> Link:
     """The link for this address. Raises ModuleNotFoundError where nats-py is missing (`.[cluster]`)."""
     if leads_to_broker(url):
-        from engine.links.broker import NatsLink
+        from engine.links.broker import BrokerLink
         from protocol.broker import Access
 
-        return NatsLink(access=Access(url=url, credentials=credentials, ca=ca), hear=hear, alone_for=alone_for)
-    from engine.links.websocket import LocalLink
+        return BrokerLink(
+            access=Access(url=url, credentials=credentials, ca=ca), on_command=on_command, alone_for=alone_for
+        )
+    from engine.links.websocket import WebSocketLink
 
     assert secret_file is not None
     patience = ALONE_FOR if alone_for is None else alone_for
-    return LocalLink(url=url, secret_file=secret_file, hear=hear, alone_for=patience, retry=retry)
+    return WebSocketLink(url=url, secret_file=secret_file, on_command=on_command, alone_for=patience, retry=retry)

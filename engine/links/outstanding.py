@@ -16,7 +16,7 @@ Ending = Finished | Failed | Cancelled
 Relabelled = TypeVar("Relabelled", bound=Started | Enhanced | Progress | Finished | Failed | Cancelled)
 
 
-class Desk:
+class Outstanding:
     """Open orders by job, and pictures that are finished, failed or cancelled, until the bot says `Stored`."""
 
     def __init__(self, *, held_bytes: int = HELD_BYTES) -> None:
@@ -36,7 +36,7 @@ class Desk:
         """Pictures (job, k) that the bot has yet to confirm, oldest first."""
         return tuple(self._held)
 
-    def take(self, order: Generate) -> tuple[Generate | None, list[Ending]]:
+    def take_order(self, order: Generate) -> tuple[Generate | None, list[Ending]]:
         """What of `order` is new work, and which of its pictures have ended here already.
 
         An order that comes again, after a reconnect, repeats nothing; events then carry its newer attempt.
@@ -54,7 +54,7 @@ class Desk:
         self._open[order.job] = under_way | set(missing)
         return msgspec.structs.replace(order, wanted=tuple(missing)), ready
 
-    def put(self, event: Event) -> Event:
+    def note_event(self, event: Event) -> Event:
         """Note an event on its way out; returns it with the attempt under which the bot knows the job now."""
         if not isinstance(event, Started | Enhanced | Progress | Finished | Failed | Cancelled):
             return event

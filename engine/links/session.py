@@ -1,4 +1,4 @@
-"""What an engine says to its bot and does at its word, whatever carries it. Runs on one asyncio loop."""
+"""An engine's conversation with its bot: events go out, commands come in, whatever carries them. One asyncio loop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from engine.links.outstanding import Desk, Ending
+from engine.links.outstanding import Ending, Outstanding
 from protocol.messages import (
     PROTOCOL,
     Beat,
@@ -29,18 +29,18 @@ from protocol.messages import (
 log = logging.getLogger(__name__)
 
 
-class Talk(ABC):
-    """Hands the bot's commands to `hear`. `bot` names it for the log. All methods belong to the loop's thread."""
+class Session(ABC):
+    """Hands the bot's commands to `on_command`. `bot` names it for the log. All methods belong to the loop's thread."""
 
-    def __init__(self, *, hear: Callable[[Command], None], bot: str) -> None:
+    def __init__(self, *, on_command: Callable[[Command], None], bot: str) -> None:
         self.greeted = False  # the bot has answered the hello
-        self._hear = hear
+        self._on_command = on_command
         self._bot_name = bot
-        self._desk = Desk()
+        self._outstanding = Outstanding()
         self._introduction: Loading | EngineHello | None = None
         self._outbox: deque[Event] = deque()
-        self._spoken = asyncio.Event()
-        self._said = ""
+        self._queued = asyncio.Event()
+        self._last_note = ""
 
     def introduce(self, introduction: Loading | EngineHello) -> None:
         """Say who this is, now and whenever the bot comes back."""
@@ -52,7 +52,7 @@ class Talk(ABC):
     def _connected(self) -> bool: ...
 
     @abstractmethod
-    def _hand_over(self, endings: Sequence[Ending]) -> None:
+    def _resend_endings(self, endings: Sequence[Ending]) -> None:
         """Bring these endings, which the bot wants again, on their way."""
 
     def _introduce(self) -> None:
@@ -60,11 +60,12 @@ class Talk(ABC):
             case None:
                 pass
             case Loading() as loading:
-                self._post(loading)
+                self._queue_event(loading)
             case hello:
-                self._post(msgspec.structs.replace(hello, running=self._desk.running, held=self._desk.held))
+                running, held = self._outstanding.running, self._outstanding.held
+                self._queue_event(msgspec.structs.replace(hello, running=running, held=held))
 
-    def _post(self, event: Event) -> None:
+    def _queue_event(self, event: Event) -> None:
         """Queue for sending; what is newer of its kind takes the place of one that still waits."""
         if not self._connected:
             return
@@ -73,16 +74,16 @@ class Talk(ABC):
                 self._outbox[index] = event
                 return
         self._outbox.append(event)
-        self._spoken.set()
+        self._queued.set()
 
-    async def _next(self) -> Event:
+    async def _next_event(self) -> Event:
         """What is to be sent now."""
         while not self._outbox:
-            self._spoken.clear()
-            await self._spoken.wait()
+            self._queued.clear()
+            await self._queued.wait()
         return self._outbox.popleft()
 
-    def _obey(self, command: Command) -> bool:
+    def _act_on(self, command: Command) -> bool:
         """Act on one command; False where bot and engine do not go together."""
         match command:
             case Refused(reason=reason):
@@ -95,20 +96,20 @@ class Talk(ABC):
                 self.greeted = True
                 self._note(f"linked to {self._bot_name}")
             case Stored():
-                self._desk.confirm(command)
+                self._outstanding.confirm(command)
             case Generate():
-                order, ready = self._desk.take(command)
-                self._hand_over(ready)
+                order, ready = self._outstanding.take_order(command)
+                self._resend_endings(ready)
                 if order is not None:
-                    self._hear(order)
+                    self._on_command(order)
             case _:
-                self._hear(command)
+                self._on_command(command)
         return True
 
     def _note(self, sentence: str) -> None:
         """Log a change once, not at every turn."""
-        if sentence != self._said:
-            self._said = sentence
+        if sentence != self._last_note:
+            self._last_note = sentence
             log.info(sentence)
 
 

@@ -22,7 +22,7 @@ import msgspec
 from config.logs import start_log
 from engine import BUILD, cli
 from engine.cli import Options
-from engine.links.link import Link, dial
+from engine.links.link import Link, make_link
 from engine.worker.heartbeat import Pulse
 from protocol.messages import PROTOCOL, Beat, Command, EngineHello, Event, Loading, Stop
 
@@ -65,25 +65,25 @@ async def _work(chosen: Options, beats: Callable[[str], None]) -> int:
 
     inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
 
-    def hear(command: Command) -> None:
+    def on_command(command: Command) -> None:
         if isinstance(command, Stop):
             end(DONE)
         else:
             inbox.put(command)
 
-    link = dial(
+    link = make_link(
         chosen.url,
         secret_file=chosen.secret_file,
         credentials=chosen.creds,
         ca=chosen.ca,
-        hear=hear,
+        on_command=on_command,
         alone_for=chosen.alone_for,
     )
     studio = Studio(
         chosen,
         inbox,
         introduce=lambda event: _from_thread(loop, link.introduce, event),
-        say=lambda event: _from_thread(loop, link.say, event),
+        say=lambda event: _from_thread(loop, link.send_event, event),
         end=lambda code: _from_thread(loop, end, code),
     )
     _on_signals(loop, lambda: end(DONE))
@@ -250,7 +250,7 @@ def _said(error: BaseException) -> str:
 async def _beat(link: Link, pulse: Pulse, beats: Callable[[str], None], end: Callable[[int], None]) -> None:
     while True:
         steps, busy = pulse.steps, pulse.busy
-        link.say(Beat(steps=steps, busy=busy))
+        link.send_event(Beat(steps=steps, busy=busy))
         try:
             beats(f"{steps} {int(busy)} {int(link.greeted)}\n")
         except OSError:  # the supervisor is gone; without it nobody would restart this worker or end it

@@ -9,7 +9,7 @@ import msgspec
 
 from bot.jobs.job import JobState
 from bot.links.broker.streams import Streams
-from engine.links.broker import NatsLink
+from engine.links.broker import BrokerLink
 from protocol import broker as cluster
 from protocol.messages import Cancel, Command, EngineHello, Generate
 from protocol.request import ImageRequest
@@ -49,7 +49,7 @@ async def test_a_cancellation_that_overtakes_its_order_holds_and_a_later_order_c
     heard = list[Command]()
     async with broker(tmp_path / "nats") as server:
         access = cluster.Access(url=server.url)
-        engine = NatsLink(access=access, hear=heard.append)
+        engine = BrokerLink(access=access, on_command=heard.append)
         engine.introduce(EngineHello(**HELLO))
         linked = asyncio.create_task(engine.run())
         async with cluster.connected(access, seat=cluster.BOT_SEAT, back=lambda: None) as client:

@@ -16,7 +16,7 @@ from bot.links.broker import link as nats
 from bot.links.broker.config import write_config
 from bot.links.broker.link import NatsLink, broker_link
 from bot.service.service import open_service
-from engine.links.broker import NatsLink as EngineSide
+from engine.links.broker import BrokerLink
 from protocol import broker as cluster
 from protocol import frames as wire
 from protocol.messages import PROTOCOL, BotHello, EngineHello, Loading, Refused
@@ -222,7 +222,7 @@ async def test_an_engine_whose_credentials_cannot_be_read_any_more_dials_on(
     caplog.set_level("INFO")
     write_config(tmp_path, engines=1)
     access = cluster.Access(url="nats://127.0.0.1:1", credentials=tmp_path / "engine-1.nk")
-    engine = EngineSide(access=access, hear=lambda _: None)
+    engine = BrokerLink(access=access, on_command=lambda _: None)
     (tmp_path / "engine-1.nk").unlink()
 
     dialling = asyncio.create_task(engine.run())

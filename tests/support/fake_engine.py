@@ -26,7 +26,7 @@ from pathlib import Path
 import msgspec
 from PIL import Image, ImageDraw
 
-from engine.links.link import dial
+from engine.links.link import make_link
 from protocol.card import ModelCard, StepRange
 from protocol.messages import (
     PROTOCOL,
@@ -140,9 +140,9 @@ class FakeEngine:
         self._arrived = asyncio.Event()
         self._steps = 0
         self._busy = False
-        self._link = dial(
-            self.url, secret_file=self.secret_file, credentials=self.credentials, ca=self.ca, hear=self._hear,
-            alone_for=self.alone_for, retry=0.1,
+        self._link = make_link(
+            self.url, secret_file=self.secret_file, credentials=self.credentials, ca=self.ca,
+            on_command=self._on_command, alone_for=self.alone_for, retry=0.1,
         )  # fmt: skip
         self._left = asyncio.Event()
 
@@ -173,7 +173,7 @@ class FakeEngine:
     async def _leave(self) -> None:
         await self._left.wait()
 
-    def _hear(self, command: Command) -> None:
+    def _on_command(self, command: Command) -> None:
         match command:
             case Generate():
                 self._cancelled.discard(command.job)
@@ -188,7 +188,7 @@ class FakeEngine:
 
     async def _beat(self) -> None:
         while True:
-            self._link.say(Beat(steps=self._steps, busy=self._busy))
+            self._link.send_event(Beat(steps=self._steps, busy=self._busy))
             if self.beats:
                 print(self._steps, int(self._busy), 1, flush=True)
             await asyncio.sleep(0.5)
@@ -233,7 +233,7 @@ class FakeEngine:
             with self.journal.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         if order.job not in self._cancelled:
-            self._link.say(Started(job=order.job, attempt=order.attempt))
+            self._link.send_event(Started(job=order.job, attempt=order.attempt))
         if request.to_be_written and order.job not in self._cancelled:
             order = await self._write(order)
             request = order.request
@@ -244,12 +244,14 @@ class FakeEngine:
                 await asyncio.sleep(0.01)
             if order.job in self._cancelled:
                 for k in wanted:
-                    self._link.say(Cancelled(job=order.job, attempt=order.attempt, k=k))
+                    self._link.send_event(Cancelled(job=order.job, attempt=order.attempt, k=k))
                 return
             self._steps += 1
             await self._misbehave(order, step, wanted)
             preview = _preview(order) if self.script.previews else None
-            self._link.say(Progress(job=order.job, attempt=order.attempt, step=step, steps=steps, preview=preview))
+            self._link.send_event(
+                Progress(job=order.job, attempt=order.attempt, step=step, steps=steps, preview=preview)
+            )
         for k in wanted:
             self._finish(order, k, steps * self.script.step_seconds)
 
@@ -259,7 +261,7 @@ class FakeEngine:
 
     def _finish(self, order: Generate, k: int, seconds: float) -> None:
         request, png = order.request, (self.picture or draw)(order, k)
-        self._link.say(
+        self._link.send_event(
             Finished(
                 job=order.job, attempt=order.attempt, k=k, seed=request.seed_of(k), width=request.width,
                 height=request.height, sha256=hashlib.sha256(png).hexdigest(), png=png, seconds=seconds,
@@ -277,7 +279,7 @@ class FakeEngine:
             if order.job in self._cancelled:
                 return order
             text, done = " ".join(words[:count]), count == len(words)
-            self._link.say(Enhanced(job=order.job, attempt=order.attempt, text=text, done=done))
+            self._link.send_event(Enhanced(job=order.job, attempt=order.attempt, text=text, done=done))
         self.written.append(order.job)
         return msgspec.structs.replace(order, request=msgspec.structs.replace(order.request, enhanced=" ".join(words)))
 
@@ -294,7 +296,7 @@ class FakeEngine:
             for k in script.fail_pictures:
                 if k in wanted:
                     wanted.remove(k)
-                    self._link.say(Failed(job=order.job, attempt=order.attempt, k=k, code=script.fail_code))
+                    self._link.send_event(Failed(job=order.job, attempt=order.attempt, k=k, code=script.fail_code))
 
 
 def written_out(prompt: str) -> str:

@@ -69,13 +69,13 @@ class SharingEngine(FakeEngine):
             orders, samples = batch.withdraw(job)
             gone = [(order, k) for order in orders for k in order.wanted] + [(one.order, one.k) for one in samples]
             for order, k in gone:
-                self._link.say(Cancelled(job=job, attempt=order.attempt, k=k))
+                self._link.send_event(Cancelled(job=job, attempt=order.attempt, k=k))
         self._cancelled.clear()
         while (order := batch.next_order()) is not None:
             steps = order.request.steps - order.request.first_step
             batch.board(order, [Sample(order, k, _tokens(order), steps) for k in order.wanted])
             self.begun.append((order.job, order.attempt))
-            self._link.say(Started(job=order.job, attempt=order.attempt))
+            self._link.send_event(Started(job=order.job, attempt=order.attempt))
 
     def _step(self, batch: Batch[Generate, Sample], company: list[Sample]) -> None:
         self._steps += 1
@@ -84,7 +84,7 @@ class SharingEngine(FakeEngine):
         for sample in company:
             order = sample.order
             sample.position += 1
-            self._link.say(
+            self._link.send_event(
                 Progress(job=order.job, attempt=order.attempt, step=sample.position, steps=sample.steps, preview=None)
             )
             if not sample.left:

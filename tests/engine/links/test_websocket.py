@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.links.websocket import LocalLink
+from engine.links.websocket import WebSocketLink
 from protocol.card import Z_IMAGE_TURBO
 from protocol.messages import (
     PROTOCOL,
@@ -50,13 +50,13 @@ def finished(job: str = "job", k: int = 0) -> Finished:
 @asynccontextmanager
 async def linked(
     bot: FakeBot, folder: Path, *, alone_for: float = 30, resend: float = 30
-) -> AsyncIterator[tuple[LocalLink, list[Command]]]:
+) -> AsyncIterator[tuple[WebSocketLink, list[Command]]]:
     """A running link and what it has heard."""
     heard: list[Command] = []
-    link = LocalLink(
+    link = WebSocketLink(
         url=bot.url,
         secret_file=folder / "engine.json",
-        hear=heard.append,
+        on_command=heard.append,
         alone_for=alone_for,
         retry=0.02,
         resend=resend,
@@ -75,7 +75,7 @@ async def test_a_picture_is_sent_again_after_a_reconnect_until_it_is_stored(tmp_
     async with fake_bot(tmp_path, store=False) as bot, linked(bot, tmp_path) as (link, heard):
         await bot.order(order())
         await until(lambda: heard)
-        link.say(finished())
+        link.send_event(finished())
         await bot.wait_for(Finished)
 
         await bot.hang_up()
@@ -94,7 +94,7 @@ async def test_an_unconfirmed_picture_is_sent_again_on_the_same_connection(tmp_p
         fake_bot(tmp_path, store=False) as bot,
         linked(bot, tmp_path, resend=0.05) as (link, _),
     ):
-        link.say(finished())
+        link.send_event(finished())
 
         await until(lambda: len(bot.heard(Finished)) >= 2)
 
@@ -106,13 +106,13 @@ async def test_an_order_that_comes_again_is_not_painted_twice_and_takes_the_new_
     async with fake_bot(tmp_path, store=False) as bot, linked(bot, tmp_path) as (link, heard):
         await bot.order(first)
         await until(lambda: heard)
-        link.say(finished(k=0))
+        link.send_event(finished(k=0))
         await bot.hang_up()
         hello = await bot.wait_for(EngineHello, lambda event: event.running != ())
 
         await bot.order(Generate(job="job", attempt=2, request=first.request, wanted=(0, 1)))
         held = await bot.wait_for(Finished, lambda event: event.attempt == 2)
-        link.say(finished(k=1))
+        link.send_event(finished(k=1))
         other = await bot.wait_for(Finished, lambda event: event.k == 1)
 
         assert hello.running == (("job", 1),)
@@ -124,9 +124,9 @@ async def test_endings_wait_for_the_bot_and_progress_does_not(tmp_path: Path) ->
     async with fake_bot(tmp_path) as bot, linked(bot, tmp_path) as (link, _):
         await bot.hang_up()
         await until(lambda: not link._connected)
-        link.say(Started(job="job", attempt=1))
-        link.say(Progress(job="job", attempt=1, step=1, steps=8))
-        link.say(Cancelled(job="job", attempt=1, k=0))
+        link.send_event(Started(job="job", attempt=1))
+        link.send_event(Progress(job="job", attempt=1, step=1, steps=8))
+        link.send_event(Cancelled(job="job", attempt=1, k=0))
 
         await bot.wait_for(Cancelled)
 
@@ -137,8 +137,8 @@ async def test_endings_wait_for_the_bot_and_progress_does_not(tmp_path: Path) ->
 async def test_a_slow_bot_gets_the_newest_progress_not_all_of_it(tmp_path: Path) -> None:
     async with fake_bot(tmp_path) as bot, linked(bot, tmp_path) as (link, _):
         for step in range(1, 9):
-            link.say(Progress(job="a", attempt=1, step=step, steps=8))
-        link.say(Progress(job="b", attempt=1, step=1, steps=8))
+            link.send_event(Progress(job="a", attempt=1, step=step, steps=8))
+        link.send_event(Progress(job="b", attempt=1, step=1, steps=8))
 
         await bot.wait_for(Progress, lambda event: event.job == "b")
 
@@ -150,8 +150,8 @@ async def test_it_dials_until_there_is_a_bot_and_reads_the_secret_anew(tmp_path:
     async with fake_bot(tmp_path) as bot:
         right = (tmp_path / "engine.json").read_text()
         (tmp_path / "engine.json").write_text('{"secret": "of yesterday"}')
-        link = LocalLink(
-            url=bot.url, secret_file=tmp_path / "engine.json", hear=lambda _: None, alone_for=30, retry=0.02
+        link = WebSocketLink(
+            url=bot.url, secret_file=tmp_path / "engine.json", on_command=lambda _: None, alone_for=30, retry=0.02
         )
         link.introduce(Loading(protocol=PROTOCOL, build="1", engine="e", model="m"))
         task = asyncio.create_task(link.run())
@@ -167,10 +167,10 @@ async def test_it_dials_until_there_is_a_bot_and_reads_the_secret_anew(tmp_path:
 
 
 async def test_without_a_bot_the_link_ends_after_the_given_time(tmp_path: Path) -> None:
-    link = LocalLink(
+    link = WebSocketLink(
         url="ws://127.0.0.1:9/engine",
         secret_file=tmp_path / "missing.json",
-        hear=lambda _: None,
+        on_command=lambda _: None,
         alone_for=0.2,
         retry=0.02,
     )
@@ -202,7 +202,7 @@ async def test_a_bot_that_does_not_fit_is_left_with_one_sentence(
 async def test_beats_do_not_pile_up_while_nobody_reads(tmp_path: Path) -> None:
     async with fake_bot(tmp_path) as bot, linked(bot, tmp_path) as (link, _):
         for steps in range(1000):
-            link.say(Beat(steps=steps, busy=True))
+            link.send_event(Beat(steps=steps, busy=True))
 
         await bot.wait_for(Beat, lambda event: event.steps == 999)
 
