@@ -20,7 +20,7 @@ from discord.http import Route
 from bot.attachments import PictureReader
 from bot.command_sync import CommandList
 from bot.delivery.delivery import Delivery
-from bot.delivery.edit_limits import Pace
+from bot.delivery.edit_limits import EditLimits
 from bot.delivery.removals import Removals
 from bot.double_clicks import Clicks
 from bot.gateway import SteadyBot
@@ -103,7 +103,7 @@ class ImageBot(SteadyBot):
         service: JobService,
         *,
         endpoint: str | None = None,
-        pace: Pace | None = None,
+        edit_limits: EditLimits | None = None,
         on_refusal: OnRefusal | None = None,
         guild_ready_timeout: float = 2.0,
     ) -> None:
@@ -128,9 +128,9 @@ class ImageBot(SteadyBot):
         self.pictures = PictureReader(endpoint=endpoint)
         self.clicks = Clicks()
         self.turnstile = Turnstile()
-        pace = pace or Pace()
-        self.delivery = Delivery(self, service, pace=pace)
-        self.removals = Removals(self, service.ledger, wall=service.wall, retry=pace.retry)
+        edit_limits = edit_limits or EditLimits()
+        self.delivery = Delivery(self, service, edit_limits=edit_limits)
+        self.removals = Removals(self, service.ledger, wall=service.wall, retry=edit_limits.retry)
         self.pending = Pending(self, service, explain=self.explain)
         self._on_refusal = on_refusal
         self._owners: frozenset[int] = frozenset()

@@ -106,7 +106,7 @@ FOR_THE_LOG = "the words of an exception are for the log, and it says those of i
 # Survivors that are the same program: module -> (line, change) -> why.
 SAME: dict[str, dict[tuple[str, str], str]] = {
     "bot.delivery.sender": {
-        ("raise NoRoute(str(no)) from no", "str(no) -> no"): FOR_THE_LOG,
+        ("raise Unreachable(str(no)) from no", "str(no) -> no"): FOR_THE_LOG,
         ("super().__init__(str(error))", "super().__init__(str(error)) -> pass"): FOR_THE_LOG,
         ("super().__init__(str(error))", "super().__init__(str(error)) -> str(error)"): FOR_THE_LOG,
         ("super().__init__(str(error))", "str(error) -> error"): FOR_THE_LOG,
@@ -115,8 +115,8 @@ SAME: dict[str, dict[tuple[str, str], str]] = {
             for kind in ("Unclear", "Rejected", "TooHeavy", "Refused")
         },
         (
-            "if place.token is not None and self._wall() - place.token.at < TOKEN_LIFE:",
-            "self._wall() - place.token.at < TOKEN_LIFE -> self._wall() - place.token.at <= TOKEN_LIFE",
+            "if ref.token is not None and self._wall() - ref.token.at < TOKEN_LIFE:",
+            "self._wall() - ref.token.at < TOKEN_LIFE -> self._wall() - ref.token.at <= TOKEN_LIFE",
         ): "a moment has no length",
     },
     "bot.queue.eta": {

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from bot.delivery.live_message import Sheet
+from bot.delivery.live_message import LiveMessage
 from bot.jobs.ids import MonotonicClock
 from bot.rest.rate_limits import RateLimited
 
@@ -17,7 +17,7 @@ _EVERYWHERE = 0  # no channel has this id
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pace:
+class EditLimits:
     """How often messages may be edited, in seconds and edits; Discord counts per webhook and per channel."""
 
     gap: float = 2.0  # between two edits of a live message
@@ -41,66 +41,66 @@ class _Channel:
 
     paid: float = 0.0
     held: float = 0.0  # until then Discord takes nothing
-    turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_ENDINGS_AT_ONCE))
+    endings: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_ENDINGS_AT_ONCE))
 
 
-class Gate:
-    """Lets edits through at this pace. `monotonic` never jumps."""
+class EditLimiter:
+    """Lets edits through within these limits. `monotonic` never jumps."""
 
-    def __init__(self, pace: Pace, *, monotonic: MonotonicClock) -> None:
-        self._pace = pace
+    def __init__(self, limits: EditLimits, *, monotonic: MonotonicClock) -> None:
+        self._limits = limits
         self._monotonic = monotonic
         self._channels = defaultdict[int | None, _Channel](_Channel)
 
-    def answered(self, sheet: Sheet) -> None:
+    def answered(self, live: LiveMessage) -> None:
         """Its message has just appeared."""
-        sheet.next_edit = self._monotonic() + self._pace.first
+        live.rest_until(self._monotonic() + self._limits.first)
 
-    def edited(self, sheet: Sheet) -> None:
+    def edited(self, live: LiveMessage) -> None:
         """Its message has just changed."""
-        sheet.next_edit = self._monotonic() + self._pace.gap
+        live.rest_until(self._monotonic() + self._limits.gap)
 
-    async def until_allowed(self, sheet: Sheet) -> None:
+    async def until_allowed(self, live: LiveMessage) -> None:
         """Wait for this live message's turn, or until its job is over: an ending does not wait."""
-        while not sheet.over.is_set() and (left := self.left(sheet)) > 0:
+        while not live.over.is_set() and (left := self.left(live)) > 0:
             try:
                 async with asyncio.timeout(left):
-                    await sheet.over.wait()
+                    await live.over.wait()
             except TimeoutError:
                 continue
 
-    def left(self, sheet: Sheet) -> float:
+    def left(self, live: LiveMessage) -> float:
         """Seconds until this live message may be edited; 0 is now."""
-        pace, now, channel = self._pace, self._monotonic(), self._channel(sheet)
-        spread = channel.paid - (pace.burst - 1) * pace.interval
-        return max(0.0, sheet.next_edit - now, spread - now, self._held(channel) - now)
+        limits, now, channel = self._limits, self._monotonic(), self._channel(live)
+        spread = channel.paid - (limits.burst - 1) * limits.interval
+        return max(0.0, live.next_edit - now, spread - now, self._held(channel) - now)
 
-    def count(self, sheet: Sheet) -> None:
+    def count(self, live: LiveMessage) -> None:
         """An edit of this channel is made. Live edits give way to endings, which count too and never wait for it."""
-        channel = self._channel(sheet)
-        channel.paid = max(channel.paid, self._monotonic()) + self._pace.interval
+        channel = self._channel(live)
+        channel.paid = max(channel.paid, self._monotonic()) + self._limits.interval
 
     @asynccontextmanager
-    async def ending(self, sheet: Sheet) -> AsyncGenerator[None]:
+    async def ending(self, live: LiveMessage) -> AsyncGenerator[None]:
         """An ending's turn: it waits for a few of its channel that came before it, and for Discord."""
-        channel = self._channel(sheet)
-        async with channel.turn:
+        channel = self._channel(live)
+        async with channel.endings:
             while (left := self._held(channel) - self._monotonic()) > 0:
-                await self._pace.sleep(left)
-            self.count(sheet)
+                await self._limits.sleep(left)
+            self.count(live)
             try:
                 yield
             except RateLimited as limited:
-                self.hold(sheet, limited)
+                self.hold(live, limited)
                 raise
 
-    def hold(self, sheet: Sheet, limited: RateLimited) -> None:
+    def hold(self, live: LiveMessage, limited: RateLimited) -> None:
         """Nothing goes to this channel (or anywhere) before Discord takes it again."""
-        channel = self._channels[_EVERYWHERE] if limited.everywhere else self._channel(sheet)
+        channel = self._channels[_EVERYWHERE] if limited.everywhere else self._channel(live)
         channel.held = max(channel.held, self._monotonic() + limited.after)
 
     def _held(self, channel: _Channel) -> float:
         return max(channel.held, self._channels[_EVERYWHERE].held)
 
-    def _channel(self, sheet: Sheet) -> _Channel:
-        return self._channels[sheet.place.channel]
+    def _channel(self, live: LiveMessage) -> _Channel:
+        return self._channels[live.ref.channel]

@@ -1,4 +1,4 @@
-"""What is to be said in one job's message: the job as it stands, and what has become known since the last edit."""
+"""One job's message while it is looked after: where it is, the job as it stands, and what has become known of it."""
 
 from __future__ import annotations
 
@@ -6,84 +6,141 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bot.delivery.sender import Place
+from bot.delivery.sender import Location, MessageRef
 from bot.jobs import events as news
+from bot.jobs.events import Standing
 from bot.jobs.job import Job
 from bot.queue.eta import worth_telling
-from bot.ui.views import Glimpse, without_words
+from bot.storage.rows import InteractionToken
+from bot.ui.views import LiveStatus, without_words
 
 _LEAST_ESTIMATE = 3.0  # seconds ahead that are worth a countdown
 
 
 @dataclass(kw_only=True, slots=True)
-class Sheet:
-    """Mutable; belongs to delivery. `changed` is set while there is something to show, `over` once the job ended."""
+class LiveMessage:
+    """Changes through its own methods alone. `changed` is set while there is something to show.
+
+    `over` is set once the job has ended.
+    """
 
     job: Job
-    place: Place
+    ref: MessageRef
     limit: int | None  # bytes a file, as the interaction said
-    next_edit: float = 0.0  # monotonic seconds
-    glimpse: Glimpse = field(default_factory=Glimpse)
+    status: LiveStatus = field(default_factory=LiveStatus)
     preview: bytes | None = None
-    counts_to: float | None = None  # Unix seconds that its message counts down to
-    unreachable: bool = False  # edits do not reach its message; the ending will find a way, or none
+    next_edit: float = 0.0  # monotonic seconds
+    counts_to: float | None = None  # Unix seconds that it counts down to
+    unreachable: bool = False  # edits do not reach it; the ending will find a way, or none
     wordless: bool = False  # Discord refused the words of its prompt; they are not sent again
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def hear(self, event: news.JobEvent) -> None:
+    # What is known of its job ------------------------------------------------------------------------------------
+
+    def apply(self, event: news.JobEvent) -> None:
         """Take in what happened to this job."""
         match event:
             case news.Moved(standing=standing):
-                if worth_telling(self.glimpse.standing, standing):
-                    self.note(standing=standing)
+                if worth_telling(self.status.standing, standing):
+                    self.update(standing=standing)
             case news.Stepped(step=step, steps=steps, preview=preview):
                 self.preview = preview or self.preview
-                self.note(step=step, steps=steps, preview=self.preview is not None)
+                self.update(step=step, steps=steps, preview=self.preview is not None)
             case news.PainterLost(job=job):
                 self.preview = None
-                self.note(again=True, preview=False, step=0, writing="")
-                self.turn(job)
+                self.update(again=True, preview=False, step=0, writing="")
+                self.set_job(job)
             case news.Wrote(job=job, text=text):
-                self.note(writing=text)
-                self.turn(job)
+                self.update(writing=text)
+                self.set_job(job)
             case news.Began(job=job):
-                self.note(again=False, starting=False, broken=False, changing=False)
-                self.turn(job)
+                self.update(again=False, starting=False, broken=False, changing=False)
+                self.set_job(job)
             case news.Accepted(job=job) | news.Painted(job=job) | news.Ended(job=job):
-                self.turn(job)
+                self.set_job(job)
             case news.PainterState():
                 pass
 
-    @property
-    def said(self) -> Job:
-        """The job as its message may say it."""
-        return without_words(self.job) if self.wordless else self.job
-
-    def shown(self, now: float) -> Glimpse:
-        """What is to be shown at this moment (Unix seconds); an estimate that is nearly up is not worth a countdown."""
-        glimpse, standing = self.glimpse, self.glimpse.standing
-        if self.wordless:
-            glimpse = replace(glimpse, writing="")  # these are words as well
-        if standing is not None and standing.eta is not None and standing.eta <= now + _LEAST_ESTIMATE:
-            glimpse = replace(glimpse, standing=replace(standing, eta=None))
-        self.counts_to = None if glimpse.standing is None else glimpse.standing.eta
-        return glimpse
-
-    def countdown(self, now: float) -> float | None:
-        """Seconds until what its message counts down to; None where it counts down to nothing."""
-        return None if self.counts_to is None else max(self.counts_to - now, 0.0)
-
-    def note(self, **changes: Any) -> None:
-        """Change the glimpse; nothing is to be shown where that changes nothing."""
-        newer = replace(self.glimpse, **changes)
-        if newer != self.glimpse:
-            self.glimpse = newer
+    def update(self, **changes: Any) -> None:
+        """Change the status; nothing is to be shown where that changes nothing."""
+        newer = replace(self.status, **changes)
+        if newer != self.status:
+            self.status = newer
             self.changed.set()
 
-    def turn(self, job: Job) -> None:
+    def set_job(self, job: Job) -> None:
         """The job's row has changed."""
         self.job = job
         self.changed.set()
         if not job.live:
             self.over.set()
+
+    # What it shows -----------------------------------------------------------------------------------------------
+
+    @property
+    def shown_job(self) -> Job:
+        """The job as the message may show it."""
+        return without_words(self.job) if self.wordless else self.job
+
+    def shown_status(self, now: float) -> LiveStatus:
+        """What is to be shown at this moment (Unix seconds); an estimate that is nearly up is no countdown."""
+        status, standing = self.status, self.status.standing
+        if self.wordless:
+            status = replace(status, writing="")  # these are words as well
+        if standing is not None and standing.eta is not None and standing.eta <= now + _LEAST_ESTIMATE:
+            status = replace(status, standing=replace(standing, eta=None))
+        self.counts_to = None if status.standing is None else status.standing.eta
+        return status
+
+    def seen(self) -> None:
+        """All that is known is about to be shown, or cannot be."""
+        self.changed.clear()
+
+    def countdown(self, now: float) -> float | None:
+        """Seconds until what it counts down to; None where it counts down to nothing."""
+        return None if self.counts_to is None else max(self.counts_to - now, 0.0)
+
+    def countdown_is_over(self, standing: Standing | None) -> None:
+        """It would count up from now on; this is how things stand instead."""
+        self.counts_to = None
+        self.status = replace(self.status, standing=standing)
+
+    def leave_out_words(self) -> None:
+        """Discord refused them."""
+        self.wordless = True
+
+    # Where it is -------------------------------------------------------------------------------------------------
+
+    def rest_until(self, moment: float) -> None:
+        """No edit before this (monotonic seconds)."""
+        self.next_edit = moment
+
+    def answered_with(self, token: InteractionToken) -> None:
+        """This token edits the answer that it is to be."""
+        self.ref.token = token
+
+    def take_over(self, bound: tuple[int, int] | None, token: InteractionToken | None) -> None:
+        """It was looked after by an earlier process, which left its channel and id, or a token that edits it."""
+        if bound is not None:
+            self.ref.channel, self.ref.message = bound
+        self.ref.token = token
+        self.unreachable = bound is None and token is None
+        self.changed.set()
+
+    def appeared(self, message: int | None) -> None:
+        """It is there, under this id where Discord told one."""
+        self.ref.message = message
+
+    def disown(self) -> None:
+        """The answer to its interaction is another message; the ending is sent as a new one."""
+        self.ref.token = None
+        self.unreachable = True
+
+    def reached(self, location: Location | None) -> bool:
+        """An edit or a new message found it here, or nowhere. Whether that is news."""
+        self.unreachable = location is None
+        if location is None or location == (self.ref.channel, self.ref.message):
+            return False
+        self.ref.channel, self.ref.message = location
+        return True

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
 
-import discord
-
-from bot.delivery.edit_limits import Gate, Pace
-from bot.delivery.live_message import Sheet
-from bot.delivery.sender import Archived, Draw, Drawn, NoRoute, Rejected, Routes, Spot, TooHeavy
+from bot.delivery.edit_limits import EditLimiter, EditLimits
+from bot.delivery.live_message import LiveMessage
+from bot.delivery.sender import Archived, Drawing, Location, Rejected, Sender, TooHeavy, Unreachable
 from bot.delivery.uploads import DEFAULT_LIMIT, Upload, fit
 from bot.jobs.errors import PictureGone
 from bot.jobs.job import Job, JobState
@@ -25,56 +22,53 @@ _log = logging.getLogger(__name__)
 
 
 class Posting:
-    """Draws, sends and remembers what was sent; `gate` says when."""
+    """Draws, sends and remembers what was sent; `limiter` says when."""
 
-    def __init__(self, service: JobService, *, routes: Routes, gate: Gate, pace: Pace) -> None:
+    def __init__(self, service: JobService, *, sender: Sender, limiter: EditLimiter, limits: EditLimits) -> None:
         self._service = service
         self._ledger = service.ledger
-        self._routes = routes
-        self._gate = gate
-        self._pace = pace
+        self._sender = sender
+        self._limiter = limiter
+        self._limits = limits
         self._uploading = asyncio.Semaphore(_UPLOADS_AT_ONCE)
         self._editing = asyncio.Semaphore(_EDITS_AT_ONCE)
 
-    async def show(self, sheet: Sheet, glimpse: views.Glimpse) -> None:
+    async def show(self, live: LiveMessage, status: views.LiveStatus) -> None:
         """One edit of a live message; one that fails is not repeated, the next will be newer."""
-        job, preview = sheet.said, sheet.preview
-
-        def draw() -> Drawn:
-            shown = job.state is JobState.RUNNING and glimpse.preview and preview is not None
-            files = [discord.File(io.BytesIO(preview), filename=views.PREVIEW)] if shown and preview else []
-            return views.live(job, glimpse), files
-
-        self._gate.count(sheet)
+        job, preview = live.shown_job, live.preview
+        shown = preview is not None and status.preview and job.state is JobState.RUNNING
+        attachments = ((views.PREVIEW, preview),) if shown and preview else ()
+        drawing = Drawing(view=views.live(job, status), attachments=attachments)
+        self._limiter.count(live)
         try:
             with one_try(self._editing):
-                await self._remember(sheet, await self._routes.edit(sheet.place, draw))
+                await self._remember(live, await self._sender.edit(live.ref, drawing))
         except (Unclear, TooHeavy, Rejected) as error:
             _log.info("job %s: an edit was lost: %s", job.id, error)
             if isinstance(error, RateLimited):
-                self._gate.hold(sheet, error)
+                self._limiter.hold(live, error)
             if isinstance(error, Rejected):
-                sheet.wordless = True
-        self._gate.edited(sheet)
+                live.leave_out_words()
+        self._limiter.edited(live)
 
-    async def end(self, sheet: Sheet) -> bool:
+    async def end(self, live: LiveMessage) -> bool:
         """Tell how it ended, again and again until that is certain, then write it down; False where it is not shown."""
-        job, rung, pause = sheet.job, 0, self._pace.retry
+        job, rung, pause = live.job, 0, self._limits.retry
         shown = stored = job.ended_well  # whether its pictures are in the message, and there at all
         while True:
             upload = None
             try:
-                async with self._gate.ending(sheet):  # its pictures are in memory for one try
+                async with self._limiter.ending(live):  # its pictures are in memory for one try
                     if shown:
-                        upload = await self._pictures(sheet, rung=rung)
+                        upload = await self._pictures(live, rung=rung)
                     with one_try(self._uploading):
-                        told = await self._tell(sheet, self._ending(sheet.said, upload, stored=stored))
+                        told = await self._tell(live, self._ending(live.shown_job, upload, stored=stored))
                 break
             except RateLimited as limited:
-                _log.info("job %s: its ending waits: %s", job.id, limited)  # at the gate, as long as Discord said
+                _log.info("job %s: its ending waits: %s", job.id, limited)  # in the limiter, as long as Discord said
             except Unclear as error:
                 _log.info("job %s: its ending is tried again: %s", job.id, error)
-                await self._pace.sleep(min(pause, error.longest))
+                await self._limits.sleep(min(pause, error.longest))
                 pause = min(2 * pause, error.longest)
             except TooHeavy as error:
                 if upload is None:
@@ -82,11 +76,11 @@ class Posting:
                 _log.info("job %s: as %s it is too heavy: %s", job.id, upload.kind, error)
                 rung = upload.rung + 1
             except Rejected as error:
-                if sheet.wordless and not shown:
+                if live.wordless and not shown:
                     raise  # not even our own words: a bug
                 _log.warning("job %s: Discord does not take its message: %s", job.id, error)
-                shown = shown and not sheet.wordless
-                sheet.wordless = True
+                shown = shown and not live.wordless
+                live.leave_out_words()
             except PictureGone:
                 _log.error("job %s: its pictures are not in the blob store", job.id)
                 shown = stored = False
@@ -94,49 +88,44 @@ class Posting:
         await (self._ledger.mark_posted(job.id) if reached else self._ledger.mark_undeliverable(job.id))
         return reached
 
-    async def _tell(self, sheet: Sheet, draw: Draw) -> bool:
+    async def _tell(self, live: LiveMessage, drawing: Drawing) -> bool:
         """Whether the reader can see it. Raises Unclear, TooHeavy, Rejected."""
         try:
-            edited = await self._edit(sheet, draw)
+            edited = await self._edit(live, drawing)
             if edited is not None:
-                await self._remember(sheet, edited)
+                await self._remember(live, edited)
                 return True
-            if sheet.job.state is JobState.CANCELLED or await self._ledger.is_gone(sheet.job.id):
+            if live.job.state is JobState.CANCELLED or await self._ledger.is_gone(live.job.id):
                 return True  # its message was deleted, and nobody waits for a new one
-            sent = await self._routes.send(sheet.place, draw, since=sheet.job.ended or sheet.job.created)
-        except NoRoute as refused:
-            _log.warning("job %s: no way to its reader: %s", sheet.job.id, refused)
+            sent = await self._sender.send(live.ref, drawing, since=live.job.ended or live.job.created)
+        except Unreachable as refused:
+            _log.warning("job %s: no way to its reader: %s", live.job.id, refused)
             return False
-        await self._remember(sheet, sent)
+        await self._remember(live, sent)
         return True
 
-    async def _edit(self, sheet: Sheet, draw: Draw) -> Spot | None:
+    async def _edit(self, live: LiveMessage, drawing: Drawing) -> Location | None:
         """Also in an archived thread. Raises Unclear, TooHeavy, Rejected, NoRoute."""
         try:
-            return await self._routes.edit(sheet.place, draw)
+            return await self._sender.edit(live.ref, drawing)
         except Archived:
-            await self._routes.reopen(sheet.place, views.further_up(sheet.job))
-            return await self._routes.edit(sheet.place, draw)
+            await self._sender.reopen(live.ref, views.further_up(live.job))
+            return await self._sender.edit(live.ref, drawing)
 
-    async def _remember(self, sheet: Sheet, spot: Spot | None) -> None:
-        sheet.unreachable = spot is None
-        if spot is not None and spot != (sheet.place.channel, sheet.place.message):
-            sheet.place.channel, sheet.place.message = spot
-            await self._ledger.bind_message(sheet.job.id, spot.channel, spot.message, upload_limit=sheet.limit)
+    async def _remember(self, live: LiveMessage, location: Location | None) -> None:
+        if live.reached(location) and location is not None:
+            await self._ledger.bind_message(live.job.id, location.channel, location.message, upload_limit=live.limit)
 
-    def _ending(self, job: Job, upload: Upload | None, *, stored: bool) -> Draw:
-        def draw() -> Drawn:
-            if upload is None:
-                cancelled = job.state is JobState.CANCELLED
-                return (views.cancelled(job) if cancelled else views.failed(job, stored=stored)), []
-            names = upload.names(job)
-            view = views.finished(job, self._service.card, files=names, converted=upload.converted)
-            return view, upload.attached(names)
+    def _ending(self, job: Job, upload: Upload | None, *, stored: bool) -> Drawing:
+        if upload is None:
+            cancelled = job.state is JobState.CANCELLED
+            return Drawing(view=views.cancelled(job) if cancelled else views.failed(job, stored=stored))
+        names = upload.names(job)
+        view = views.finished(job, self._service.card, files=names, converted=upload.converted)
+        return Drawing(view=view, attachments=upload.attachments(names))
 
-        return draw
-
-    async def _pictures(self, sheet: Sheet, *, rung: int) -> Upload | None:
+    async def _pictures(self, live: LiveMessage, *, rung: int) -> Upload | None:
         """None where no form of them is light enough. Raises PictureGone."""
-        job = sheet.job
+        job = live.job
         pngs = [await self._service.picture(job.id, picture.k) for picture in job.pictures]
-        return await fit(pngs, limit=sheet.limit or DEFAULT_LIMIT, rung=rung)
+        return await fit(pngs, limit=live.limit or DEFAULT_LIMIT, rung=rung)

@@ -8,8 +8,9 @@ harm.
 from __future__ import annotations
 
 import datetime
+import io
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple, cast
@@ -29,8 +30,17 @@ _LOOK_AT = 200  # messages
 
 _log = logging.getLogger(__name__)
 
-Drawn = tuple[discord.ui.LayoutView, list[discord.File]]
-Draw = Callable[[], Drawn]  # makes fresh files for each try
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drawing:
+    """What a message is to show: its layout, and the files in it by their names."""
+
+    view: discord.ui.LayoutView
+    attachments: tuple[tuple[str, bytes], ...] = ()
+
+    def files(self) -> list[discord.File]:
+        """Fresh ones, for a library that closes them after each try."""
+        return [discord.File(io.BytesIO(content), filename=name) for name, content in self.attachments]
 
 
 class TooHeavy(Exception):
@@ -45,11 +55,11 @@ class Archived(Refused):
     """Nothing here can be edited before its thread is open again."""
 
 
-class NoRoute(Exception):
+class Unreachable(Exception):
     """Nothing reaches the reader: kicked, no permission, the channel is gone."""
 
 
-class Spot(NamedTuple):
+class Location(NamedTuple):
     """A message and the channel that it is in."""
 
     channel: int
@@ -57,7 +67,7 @@ class Spot(NamedTuple):
 
 
 @dataclass(kw_only=True, slots=True)
-class Place:
+class MessageRef:
     """Where a job's message is.
 
     `channel` is None where the interaction did not say it; an edit will. `message` is None before it is known or
@@ -70,89 +80,86 @@ class Place:
     token: InteractionToken | None
 
 
-class Routes:
+class Sender:
     """Edits and sends, and says what became of it."""
 
     def __init__(self, client: discord.Client, *, wall: WallClock) -> None:
         self._client = client
         self._wall = wall
 
-    async def edit(self, place: Place, draw: Draw) -> Spot | None:
-        """Where the edited message is, or None when neither route found it; `place` forgets what has died.
+    async def edit(self, ref: MessageRef, drawing: Drawing) -> Location | None:
+        """Where the edited message is, or None when neither route found it; `ref` forgets what is gone.
 
         Raises Archived, Unclear, TooHeavy, Rejected.
         """
-        if place.token is not None and self._wall() - place.token.at < TOKEN_LIFE:
+        if ref.token is not None and self._wall() - ref.token.at < TOKEN_LIFE:
             try:
                 with plain_words():
-                    return await self._edit_by_token(place, place.token, draw)
+                    return await self._edit_by_token(ref, ref.token, drawing)
             except No:
-                place.token = None  # dead early, or its message is gone; the bot's own route tells
-        if place.channel is not None and place.message is not None:
+                ref.token = None  # dead early, or its message is gone; the bot's own route tells
+        if ref.channel is not None and ref.message is not None:
             try:
                 with plain_words():
-                    return await self._edit_as_bot(place.channel, place.message, draw)
+                    return await self._edit_as_bot(ref.channel, ref.message, drawing)
             except No as no:
                 if no.meaning is Meaning.GONE:
-                    place.message = None
+                    ref.message = None
         return None
 
-    async def reopen(self, place: Place, words: str) -> None:
+    async def reopen(self, ref: MessageRef, words: str) -> None:
         """Open its archived thread. Where Discord does not let us do so outright, `words` said there open it.
 
         Raises Unclear, NoRoute.
         """
-        if place.channel is None:
-            raise NoRoute("its thread was never told")
+        if ref.channel is None:
+            raise Unreachable("its thread was never told")
         try:
             with plain_words():
-                await threads.reopen(self._client, place.channel)
+                await threads.reopen(self._client, ref.channel)
         except No as no:
-            _log.info("thread %s may not be opened outright: %s", place.channel, no)
+            _log.info("thread %s may not be opened outright: %s", ref.channel, no)
         else:
             return
         try:
             with plain_words():
-                await self._client.get_partial_messageable(place.channel).send(words)
+                await self._client.get_partial_messageable(ref.channel).send(words)
         except (No, Archived, Rejected) as no:
-            raise NoRoute(str(no)) from no
+            raise Unreachable(str(no)) from no
 
-    async def send(self, place: Place, draw: Draw, *, since: float) -> Spot | None:
+    async def send(self, ref: MessageRef, drawing: Drawing, *, since: float) -> Location | None:
         """A new message with the job's pictures, or that which an earlier try had sent; None where it is deleted again.
 
         `since` is when the job ended. Raises Unclear, TooHeavy, Rejected, NoRoute.
         """
-        if place.channel is None:
-            raise NoRoute("its channel was never told")
-        if place.message is not None:
-            raise NoRoute("its message is there; with a new one beside it the pictures might be seen twice")
-        channel = self._client.get_partial_messageable(place.channel)
+        if ref.channel is None:
+            raise Unreachable("its channel was never told")
+        if ref.message is not None:
+            raise Unreachable("its message is there; with a new one beside it the pictures might be seen twice")
+        channel = self._client.get_partial_messageable(ref.channel)
         try:
             with plain_words():
-                sent = await self._sent_before(channel, place.job, since)
+                sent = await self._sent_before(channel, ref.job, since)
                 if sent is None:
-                    view, files = draw()
                     # discord.py adds enforce_nonce: Discord itself drops a repeat within a few minutes
-                    sent = (await channel.send(view=view, files=files, nonce=place.job)).id
+                    sent = (await channel.send(view=drawing.view, files=drawing.files(), nonce=ref.job)).id
         except Archived as locked:
-            raise NoRoute(str(locked)) from locked
+            raise Unreachable(str(locked)) from locked
         except No as no:
             if no.code == UNKNOWN_MESSAGE:
                 return None  # a message of this nonce was sent and has been deleted since: it was delivered
-            raise NoRoute(str(no)) from no
-        return Spot(place.channel, sent)
+            raise Unreachable(str(no)) from no
+        return Location(ref.channel, sent)
 
-    async def _edit_by_token(self, place: Place, token: InteractionToken, draw: Draw) -> Spot:
+    async def _edit_by_token(self, ref: MessageRef, token: InteractionToken, drawing: Drawing) -> Location:
         hook = discord.Webhook.partial(token.application, token.token, client=self._client)
-        view, files = draw()
-        target = place.message if place.message is not None else cast(int, "@original")
-        edited = await hook.edit_message(target, view=view, attachments=files)
-        return Spot(edited.channel.id if place.channel is None else place.channel, edited.id)
+        target = ref.message if ref.message is not None else cast(int, "@original")
+        edited = await hook.edit_message(target, view=drawing.view, attachments=drawing.files())
+        return Location(edited.channel.id if ref.channel is None else ref.channel, edited.id)
 
-    async def _edit_as_bot(self, channel: int, message: int, draw: Draw) -> Spot:
-        view, files = draw()
+    async def _edit_as_bot(self, channel: int, message: int, drawing: Drawing) -> Location:
         partial = self._client.get_partial_messageable(channel).get_partial_message(message)
-        return Spot(channel, (await partial.edit(view=view, attachments=files)).id)
+        return Location(channel, (await partial.edit(view=drawing.view, attachments=drawing.files())).id)
 
     async def _sent_before(self, channel: discord.PartialMessageable, job: str, since: float) -> int | None:
         after = datetime.datetime.fromtimestamp(since - _LOOK_BACK, datetime.UTC)

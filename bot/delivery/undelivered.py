@@ -7,8 +7,8 @@ import logging
 
 import discord
 
-from bot.delivery.edit_limits import Pace
-from bot.delivery.sender import No, Rejected, TooHeavy, plain_words
+from bot.delivery.edit_limits import EditLimits
+from bot.delivery.sender import Drawing, No, Rejected, TooHeavy, plain_words
 from bot.delivery.uploads import Upload, fit
 from bot.jobs.errors import PictureGone, UnknownJob
 from bot.jobs.job import Job
@@ -30,9 +30,9 @@ _log = logging.getLogger(__name__)
 class Undelivered:
     """Brings each once; where the answer to that is lost, once more with the next interaction."""
 
-    def __init__(self, service: JobService, *, pace: Pace) -> None:
+    def __init__(self, service: JobService, *, limits: EditLimits) -> None:
         self._service = service
-        self._pace = pace
+        self._limits = limits
         self._slots = asyncio.Semaphore(1)
         self._owed: set[str] = set()  # principals, so that an interaction of anybody else costs nothing
         self._busy: set[str] = set()  # principals
@@ -72,7 +72,7 @@ class Undelivered:
 
     async def _answered(self, interaction: discord.Interaction) -> bool:
         for look in range(_LOOKS):
-            await self._pace.sleep(self._pace.calm * 2**look)
+            await self._limits.sleep(self._limits.calm * 2**look)
             if interaction.response.is_done():
                 return interaction.response.type in _CARRIERS
         return False
@@ -100,5 +100,6 @@ class Undelivered:
     async def _send(self, interaction: discord.Interaction, job: Job, upload: Upload) -> None:
         names = upload.names(job)
         view = views.brought(job, files=names, converted=upload.converted)
+        drawing = Drawing(view=view, attachments=upload.attachments(names))
         with plain_words(), one_try(self._slots):
-            await interaction.followup.send(view=view, files=upload.attached(names), ephemeral=True, wait=True)
+            await interaction.followup.send(view=drawing.view, files=drawing.files(), ephemeral=True, wait=True)

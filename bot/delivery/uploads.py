@@ -7,7 +7,6 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import discord
 from PIL import Image
 
 from bot.jobs.job import Job
@@ -36,9 +35,9 @@ class Upload:
         """One per picture of this job."""
         return [file_name(job, picture.k, self.kind) for picture in job.pictures]
 
-    def attached(self, names: Sequence[str]) -> list[discord.File]:
-        """Fresh files, for a library that closes them after each try."""
-        return [discord.File(io.BytesIO(data), filename=name) for data, name in zip(self.files, names, strict=True)]
+    def attachments(self, names: Sequence[str]) -> tuple[tuple[str, bytes], ...]:
+        """Each file with its name."""
+        return tuple(zip(names, self.files, strict=True))
 
 
 async def fit(pngs: Sequence[bytes], *, limit: int, rung: int = 0) -> Upload | None:

@@ -24,7 +24,7 @@ PREVIEW = "preview.jpg"  # never the job's id: a file of that name says that its
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Glimpse:
+class LiveStatus:
     """What is known of a live job beyond its row: its place, how far it is, and what happens to its painter."""
 
     standing: Standing | None = None
@@ -50,19 +50,19 @@ def without_words(job: Job) -> Job:
     return replace(job, request=structs.replace(request, prompt=words, enhanced=written, negative="", style=None))
 
 
-def live(job: Job, glimpse: Glimpse) -> discord.ui.LayoutView:
+def live(job: Job, status: LiveStatus) -> discord.ui.LayoutView:
     """The message while the job waits or is painted."""
     locale = job.requester.locale
     parts: list[discord.ui.Item[Any]] = [_prompt(job)]
-    if glimpse.preview and job.state is JobState.RUNNING:
+    if status.preview and job.state is JobState.RUNNING:
         alt = say(locale, "alt-preview", prompt=text.plain(job.request.prompt))
         parts.append(_gallery([(PREVIEW, alt)]))
     if job.request.guidance > 0:
         doubled = say(locale, "guidance-doubles", guidance=text.number(job.request.guidance))
         parts.append(discord.ui.TextDisplay(f"-# {doubled}"))
-    if said := notes.before(job, writing=glimpse.writing):
+    if said := notes.before(job, writing=status.writing):
         parts.append(discord.ui.TextDisplay("\n".join(said)))
-    parts.append(discord.ui.TextDisplay(_state_line(job, glimpse)))
+    parts.append(discord.ui.TextDisplay(_state_line(job, status)))
     return _layout([*parts, *_buttons(job, ["cancel"])])
 
 
@@ -144,27 +144,27 @@ def _gallery(files: Sequence[tuple[str, str]]) -> discord.ui.MediaGallery[Any]:
     return gallery
 
 
-def _state_line(job: Job, glimpse: Glimpse) -> str:
-    locale, standing = job.requester.locale, glimpse.standing
+def _state_line(job: Job, status: LiveStatus) -> str:
+    locale, standing = job.requester.locale, status.standing
     ready = None
     if standing is not None and standing.eta is not None:
         ready = say(locale, "due-at", when=text.moment(standing.eta))
     if job.state is JobState.RUNNING:
-        words = [f"**{say(locale, 'writing' if _writes(job, glimpse) else 'painting')}**"]
-        if glimpse.steps and glimpse.step >= glimpse.steps:
-            words = [f"**{say(locale, 'finishing')}**", text.bar(1, 1) * min(glimpse.steps, 8)]
-        elif glimpse.steps:
-            step = say(locale, "painting-step", step=glimpse.step, steps=glimpse.steps)
-            words.append(f"{text.bar(glimpse.step, glimpse.steps)} {step}")
+        words = [f"**{say(locale, 'writing' if _writes(job, status) else 'painting')}**"]
+        if status.steps and status.step >= status.steps:
+            words = [f"**{say(locale, 'finishing')}**", text.bar(1, 1) * min(status.steps, 8)]
+        elif status.steps:
+            step = say(locale, "painting-step", step=status.step, steps=status.steps)
+            words.append(f"{text.bar(status.step, status.steps)} {step}")
     elif standing is not None and standing.held:
         words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-paused")]
-    elif glimpse.changing:
+    elif status.changing:
         words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-model")]
-    elif glimpse.again:
+    elif status.again:
         words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-again")]
-    elif glimpse.broken:
+    elif status.broken:
         words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-broken")]
-    elif glimpse.starting:
+    elif status.starting:
         words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-painter")]
     elif standing is not None and standing.place > 1:
         words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-place", place=standing.place)]
@@ -173,8 +173,8 @@ def _state_line(job: Job, glimpse: Glimpse) -> str:
     return " · ".join([*words, ready] if ready else words)
 
 
-def _writes(job: Job, glimpse: Glimpse) -> bool:
-    return job.request.to_be_written and not glimpse.step
+def _writes(job: Job, status: LiveStatus) -> bool:
+    return job.request.to_be_written and not status.step
 
 
 def _by(job: Job) -> str:

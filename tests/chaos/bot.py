@@ -20,8 +20,8 @@ import discord
 import run_bot
 from bot.client import ImageBot
 from bot.delivery import delivery
-from bot.delivery.edit_limits import Pace
-from bot.delivery.sender import Draw, Place, Routes, Spot
+from bot.delivery.edit_limits import EditLimits
+from bot.delivery.sender import Drawing, Location, MessageRef, Sender
 from bot.links.broker.link import broker_link
 from bot.links.local.websocket import LocalLink
 from bot.queue.dispatcher import Dispatcher
@@ -33,18 +33,18 @@ from protocol.broker import Access
 from tests.chaos.points import Trap, watch
 
 ROOMY = OwnerSettings(per_minute=10_000, per_day=100_000, in_flight=10_000, queue=10_000)
-# A hundred endings in one minute and one channel are more than the product's pace lets through.
-BRISK = Pace(gap=1.0, first=0.5, per_minute=10_000, retry=0.2)
+# A hundred endings in one minute and one channel are more than the product's limits let through.
+BRISK = EditLimits(gap=1.0, first=0.5, per_minute=10_000, retry=0.2)
 SECRET = "chaos"
 
 
-class ForgetfulRoutes(Routes):
+class ForgetfulSender(Sender):
     """Sends as most bots do: no nonce, and no look whether an earlier try has arrived."""
 
-    async def send(self, place: Place, draw: Draw, *, since: float) -> Spot | None:
+    async def send(self, ref: MessageRef, drawing: Drawing, *, since: float) -> Location | None:
         nameless: Any = None  # what becomes the nonce
-        unnamed = Place(job=nameless, channel=place.channel, message=None, token=None)
-        return await super().send(unnamed, draw, since=since)
+        unnamed = MessageRef(job=nameless, channel=ref.channel, message=None, token=None)
+        return await super().send(unnamed, drawing, since=since)
 
     async def _sent_before(self, channel: discord.PartialMessageable, job: str, since: float) -> int | None:
         return None
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--points", type=Path, help="folder of the trap")
     options = parser.parse_args()
     if options.forgetful:
-        delivery.Routes = ForgetfulRoutes
+        delivery.Sender = ForgetfulSender
     if not options.debug:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s.%(msecs)03d %(message)s", datefmt="%H:%M:%S")
     else:
@@ -78,7 +78,7 @@ def main() -> None:
 async def _serve(options: argparse.Namespace) -> None:
     with data_folder(options.data) as data:
         async with open_service(data, owner=ROOMY) as service, _linked(service.dispatcher, options):
-            client = ImageBot(service, endpoint=options.url, pace=BRISK, guild_ready_timeout=0.1)
+            client = ImageBot(service, endpoint=options.url, edit_limits=BRISK, guild_ready_timeout=0.1)
             async with client:
                 await client.start(options.token)
 

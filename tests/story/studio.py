@@ -17,7 +17,7 @@ import aiohttp
 import discord
 
 from bot.client import ImageBot
-from bot.delivery.edit_limits import Pace
+from bot.delivery.edit_limits import EditLimits
 from bot.jobs.errors import Refusal
 from bot.links.local.command import CommandFor
 from bot.links.local.engine_process import embedded_engine
@@ -33,8 +33,8 @@ from tests.support.ports import free_port
 
 PAINT, SKETCHBOOK = people.CHANNELS[0].id, people.CHANNELS[1].id
 EPHEMERAL = 64
-# Edits as quick as a test wants them; the real pace has its own test.
-BRISK = Pace(gap=0.05, first=0.02, per_minute=10_000, kept_free=5, retry=0.05, calm=0.05)
+# Edits as quick as a test wants them; the real limits have their own test.
+BRISK = EditLimits(gap=0.05, first=0.02, per_minute=10_000, kept_free=5, retry=0.05, calm=0.05)
 
 STEADY = Script()
 
@@ -50,13 +50,13 @@ class Studio:
         data: Path,
         *,
         owner: OwnerSettings | None = None,
-        pace: Pace = BRISK,
+        edit_limits: EditLimits = BRISK,
         clock: Callable[[], float] | None = None,
     ) -> None:
         self.playground = playground
         self.data = data
         self.owner = owner or OwnerSettings()
-        self.pace = pace
+        self.edit_limits = edit_limits
         self.clock = clock
         self.refusals: list[Refusal] = []
         self.service: JobService
@@ -82,7 +82,7 @@ class Studio:
         self.bot = ImageBot(
             self.service,
             endpoint=self.playground.url,
-            pace=self.pace,
+            edit_limits=self.edit_limits,
             on_refusal=lambda _, refusal: self.refusals.append(refusal),
             guild_ready_timeout=0.1,
         )

@@ -59,7 +59,7 @@ class TestAPictureThatWasShownThoughNobodyHeardSo:
             await asyncio.sleep(0)
 
         empty_studio.clock = clock
-        empty_studio.pace = replace(QUIET, sleep=archived_meanwhile)
+        empty_studio.edit_limits = replace(QUIET, sleep=archived_meanwhile)
         job = await asked(empty_studio, mia)
         waiting = await mia.sees("a red star")
         clock.advance(5 * 60)  # so that no look at what was sent of late finds it

@@ -13,7 +13,7 @@ import pytest
 
 from bot.client import Turnstile
 from bot.command_sync import NEEDS
-from bot.delivery.edit_limits import Pace
+from bot.delivery.edit_limits import EditLimits
 from bot.storage.database import LedgerFull
 from playground import Playground
 from playground.world import people
@@ -122,7 +122,7 @@ async def test_commands_have_chinese_names(studio: Studio, bao: Visitor) -> None
 async def test_one_message_is_edited_no_faster_than_its_pace(
     empty_studio: Studio, mia: Visitor, wire_contract: WireContract
 ) -> None:
-    empty_studio.pace = replace(BRISK, gap=0.5, first=0.25)
+    empty_studio.edit_limits = replace(BRISK, gap=0.5, first=0.25)
     await empty_studio.open_bot()
     await empty_studio.open_engine(Script(step_seconds=0.1))  # twenty steps in two seconds
 
@@ -135,7 +135,7 @@ async def test_one_message_is_edited_no_faster_than_its_pace(
 async def test_a_busy_channel_drops_steps_and_never_an_ending(
     empty_studio: Studio, mia: Visitor, wire_contract: WireContract
 ) -> None:
-    empty_studio.pace = replace(BRISK, per_minute=6, kept_free=4)
+    empty_studio.edit_limits = replace(BRISK, per_minute=6, kept_free=4)
     await empty_studio.open_bot()
     await empty_studio.open_engine(Script(step_seconds=0.05))
 
@@ -170,7 +170,7 @@ def due(message: Message) -> int:
 
 
 def test_the_usual_pace_is_that_of_the_design() -> None:
-    assert Pace() == Pace(gap=2.0, first=1.0, per_minute=25, kept_free=5, retry=1.0)
+    assert EditLimits() == EditLimits(gap=2.0, first=1.0, per_minute=25, kept_free=5, retry=1.0)
 
 
 async def test_a_bug_is_logged_once_and_said_in_one_line_with_the_same_id(

@@ -57,7 +57,7 @@ async def the_bots(visitor: Visitor) -> list[dict[str, object]]:
 
 async def asked(studio: Studio, visitor: Visitor, prompt: str = "a red star") -> Job:
     """A picture that waits to be painted on: the engine is held."""
-    studio.pace = QUIET if studio.pace is BRISK else studio.pace
+    studio.edit_limits = QUIET if studio.edit_limits is BRISK else studio.edit_limits
     await studio.open_bot()
     await studio.open_engine(held_after=2)
     await visitor.say(f"/imagine prompt:{prompt}")
@@ -92,7 +92,7 @@ class TestHowLongAnEndingWaits:
     @pytest.fixture
     def sleeper(self, empty_studio: Studio) -> Sleeper:
         sleeper = Sleeper()
-        empty_studio.pace = replace(QUIET, retry=3600.0, sleep=sleeper)
+        empty_studio.edit_limits = replace(QUIET, retry=3600.0, sleep=sleeper)
         return sleeper
 
     async def test_after_refusals_twice_as_long_each_time_up_to_a_day(
@@ -109,7 +109,7 @@ class TestHowLongAnEndingWaits:
     async def test_without_an_answer_up_to_a_minute(
         self, empty_studio: Studio, playground: Playground, mia: Visitor, sleeper: Sleeper
     ) -> None:
-        empty_studio.pace = replace(empty_studio.pace, retry=55.0, calm=0.001)
+        empty_studio.edit_limits = replace(empty_studio.edit_limits, retry=55.0, calm=0.001)
         await asked(empty_studio, mia)
         playground.faults.reset(BY_TOKEN, times=2)
         playground.faults.refuse(BY_TOKEN, times=2, status=502)
@@ -351,7 +351,7 @@ class TestARateLimitOfAnHour:
     @pytest.fixture
     async def limited(self, empty_studio: Studio, playground: Playground, mia: Visitor) -> AsyncIterator[None]:
         """Four endings in one channel meet it."""
-        empty_studio.pace = QUIET
+        empty_studio.edit_limits = QUIET
         await empty_studio.open_bot()
         await empty_studio.open_engine(held_after=2)
         for n in range(4):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.delivery.live_message import Sheet
-from bot.delivery.sender import Place
+from bot.delivery.live_message import LiveMessage
+from bot.delivery.sender import MessageRef
 from bot.jobs.events import Moved, Standing
-from bot.ui.views import Glimpse
+from bot.ui.views import LiveStatus
 from tests.bot.conftest import MakeJob
 
 
@@ -23,9 +23,9 @@ def test_a_place_and_a_time_that_hardly_changed_are_not_shown_anew(
     job: MakeJob, standing: Standing, shown: bool
 ) -> None:
     waiting = job()
-    place = Place(job=waiting.id, channel=1, message=2, token=None)
-    sheet = Sheet(job=waiting, place=place, limit=None, glimpse=Glimpse(standing=Standing(place=3, eta=1000.0)))
+    ref = MessageRef(job=waiting.id, channel=1, message=2, token=None)
+    live = LiveMessage(job=waiting, ref=ref, limit=None, status=LiveStatus(standing=Standing(place=3, eta=1000.0)))
 
-    sheet.hear(Moved(job_id=waiting.id, standing=standing))
+    live.apply(Moved(job_id=waiting.id, standing=standing))
 
-    assert sheet.changed.is_set() is shown
+    assert live.changed.is_set() is shown

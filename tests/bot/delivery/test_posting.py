@@ -13,15 +13,15 @@ import discord
 import pytest
 from PIL import Image
 
-from bot.delivery import sender as routes
-from bot.delivery.edit_limits import Gate, Pace
-from bot.delivery.live_message import Sheet
+from bot.delivery import sender as sender_module
+from bot.delivery.edit_limits import EditLimiter, EditLimits
+from bot.delivery.live_message import LiveMessage
 from bot.delivery.posting import Posting
-from bot.delivery.sender import Place, Rejected, Routes, TooHeavy
+from bot.delivery.sender import MessageRef, Rejected, Sender, TooHeavy
 from bot.jobs.job import JobState
 from bot.rest.rate_limits import trace
 from bot.storage.rows import InteractionToken
-from bot.ui.views import Glimpse
+from bot.ui.views import LiveStatus
 from playground import Playground, Rules, open_playground
 from playground.wire.faults import Fault
 from playground.world import people
@@ -71,12 +71,12 @@ class Counter:
                 clock.advance(seconds)
 
         service = self.core.service
-        pace = Pace(retry=1.0, sleep=sleep)
-        self.gate = Gate(pace, monotonic=service.monotonic)
-        ways = Routes(self.client, wall=self.wall)
-        self.posting = Posting(service, routes=ways, gate=self.gate, pace=pace)
+        limits = EditLimits(retry=1.0, sleep=sleep)
+        self.limiter = EditLimiter(limits, monotonic=service.monotonic)
+        sender = Sender(self.client, wall=self.wall)
+        self.posting = Posting(service, sender=sender, limiter=self.limiter, limits=limits)
 
-    async def asked(self) -> Sheet:
+    async def asked(self) -> LiveMessage:
         """A job, and the message that waits for it."""
         job = await self.core.ask()
         await self.reader.say("/paint")
@@ -84,10 +84,10 @@ class Counter:
         _, answer = await self.bot.answers(interaction, 4, {"flags": V2, "components": [text("waiting")]})
         message, channel = int(answer["resource"]["message"]["id"]), int(PAINT)
         token = InteractionToken(token=interaction["token"], application=int(people.APPLICATION_ID), at=self.wall())
-        place = Place(job=job.id, channel=channel, message=message, token=token)
-        return Sheet(job=job, place=place, limit=None)
+        ref = MessageRef(job=job.id, channel=channel, message=message, token=token)
+        return LiveMessage(job=job, ref=ref, limit=None)
 
-    async def painted(self, *, after: float = 0.0) -> Sheet:
+    async def painted(self, *, after: float = 0.0) -> LiveMessage:
         """The same, once its picture is there, so many seconds later."""
 
         async def finish(line: Line, order: Generate) -> None:
@@ -96,42 +96,42 @@ class Counter:
 
         return await self._over(finish)
 
-    async def failed(self) -> Sheet:
+    async def failed(self) -> LiveMessage:
         """The same, once it has failed."""
         return await self._over(lambda line, order: line.fail(order))
 
-    async def cancelled(self) -> Sheet:
+    async def cancelled(self) -> LiveMessage:
         """The same, given up by its person."""
-        sheet = await self.asked()
-        sheet.turn(await self.core.service.cancel(sheet.job.id, by=ANNA))
-        return sheet
+        live = await self.asked()
+        live.set_job(await self.core.service.cancel(live.job.id, by=ANNA))
+        return live
 
-    async def begun(self) -> Sheet:
+    async def begun(self) -> LiveMessage:
         """The same, being painted."""
-        sheet, _, _ = await self._begun()
-        return sheet
+        live, _, _ = await self._begun()
+        return live
 
-    async def _over(self, end: Callable[[Line, Generate], Awaitable[None]]) -> Sheet:
-        sheet, line, order = await self._begun()
+    async def _over(self, end: Callable[[Line, Generate], Awaitable[None]]) -> LiveMessage:
+        live, line, order = await self._begun()
         await end(line, order)
-        sheet.turn(await self.core.service.job(sheet.job.id))
-        return sheet
+        live.set_job(await self.core.service.job(live.job.id))
+        return live
 
-    async def _begun(self) -> tuple[Sheet, Line, Generate]:
-        sheet, line = await self.asked(), self.core.line()
+    async def _begun(self) -> tuple[LiveMessage, Line, Generate]:
+        live, line = await self.asked(), self.core.line()
         await line.join()
         [order] = await line.ordered(1)
         await line.start(order)
-        sheet.turn(await self.core.service.job(sheet.job.id))
-        return sheet, line, order
+        live.set_job(await self.core.service.job(live.job.id))
+        return live, line, order
 
-    async def delete(self, sheet: Sheet) -> None:
+    async def delete(self, live: LiveMessage) -> None:
         """Take the message away, as a moderator may."""
-        assert sheet.place.message is not None
-        await self.bot.rest("DELETE", f"/channels/{PAINT}/messages/{sheet.place.message}")
+        assert live.ref.message is not None
+        await self.bot.rest("DELETE", f"/channels/{PAINT}/messages/{live.ref.message}")
 
-    async def state(self, sheet: Sheet) -> JobState:
-        return await self.core.state(sheet.job)
+    async def state(self, live: LiveMessage) -> JobState:
+        return await self.core.state(live.job)
 
     async def shown(self) -> list[Message]:
         """All messages of the bot that the reader sees, oldest first."""
@@ -182,25 +182,25 @@ async def counter(
 
 
 async def test_a_picture_takes_the_place_of_the_waiting_message(counter: Counter) -> None:
-    sheet = await counter.painted()
+    live = await counter.painted()
 
-    assert await counter.posting.end(sheet)
+    assert await counter.posting.end(live)
 
     message = await counter.only_message()
     assert finished(message)
     assert await counter.reader_downloads(message) == PNG
-    assert await counter.state(sheet) is JobState.POSTED
+    assert await counter.state(live) is JobState.POSTED
 
 
 class TestTheWayToItsReader:
     async def test_is_the_token_as_long_as_it_lives(
         self, counter: Counter, playground: Playground, clock: ManualClock
     ) -> None:
-        sheet = await counter.painted()
+        live = await counter.painted()
         as_bot = playground.faults.refuse(AS_BOT)
 
         clock.advance(14.4 * 60)
-        assert await counter.posting.end(sheet)
+        assert await counter.posting.end(live)
 
         assert as_bot.hits == 0
         assert finished(await counter.only_message())
@@ -208,11 +208,11 @@ class TestTheWayToItsReader:
     async def test_is_the_bots_own_once_an_upload_might_outlast_the_token(
         self, counter: Counter, playground: Playground, clock: ManualClock
     ) -> None:
-        sheet = await counter.painted()
+        live = await counter.painted()
         by_token = playground.faults.refuse(BY_TOKEN)
 
         clock.advance(14.6 * 60)
-        assert await counter.posting.end(sheet)
+        assert await counter.posting.end(live)
 
         assert by_token.hits == 0
         assert finished(await counter.only_message())
@@ -220,11 +220,11 @@ class TestTheWayToItsReader:
     async def test_is_the_bots_own_where_the_token_died_early_and_the_token_is_not_tried_again(
         self, counter: Counter, playground: Playground
     ) -> None:
-        sheet = await counter.painted()
+        live = await counter.painted()
         by_token = playground.faults.refuse(BY_TOKEN, times=ALWAYS, status=401, code=50027)
         playground.faults.reset(AS_BOT)
 
-        assert await counter.posting.end(sheet)
+        assert await counter.posting.end(live)
 
         assert by_token.hits == 1
         assert finished(await counter.only_message())
@@ -232,74 +232,74 @@ class TestTheWayToItsReader:
     async def test_is_a_new_message_where_the_old_one_was_deleted_and_later_edits_find_it(
         self, counter: Counter
     ) -> None:
-        sheet = await counter.painted()
-        await counter.delete(sheet)
+        live = await counter.painted()
+        await counter.delete(live)
 
-        assert await counter.posting.end(sheet)
+        assert await counter.posting.end(live)
 
         message = await counter.only_message()
         assert finished(message)
-        assert await counter.core.service.ledger.message_of(sheet.job.id) == (int(PAINT), int(message["id"]))
-        assert await counter.state(sheet) is JobState.POSTED
+        assert await counter.core.service.ledger.message_of(live.job.id) == (int(PAINT), int(message["id"]))
+        assert await counter.state(live) is JobState.POSTED
 
     async def test_is_no_new_message_while_the_old_one_is_there(self, counter: Counter, playground: Playground) -> None:
-        sheet = await counter.painted()
-        sheet.place.token = None
+        live = await counter.painted()
+        live.ref.token = None
         playground.faults.refuse(AS_BOT, method="PATCH", status=403, code=50005)
 
-        assert not await counter.posting.end(sheet)
+        assert not await counter.posting.end(live)
 
         assert not finished(await counter.only_message())
-        assert await counter.state(sheet) is JobState.UNDELIVERABLE
+        assert await counter.state(live) is JobState.UNDELIVERABLE
 
     async def test_does_not_lead_to_a_deleted_message_twice(self, counter: Counter, playground: Playground) -> None:
-        sheet = await counter.painted()
-        sheet.place.token = None
+        live = await counter.painted()
+        live.ref.token = None
         gone = playground.faults.refuse(AS_BOT, times=ALWAYS, status=404, code=10008)
         playground.faults.reset(NEW_MESSAGE, method="POST", times=2)
 
-        assert await counter.posting.end(sheet)
+        assert await counter.posting.end(live)
 
         assert gone.hits == 1
 
     async def test_is_a_new_message_where_none_was_ever_known(self, counter: Counter, playground: Playground) -> None:
-        sheet = await counter.painted()
-        await counter.delete(sheet)
-        sheet.place.token = sheet.place.message = None
+        live = await counter.painted()
+        await counter.delete(live)
+        live.ref.token = live.ref.message = None
         edits = playground.faults.refuse(ANYWHERE, method="PATCH")
 
-        assert await counter.posting.end(sheet)
+        assert await counter.posting.end(live)
 
         assert edits.hits == 0
         assert finished(await counter.only_message())
 
     async def test_is_found_where_the_channel_was_not_known(self, counter: Counter) -> None:
-        sheet = await counter.painted()
-        message = sheet.place.message
-        sheet.place.channel = sheet.place.message = None
+        live = await counter.painted()
+        message = live.ref.message
+        live.ref.channel = live.ref.message = None
 
-        assert await counter.posting.end(sheet)
+        assert await counter.posting.end(live)
 
         assert finished(await counter.only_message())
-        assert await counter.core.service.ledger.message_of(sheet.job.id) == (int(PAINT), message)
+        assert await counter.core.service.ledger.message_of(live.job.id) == (int(PAINT), message)
 
     async def test_ends_where_the_channel_was_never_known(self, counter: Counter, playground: Playground) -> None:
-        sheet = await counter.painted()
-        sheet.place.channel = sheet.place.token = None
+        live = await counter.painted()
+        live.ref.channel = live.ref.token = None
         anything = playground.faults.refuse("/channels/")
 
-        assert not await counter.posting.end(sheet)
+        assert not await counter.posting.end(live)
 
         assert anything.hits == 0
-        assert await counter.state(sheet) is JobState.UNDELIVERABLE
+        assert await counter.state(live) is JobState.UNDELIVERABLE
 
     async def test_ends_where_nothing_may_be_sent(self, counter: Counter, playground: Playground) -> None:
-        sheet = await counter.painted()
+        live = await counter.painted()
         playground.faults.refuse(ANYWHERE, times=ALWAYS, status=403, code=50001)
 
-        assert not await counter.posting.end(sheet)
+        assert not await counter.posting.end(live)
 
-        assert await counter.state(sheet) is JobState.UNDELIVERABLE
+        assert await counter.state(live) is JobState.UNDELIVERABLE
 
 
 class TestANewMessage:
@@ -311,26 +311,26 @@ class TestANewMessage:
     async def test_whose_answer_was_lost_is_found_and_not_sent_again(
         self, counter: Counter, playground: Playground
     ) -> None:
-        sheet = await counter.painted()
-        await counter.delete(sheet)
+        live = await counter.painted()
+        await counter.delete(live)
         playground.faults.lose_answer(NEW_MESSAGE, method="POST")
 
-        assert await counter.posting.end(sheet)
+        assert await counter.posting.end(live)
 
         message = await counter.only_message()
-        assert await counter.core.service.ledger.message_of(sheet.job.id) == (int(PAINT), int(message["id"]))
+        assert await counter.core.service.ledger.message_of(live.job.id) == (int(PAINT), int(message["id"]))
 
     async def test_is_found_though_much_was_said_while_it_was_painted(
         self, counter: Counter, playground: Playground, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(routes, "_LOOK_AT", 2)
+        monkeypatch.setattr(sender_module, "_LOOK_AT", 2)
         for _ in range(3):
             await counter.bot.rest("POST", MESSAGES, {"content": "hello"})
-        sheet = await counter.painted(after=600)
-        await counter.delete(sheet)
+        live = await counter.painted(after=600)
+        await counter.delete(live)
         playground.faults.lose_answer(NEW_MESSAGE, method="POST")
 
-        assert await counter.posting.end(sheet)
+        assert await counter.posting.end(live)
 
         assert [finished(message) for message in await counter.shown()] == [False, False, False, True]
 
@@ -347,105 +347,105 @@ class TestANewMessage:
     async def test_is_looked_for_again_where_the_look_was_unclear(
         self, counter: Counter, playground: Playground
     ) -> None:
-        sheet = await counter.painted()
-        await counter.delete(sheet)
+        live = await counter.painted()
+        await counter.delete(live)
         playground.faults.lose_answer(NEW_MESSAGE, method="POST")
         look = playground.faults.refuse(NEW_MESSAGE, method="GET", times=2, status=403, code=40333)
 
-        assert await counter.posting.end(sheet)
+        assert await counter.posting.end(live)
 
         assert look.hits == 2
         assert finished(await counter.only_message())
 
     async def test_is_sent_though_the_bot_may_not_look(self, counter: Counter, playground: Playground) -> None:
-        sheet = await counter.painted()
-        await counter.delete(sheet)
+        live = await counter.painted()
+        await counter.delete(live)
         playground.faults.refuse(NEW_MESSAGE, method="GET", status=403, code=50001)
 
-        assert await counter.posting.end(sheet)
+        assert await counter.posting.end(live)
 
         assert finished(await counter.only_message())
 
     async def test_that_was_deleted_since_is_not_sent_again(self, counter: Counter, playground: Playground) -> None:
         """Discord knows its nonce and cannot find the message."""
-        sheet = await counter.painted()
-        await counter.delete(sheet)
+        live = await counter.painted()
+        await counter.delete(live)
         playground.faults.refuse(NEW_MESSAGE, method="POST", status=404, code=10008)
 
-        assert await counter.posting.end(sheet)
+        assert await counter.posting.end(live)
 
         assert await counter.shown() == []
-        assert await counter.state(sheet) is JobState.POSTED
+        assert await counter.state(live) is JobState.POSTED
 
     async def test_is_not_sent_where_somebody_deleted_the_message_with_its_button(self, counter: Counter) -> None:
-        sheet = await counter.painted()
-        await counter.delete(sheet)
-        await counter.core.service.ledger.delete_message(sheet.job.id)
+        live = await counter.painted()
+        await counter.delete(live)
+        await counter.core.service.ledger.delete_message(live.job.id)
 
-        assert await counter.posting.end(sheet)
+        assert await counter.posting.end(live)
 
         assert await counter.shown() == []
 
     async def test_is_not_sent_to_say_that_a_job_was_cancelled(self, counter: Counter) -> None:
-        sheet = await counter.cancelled()
-        await counter.delete(sheet)
+        live = await counter.cancelled()
+        await counter.delete(live)
 
-        assert await counter.posting.end(sheet)
+        assert await counter.posting.end(live)
 
         assert await counter.shown() == []
         assert await counter.core.service.ledger.unposted() == []
 
 
 async def test_that_a_job_was_cancelled_is_said_in_its_message(counter: Counter) -> None:
-    sheet = await counter.cancelled()
+    live = await counter.cancelled()
 
-    assert await counter.posting.end(sheet)
+    assert await counter.posting.end(live)
 
     assert "Cancelled" in words(await counter.only_message())
 
 
 async def test_that_a_job_failed_is_said_in_its_message(counter: Counter) -> None:
-    sheet = await counter.failed()
+    live = await counter.failed()
 
-    assert await counter.posting.end(sheet)
+    assert await counter.posting.end(live)
 
     assert "The painter ran out of memory." in words(await counter.only_message())
     assert await counter.core.service.ledger.unposted() == []
 
 
 async def test_pictures_that_are_lost_are_told_of_once(counter: Counter) -> None:
-    sheet = await counter.painted()
-    counter.core.service.blobs.path(sheet.job.pictures[0].blob).unlink()
+    live = await counter.painted()
+    counter.core.service.blobs.path(live.job.pictures[0].blob).unlink()
 
-    assert await counter.posting.end(sheet)
+    assert await counter.posting.end(live)
 
     assert "no longer" in words(await counter.only_message())
-    assert await counter.state(sheet) is JobState.POSTED
+    assert await counter.state(live) is JobState.POSTED
 
 
 class TestAnEndingIsTriedAgain:
     async def test_after_refusals_twice_as_late_each_time(self, counter: Counter, playground: Playground) -> None:
-        sheet = await counter.painted()
+        live = await counter.painted()
         playground.faults.refuse(ANYWHERE, times=19, status=403, code=40333)
 
-        assert await counter.posting.end(sheet)
+        assert await counter.posting.end(live)
 
         doubling, day = [2**n for n in range(17)], 24 * 3600
         assert counter.slept == [*doubling, day, day]
 
     async def test_without_an_answer_within_a_minute(self, counter: Counter, playground: Playground) -> None:
-        sheet = await counter.painted()
+        live = await counter.painted()
         playground.faults.reset(BY_TOKEN, times=8)
 
-        assert await counter.posting.end(sheet)
+        assert await counter.posting.end(live)
 
         assert counter.slept == [1, 2, 4, 8, 16, 32, 60, 60]
 
     async def test_after_a_rate_limit_when_discord_said(self, counter: Counter, playground: Playground) -> None:
-        sheet = await counter.painted()
+        live = await counter.painted()
         playground.faults.rate_limit(BY_TOKEN, times=3, retry_after=100)
 
-        assert await counter.posting.end(sheet)
+        assert await counter.posting.end(live)
 
         assert counter.slept == [100] * 3
 
@@ -454,78 +454,78 @@ class TestPicturesThatAreTooHeavy:
     async def test_become_lighter_step_by_step_until_nothing_is_left_to_see(
         self, counter: Counter, playground: Playground
     ) -> None:
-        sheet = await counter.painted()
+        live = await counter.painted()
         refused = playground.faults.refuse(BY_TOKEN, times=7, status=413, code=0)
 
-        assert not await counter.posting.end(sheet)
+        assert not await counter.posting.end(live)
 
         assert refused.hits == 7  # PNG, WebP, twice JPEG, and that at a half, a quarter, an eighth
         assert "Painted and kept" in words(await counter.only_message())
-        assert await counter.state(sheet) is JobState.UNDELIVERABLE
+        assert await counter.state(live) is JobState.UNDELIVERABLE
 
     async def test_are_sent_in_the_first_form_that_is_light_enough(
         self, counter: Counter, playground: Playground
     ) -> None:
-        sheet = await counter.painted()
+        live = await counter.painted()
         playground.faults.refuse(BY_TOKEN, times=1, status=413, code=40005)
 
-        assert await counter.posting.end(sheet)
+        assert await counter.posting.end(live)
 
         assert "Shown as WEBP because of Discord’s size limit" in words(await counter.only_message())
 
     async def test_by_what_the_interaction_said_are_not_even_tried(
         self, counter: Counter, playground: Playground
     ) -> None:
-        sheet = await counter.painted()
-        sheet.limit = len(PNG) - 1
+        live = await counter.painted()
+        live.limit = len(PNG) - 1
         refused = playground.faults.refuse(BY_TOKEN, times=ALWAYS, status=413, code=40005, over=len(PNG))
 
-        assert await counter.posting.end(sheet)
+        assert await counter.posting.end(live)
 
         assert refused.hits == 0
         assert "Shown as WEBP" in words(await counter.only_message())
 
     async def test_are_a_bug_where_there_are_words_alone(self, counter: Counter, playground: Playground) -> None:
-        sheet = await counter.failed()
+        live = await counter.failed()
         playground.faults.refuse(BY_TOKEN, times=ALWAYS, status=413, code=40005)
 
         with pytest.raises(TooHeavy):
-            await counter.posting.end(sheet)
+            await counter.posting.end(live)
 
-        assert sheet.job.id in [job.id for job in await counter.core.service.ledger.unposted()]
+        assert live.job.id in [job.id for job in await counter.core.service.ledger.unposted()]
 
 
 class TestContentThatDiscordRefuses:
     """What may be at fault is left out one after the other: the words, then the pictures."""
 
     async def test_once_is_shown_without_the_words(self, counter: Counter, playground: Playground) -> None:
-        sheet = await counter.painted()
+        live = await counter.painted()
         playground.faults.refuse(BY_TOKEN, times=1, status=400, code=50035)
 
-        assert await counter.posting.end(sheet)
+        assert await counter.posting.end(live)
 
         message = await counter.only_message()
         assert finished(message)
         assert "a star" not in words(message)
-        assert await counter.state(sheet) is JobState.POSTED
+        assert await counter.state(live) is JobState.POSTED
 
     async def test_twice_is_told_without_the_pictures(self, counter: Counter, playground: Playground) -> None:
-        sheet = await counter.painted()
+        live = await counter.painted()
         playground.faults.refuse(BY_TOKEN, times=2, status=400, code=50035)
 
-        assert not await counter.posting.end(sheet)
+        assert not await counter.posting.end(live)
 
         assert "Painted and kept" in words(await counter.only_message())
-        assert await counter.state(sheet) is JobState.UNDELIVERABLE
+        assert await counter.state(live) is JobState.UNDELIVERABLE
 
     async def test_for_its_pictures_is_told_at_once_where_the_words_had_been_refused_before(
         self, counter: Counter, playground: Playground
     ) -> None:
-        sheet = await counter.painted()
-        sheet.wordless = True
+        live = await counter.painted()
+        live.wordless = True
         playground.faults.refuse(BY_TOKEN, times=1, status=400, code=50035)
 
-        assert not await counter.posting.end(sheet)
+        assert not await counter.posting.end(live)
 
         assert "Painted and kept" in words(await counter.only_message())
 
@@ -533,101 +533,101 @@ class TestContentThatDiscordRefuses:
     async def test_down_to_our_own_words_is_a_bug_and_stays_owed(
         self, counter: Counter, playground: Playground, ends: str, refusals: int
     ) -> None:
-        sheet = await (counter.painted() if ends == "painted" else counter.failed())
+        live = await (counter.painted() if ends == "painted" else counter.failed())
         refused = playground.faults.refuse(BY_TOKEN, times=ALWAYS, status=400, code=50035)
 
         with pytest.raises(Rejected):
-            await counter.posting.end(sheet)
+            await counter.posting.end(live)
 
         assert refused.hits == refusals
-        assert sheet.job.id in [job.id for job in await counter.core.service.ledger.unposted()]
+        assert live.job.id in [job.id for job in await counter.core.service.ledger.unposted()]
 
 
 class TestALiveEdit:
     async def test_shows_a_preview_while_it_is_painted(self, counter: Counter) -> None:
-        sheet = await counter.begun()
-        sheet.preview = PNG
+        live = await counter.begun()
+        live.preview = PNG
 
-        await counter.posting.show(sheet, Glimpse(preview=True, step=3, steps=8))
+        await counter.posting.show(live, LiveStatus(preview=True, step=3, steps=8))
 
         message = await counter.only_message()
         assert gallery(message)
         assert await counter.reader_downloads(message) == PNG
-        assert not sheet.unreachable
+        assert not live.unreachable
 
     async def test_shows_none_before(self, counter: Counter) -> None:
-        sheet = await counter.asked()
-        sheet.preview = PNG
+        live = await counter.asked()
+        live.preview = PNG
 
-        await counter.posting.show(sheet, Glimpse(preview=True))
+        await counter.posting.show(live, LiveStatus(preview=True))
 
         message = await counter.only_message()
         assert "a star" in words(message)
         assert not gallery(message)
 
     async def test_has_no_file_that_it_does_not_show(self, counter: Counter) -> None:
-        sheet = await counter.begun()
-        sheet.preview = PNG
+        live = await counter.begun()
+        live.preview = PNG
 
-        await counter.posting.show(sheet, Glimpse(preview=False))
+        await counter.posting.show(live, LiveStatus(preview=False))
 
         assert not (await counter.only_message())["attachments"]
 
     @pytest.mark.parametrize("status", [500, 413])
     async def test_that_is_lost_is_not_made_again(self, counter: Counter, playground: Playground, status: int) -> None:
-        sheet = await counter.begun()
+        live = await counter.begun()
         lost = playground.faults.refuse(ANYWHERE, times=ALWAYS, status=status)
 
-        await counter.posting.show(sheet, Glimpse())
+        await counter.posting.show(live, LiveStatus())
 
         assert lost.hits == 1
         assert counter.slept == []
-        assert not sheet.wordless
+        assert not live.wordless
 
     async def test_leaves_a_gap_before_the_next(self, counter: Counter) -> None:
-        sheet = await counter.begun()
+        live = await counter.begun()
 
-        await counter.posting.show(sheet, Glimpse())
+        await counter.posting.show(live, LiveStatus())
 
-        assert counter.gate.left(sheet) == Pace().gap
+        assert counter.limiter.left(live) == EditLimits().gap
 
     async def test_counts_among_those_of_its_channel(self, counter: Counter) -> None:
-        sheet = await counter.begun()
+        live = await counter.begun()
 
         for _ in range(4):
-            await counter.posting.show(sheet, Glimpse())
+            await counter.posting.show(live, LiveStatus())
 
-        assert counter.gate.left(sheet) > Pace().gap
+        assert counter.limiter.left(live) > EditLimits().gap
 
     async def test_that_meets_a_rate_limit_holds_the_channel_as_long(
         self, counter: Counter, playground: Playground
     ) -> None:
-        sheet = await counter.begun()
+        live = await counter.begun()
         playground.faults.rate_limit(ANYWHERE, retry_after=100)
 
-        await counter.posting.show(sheet, Glimpse())
+        await counter.posting.show(live, LiveStatus())
 
-        assert counter.gate.left(sheet) == 100
+        assert counter.limiter.left(live) == 100
 
     async def test_that_is_refused_for_its_words_leaves_them_out_from_then_on(
         self, counter: Counter, playground: Playground
     ) -> None:
-        sheet = await counter.begun()
+        live = await counter.begun()
         playground.faults.refuse(ANYWHERE, status=400, code=50035)
 
-        await counter.posting.show(sheet, Glimpse())
-        assert sheet.wordless
-        await counter.posting.show(sheet, Glimpse())
+        await counter.posting.show(live, LiveStatus())
+        assert live.wordless
+        await counter.posting.show(live, LiveStatus())
 
         assert "(Discord refused to show the words of this prompt.)" in words(await counter.only_message())
 
     async def test_that_finds_no_message_is_the_last(self, counter: Counter) -> None:
-        sheet = await counter.begun()
-        await counter.delete(sheet)
+        live = await counter.begun()
+        await counter.delete(live)
 
-        await counter.posting.show(sheet, Glimpse())
+        await counter.posting.show(live, LiveStatus())
 
-        assert sheet.unreachable
+        assert live.unreachable
         assert await counter.shown() == []
 
 
@@ -635,14 +635,14 @@ async def test_four_slow_uploads_travel_at_once_and_take_no_place_from_live_edit
     counter: Counter, playground: Playground
 ) -> None:
     endings = [await counter.painted() for _ in range(5)]
-    live = await counter.asked()
-    for channel, sheet in enumerate(endings, start=1):
-        sheet.place.channel = channel  # each has a gate of its own
+    begun = await counter.asked()
+    for channel, live in enumerate(endings, start=1):
+        live.ref.channel = channel  # each has a limit of its own
     slow = slowed(playground, endings)
 
-    async with on_their_way(*(counter.posting.end(sheet) for sheet in endings)):
+    async with on_their_way(*(counter.posting.end(live) for live in endings)):
         await until(lambda: slow.hits == 4)
-        await counter.posting.show(live, Glimpse())
+        await counter.posting.show(begun, LiveStatus())
 
         assert slow.hits == 4
     assert "a star" in words((await counter.shown())[-1])
@@ -652,10 +652,10 @@ async def test_four_slow_live_edits_travel_at_once_and_take_no_place_from_an_end
     counter: Counter, playground: Playground
 ) -> None:
     ending = await counter.painted()
-    live = [await counter.asked() for _ in range(5)]
-    slow = slowed(playground, live)
+    begun = [await counter.asked() for _ in range(5)]
+    slow = slowed(playground, begun)
 
-    async with on_their_way(*(counter.posting.show(sheet, Glimpse()) for sheet in live)):
+    async with on_their_way(*(counter.posting.show(live, LiveStatus()) for live in begun)):
         await until(lambda: slow.hits == 4)
         assert await counter.posting.end(ending)
 
@@ -663,9 +663,9 @@ async def test_four_slow_live_edits_travel_at_once_and_take_no_place_from_an_end
     assert finished((await counter.shown())[0])
 
 
-def slowed(playground: Playground, sheets: list[Sheet]) -> Fault:
+def slowed(playground: Playground, lives: list[LiveMessage]) -> Fault:
     """From now on what goes out for these takes a while."""
-    tokens = [sheet.place.token.token for sheet in sheets if sheet.place.token is not None]
+    tokens = [live.ref.token.token for live in lives if live.ref.token is not None]
     return playground.faults.delay("|".join(tokens), seconds=30, times=ALWAYS)
 
 

@@ -35,15 +35,15 @@ def payload(view: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("wish", [{}, WORST, WORST | FRAMED, WRITTEN], ids=["usual", "worst", "framed", "written"])
 def test_every_state_of_a_job_is_a_message_that_discord_takes(job: MakeJob, locale: str, wish: dict[str, Any]) -> None:
     standing = Standing(place=3, eta=1_800_000_000.0)
-    for glimpse in (
-        views.Glimpse(standing=standing),
-        views.Glimpse(standing=standing, step=3, steps=8, preview=True),
-        views.Glimpse(again=True),
-        views.Glimpse(starting=True),
-        views.Glimpse(writing="*" * 2000),
+    for status in (
+        views.LiveStatus(standing=standing),
+        views.LiveStatus(standing=standing, step=3, steps=8, preview=True),
+        views.LiveStatus(again=True),
+        views.LiveStatus(starting=True),
+        views.LiveStatus(writing="*" * 2000),
     ):
         for state in (JobState.QUEUED, JobState.RUNNING):
-            payload(views.live(job(state=state, locale=locale, **wish), glimpse))
+            payload(views.live(job(state=state, locale=locale, **wish), status))
     done = job(state=JobState.RENDERED, locale=locale, **wish)
     payload(views.finished(done, CARD, files=[views.file_name(done, p.k) for p in done.pictures], converted="WEBP"))
     payload(views.finished(views.without_words(done), CARD, files=[views.file_name(done, p.k) for p in done.pictures]))
@@ -79,18 +79,18 @@ def test_the_whole_words_are_offered_where_the_written_out_ones_are_cut_short(jo
 
 
 def test_the_waiting_message_says_place_and_time(job: MakeJob) -> None:
-    glimpse = views.Glimpse(standing=Standing(place=3, eta=1_800_000_000.0))
+    status = views.LiveStatus(standing=Standing(place=3, eta=1_800_000_000.0))
 
-    message = payload(views.live(job(), glimpse))
+    message = payload(views.live(job(), status))
 
     assert "**Waiting** · Place 3 in the queue · due <t:1800000000:R>" in words(message)
     assert list(buttons(message)) == ["Cancel"]
 
 
 def test_what_a_pause_holds_back_says_so(job: MakeJob) -> None:
-    glimpse = views.Glimpse(standing=Standing(place=1, eta=None, held=True))
+    status = views.LiveStatus(standing=Standing(place=1, eta=None, held=True))
 
-    message = payload(views.live(job(), glimpse))
+    message = payload(views.live(job(), status))
 
     assert "**Waiting** · Painting is paused" in words(message)
 
@@ -100,7 +100,7 @@ def test_a_prompt_that_is_cut_short_is_offered_whole_in_every_state(job: MakeJob
     def message(prompt: str) -> dict[str, Any]:
         shown = job(state=state, prompt=prompt)
         views_of = {
-            JobState.QUEUED: lambda: views.live(shown, views.Glimpse()),
+            JobState.QUEUED: lambda: views.live(shown, views.LiveStatus()),
             JobState.RENDERED: lambda: views.finished(shown, CARD, files=["a.png"]),
             JobState.FAILED: lambda: views.failed(shown),
             JobState.CANCELLED: lambda: views.cancelled(shown),
@@ -112,7 +112,7 @@ def test_a_prompt_that_is_cut_short_is_offered_whole_in_every_state(job: MakeJob
 
 
 def test_the_painting_message_says_how_far_it_is(job: MakeJob) -> None:
-    message = payload(views.live(job(state=JobState.RUNNING), views.Glimpse(step=5, steps=8, preview=True)))
+    message = payload(views.live(job(state=JobState.RUNNING), views.LiveStatus(step=5, steps=8, preview=True)))
 
     assert "▰▰▰▰▰▱▱▱ 5 / 8" in words(message)
     assert gallery(message)[0]["media"]["url"] == "attachment://preview.jpg"
