@@ -17,7 +17,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 OURS = ("bot", "cogs", "config", "engine", "playground", "protocol", "run_bot")
 TORCH = {"torch", "diffusers", "transformers", "accelerate"}
-MOST_MODULES = 16  # in one folder; engine/training is a workshop of its own
+TRAINING = "engine.training"  # a workshop of its own, and no part of what runs
+MOST_MODULES = 16  # in one folder
+MOST_SHARED_NAMES = 25  # of classes that mean two things; each makes a reader ask which one
 
 _JOBS = ("bot.jobs", "protocol")
 _STORAGE = ("bot.storage", *_JOBS)
@@ -122,6 +124,17 @@ def sizes() -> Counter[str]:
     return Counter(folder(name) for name, path in modules().items() if path.name != "__init__.py")
 
 
+def shared_class_names() -> dict[str, list[str]]:
+    """Names that more than one class of the product has, and the modules where."""
+    owners: dict[str, list[str]] = {}
+    for name in modules():
+        if not under(name, TRAINING):
+            for node in ast.walk(ast.parse(modules()[name].read_text("utf-8"))):
+                if isinstance(node, ast.ClassDef):
+                    owners.setdefault(node.name, []).append(name)
+    return {name: where for name, where in sorted(owners.items()) if len(where) > 1}
+
+
 @pytest.mark.parametrize("name", modules())
 def test_a_module_imports_only_what_lies_below_it(name: str) -> None:
     layer = max((prefix for prefix in BELOW if under(name, prefix)), key=len)
@@ -151,6 +164,10 @@ def test_no_folder_holds_more_modules_than_one_can_see() -> None:
     assert {where: number for where, number in sizes().items() if number > MOST_MODULES} == {}
 
 
+def test_hardly_any_name_of_a_class_means_two_things() -> None:
+    assert len(shared_class_names()) <= MOST_SHARED_NAMES, shared_class_names()
+
+
 @pytest.mark.parametrize("name", modules())
 def test_every_module_says_what_it_is_for(name: str) -> None:
     path = modules()[name]
@@ -172,3 +189,6 @@ if __name__ == "__main__":
     print(f"circles of files: {circle(between_files()) or 0}, of folders: {circle(between_folders()) or 0}")
     print(f"imports of bot and cogs into engine: {into_engine}")
     print("modules a folder: " + ", ".join(f"{where} {number}" for where, number in sizes().most_common(6)))
+    print(f"names that several classes have: {len(shared_class_names())}")
+    for shared, where in shared_class_names().items():
+        print(f"    {shared}: {', '.join(where)}")

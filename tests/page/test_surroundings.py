@@ -152,26 +152,28 @@ async def test_every_refusal_of_the_playground_is_known_in_chinese(studio: Studi
     page = await visit(studio.url, locale="zh-CN", lost_server=True)  # Chromium logs the 400 as an error
     translate = "async (sentence) => (await import('/refusals.js')).said(sentence)"
 
-    english = [sentence for sentence in refusals() if await page.evaluate(translate, sentence) == sentence]
+    sentences = list(refusals())
+    english = [sentence for sentence in sentences if await page.evaluate(translate, sentence) == sentence]
     await say(page, "/画 形状:方形")
 
+    assert len(sentences) > 30
     assert english == []
     await expect(page.locator(".composer-error")).to_have_text("/画 缺少选项“描述”。")
 
 
 def refusals() -> Iterator[str]:
-    """Every sentence that playground/*.py raises as a GrammarError, with its parts filled in."""
-    for path in Path(playground.__file__).parent.glob("*.py"):
+    """Every sentence that the playground raises as a GrammarError, with its parts filled in."""
+    for path in Path(playground.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "GrammarError":
-                yield from sentences(node.args[0])
+                yield from texts(node.args[0])
 
 
-def sentences(node: ast.expr) -> Iterator[str]:
+def texts(node: ast.expr) -> Iterator[str]:
     """The texts that an expression may become; what is only known at run time becomes "/7"."""
     if isinstance(node, ast.IfExp):
-        yield from sentences(node.body)
-        yield from sentences(node.orelse)
+        yield from texts(node.body)
+        yield from texts(node.orelse)
     elif isinstance(node, ast.JoinedStr):
         yield "".join(str(part.value) if isinstance(part, ast.Constant) else "/7" for part in node.values)
     elif isinstance(node, ast.Constant):
