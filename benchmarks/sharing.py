@@ -2,9 +2,8 @@
 
     python -m benchmarks.sharing [--model FOLDER] [--rounds 6] [--device cpu]
 
-Without sharing orders ride alone, first come, first served. A wait is the time from the moment a request is handed to
-the loop until its last picture is encoded.
-"""
+Without sharing orders are painted alone, first come, first served. A wait is the time from the moment a request is
+handed to the loop until its last picture is encoded."""
 
 from __future__ import annotations
 
@@ -31,8 +30,8 @@ from engine.worker.loop import Loop
 from engine.worker.pipeline.pipeline import Painter
 from engine.worker.pipeline.sample import Sample
 from engine.worker.results import Press
-from engine.worker.scheduling.forward_time import Pace
-from engine.worker.scheduling.scheduler import Batch
+from engine.worker.scheduling.forward_time import ForwardTime
+from engine.worker.scheduling.scheduler import Scheduler
 from protocol.messages import Command, Event, Finished, Generate, Stop
 from protocol.request import UPSCALE_STRENGTH, ImageRequest, Kind
 
@@ -71,11 +70,13 @@ def main() -> None:
     torch.set_num_threads(1)
     place = find_place(chosen.device)
     painter = Painter(load(chosen.model, place), place)
-    pace = painter.measure()
+    forward_time = painter.measure()
     native = round(painter.card.native_pixels**0.5) // 16 * 16
-    own = 8 * pace.seconds((native // 16) ** 2 + 64)
-    compared = [_compare(name, arrivals, painter, pace, own, chosen.rounds) for name, arrivals in _cases(native)]
-    _print(compared, pace, place.name, chosen.rounds)
+    own = 8 * forward_time.seconds((native // 16) ** 2 + 64)
+    compared = [
+        _compare(name, arrivals, painter, forward_time, own, chosen.rounds) for name, arrivals in _cases(native)
+    ]
+    _print(compared, forward_time, place.name, chosen.rounds)
 
 
 def _cases(native: int) -> list[tuple[str, list[Arrival]]]:
@@ -112,18 +113,20 @@ def _cases(native: int) -> list[tuple[str, list[Arrival]]]:
 
 
 def _compare(
-    name: str, arrivals: Sequence[Arrival], painter: Painter, pace: Pace, own: float, rounds: int
+    name: str, arrivals: Sequence[Arrival], painter: Painter, forward_time: ForwardTime, own: float, rounds: int
 ) -> Comparison:
     means: dict[bool, list[float]] = {False: [], True: []}
     for index in range(-1, rounds):  # the first pair warms up
         for shared in (False, True) if index % 2 == 0 else (True, False):
-            wait = _mean_wait(arrivals, painter, Batch(pace=pace, shared=shared), own)
+            wait = _mean_wait(arrivals, painter, Scheduler(forward_time=forward_time, shared=shared), own)
             if index >= 0:
                 means[shared].append(wait)
     return Comparison(name=name, alone=means[False], shared=means[True])
 
 
-def _mean_wait(arrivals: Sequence[Arrival], painter: Painter, batch: Batch[Generate, Sample], own: float) -> float:
+def _mean_wait(
+    arrivals: Sequence[Arrival], painter: Painter, scheduler: Scheduler[Generate, Sample], own: float
+) -> float:
     """Seconds a request waits, on average."""
     inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
     pictures: queue.SimpleQueue[tuple[str, float]] = queue.SimpleQueue()
@@ -133,7 +136,7 @@ def _mean_wait(arrivals: Sequence[Arrival], painter: Painter, batch: Batch[Gener
             pictures.put((event.job, time.perf_counter()))
 
     press = Press(tell)
-    thread = threading.Thread(target=Loop(painter, inbox, press, Pulse(), batch).run)
+    thread = threading.Thread(target=Loop(painter, inbox, press, Pulse(), scheduler).run)
     came: dict[str, float] = {}
     ended: dict[str, float] = {}
     thread.start()
@@ -152,9 +155,9 @@ def _mean_wait(arrivals: Sequence[Arrival], painter: Painter, batch: Batch[Gener
     return statistics.mean(ended[name] - moment for name, moment in came.items())
 
 
-def _print(compared: Sequence[Comparison], pace: Pace, device: str, rounds: int) -> None:
+def _print(compared: Sequence[Comparison], forward_time: ForwardTime, device: str, rounds: int) -> None:
     load_average = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
-    times = ", ".join(f"{1000 * seconds:.0f} ms at {tokens} tokens" for tokens, seconds in pace.points)
+    times = ", ".join(f"{1000 * seconds:.0f} ms at {tokens} tokens" for tokens, seconds in forward_time.points)
     table = Table(title=f"n = {rounds} pairs on {device}, load {load_average}; a forward takes {times}")
     for heading in ("", "alone: mean wait ms", "shared: mean wait ms", "shared / alone"):
         table.add_column(heading, justify="left" if not heading else "right")

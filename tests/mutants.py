@@ -164,7 +164,7 @@ SAME: dict[str, dict[tuple[str, str], str]] = {
     },
     "engine.worker.scheduling.scheduler": {
         (
-            "fits = [n for n in range(2, len(seats) + 1) if load(riders[seat] for seat in seats[:n]) <= self._budget]",
+            "fits = [n for n in range(2, len(line) + 1) if token_load(pictures[i] for i in line[:n]) <= self._budget]",
             "1 -> 2",
         ): "a slice beyond the end is the whole list",
     },

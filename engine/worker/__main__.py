@@ -157,7 +157,7 @@ class Studio:
 
         from engine.worker.loop import Loop
         from engine.worker.results import Press
-        from engine.worker.scheduling.scheduler import Batch
+        from engine.worker.scheduling.scheduler import Scheduler
 
         torch.set_num_threads(self._chosen.threads)
         loaded = self._load()
@@ -165,7 +165,7 @@ class Studio:
             return
         painter, notice = loaded
         place = painter.place
-        pace = painter.measure()
+        forward_time = painter.measure()
         self._painter = painter
         self._hello = EngineHello(
             protocol=PROTOCOL,
@@ -182,10 +182,12 @@ class Studio:
         )
         self._introduce(self._hello)
         log.info("%s is ready on %s (%s, %s)", painter.card.name, place.name, place.dtype, painter.keeping)
-        measured = ", ".join(f"{1000 * seconds:.0f} ms at {load} tokens" for load, seconds in pace.points if load)
+        measured = ", ".join(
+            f"{1000 * seconds:.0f} ms at {load} tokens" for load, seconds in forward_time.points if load
+        )
         log.info("a forward takes %s", measured)
         press = Press(self._say, log_prompts=self._chosen.log_prompts)
-        Loop(painter, self._inbox, press, self.pulse, Batch(pace=pace)).run()
+        Loop(painter, self._inbox, press, self.pulse, Scheduler(forward_time=forward_time)).run()
 
     def _load(self):
         """A painter and what to tell the owner, however long it takes; None when told to stop meanwhile."""

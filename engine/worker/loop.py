@@ -18,7 +18,7 @@ from engine.worker.image.pixels import Pixels
 from engine.worker.pipeline.pipeline import Painter
 from engine.worker.pipeline.sample import Developing, Sample
 from engine.worker.results import Press
-from engine.worker.scheduling.scheduler import Batch
+from engine.worker.scheduling.scheduler import Scheduler
 from protocol.messages import Cancel, Cancelled, Command, Failed, Generate, Started, Stop
 
 Result = TypeVar("Result")
@@ -35,13 +35,13 @@ class Loop:
         inbox: queue.SimpleQueue[Command],
         press: Press,
         pulse: Pulse,
-        batch: Batch[Generate, Sample] | None = None,
+        scheduler: Scheduler[Generate, Sample] | None = None,
     ) -> None:
         self._painter = painter
         self._inbox = inbox
         self._press = press
         self._pulse = pulse
-        self._batch: Batch[Generate, Sample] = batch or Batch()
+        self._scheduler: Scheduler[Generate, Sample] = scheduler or Scheduler()
         self._developing: deque[Developing] = deque()
         self._drafts = Drafts(painter.writer)
 
@@ -55,7 +55,7 @@ class Loop:
 
     @property
     def _idle(self) -> bool:
-        return self._batch.idle and not self._developing and self._drafts.idle
+        return self._scheduler.idle and not self._developing and self._drafts.idle
 
     def _hear(self) -> bool:
         """Take in all commands; with nothing to paint, wait for one. False when told to stop."""
@@ -78,10 +78,10 @@ class Loop:
 
     def _take(self, order: Generate) -> None:
         if not self._drafts.takes(order):
-            self._batch.wait(order.job, order, self._painter.expected(order))
+            self._scheduler.enqueue(order.job, order, self._painter.expected(order))
 
     def _cancel(self, job: str) -> None:
-        orders, samples = self._batch.withdraw(job)
+        orders, samples = self._scheduler.withdraw(job)
         orders += self._drafts.withdraw(job)
         for order in orders:
             for k in order.wanted:
@@ -92,11 +92,11 @@ class Loop:
             self._press.event(Cancelled(job=job, attempt=sample.order.attempt, k=k))
 
     def _board(self) -> None:
-        while not self._drafts.wants_all and (order := self._batch.next_order()) is not None:
+        while not self._drafts.wants_all and (order := self._scheduler.next_order()) is not None:
             # Said before any work for it: should that kill this process, it is known that it had begun.
             self._press.event(Started(job=order.job, attempt=order.attempt))
             samples = [sample for k in order.wanted if (sample := self._begin(order, k)) is not None]
-            self._batch.board(order, samples)
+            self._scheduler.admit(order, samples)
 
     def _begin(self, order: Generate, k: int) -> Sample | None:
         try:
@@ -108,7 +108,7 @@ class Loop:
         return None
 
     def _step(self) -> None:
-        samples = self._batch.next_forward()
+        samples = self._scheduler.next_batch()
         if not samples:
             return
         samples = self._advance(samples)
@@ -120,7 +120,7 @@ class Loop:
 
     def _write(self) -> None:
         """Some more words of a prompt, between two steps."""
-        order = self._drafts.next(alone=not self._batch.riding)
+        order = self._drafts.next(alone=not self._scheduler.running)
         if order is None:
             return
         try:
@@ -144,7 +144,7 @@ class Loop:
             jobs = {sample.job: [one for one in samples if one.job == sample.job] for sample in samples}
             if memory.is_out_of_memory(error):
                 self._make_room(error)
-                self._batch.shrink(samples)
+                self._scheduler.shrink_budget(samples)
                 return [sample for sample in samples if self._stepped([sample])]
             if len(jobs) > 1:
                 return [sample for job in jobs.values() if self._stepped(job) for sample in job]
@@ -173,7 +173,7 @@ class Loop:
 
     def _tell_progress(self, samples: Iterable[Sample]) -> None:
         for job in dict.fromkeys(sample.job for sample in samples):
-            company = [sample for sample in self._batch.riding if sample.job == job]
+            company = [sample for sample in self._scheduler.running if sample.job == job]
             slowest = min(company, key=lambda sample: sample.progress)
             previews = self._painter.preview(company)
             self._press.progress(slowest.order, step=slowest.progress, steps=slowest.work, previews=previews)
@@ -187,9 +187,9 @@ class Loop:
             self._drop([sample], error)
             return
         if following is None:
-            self._batch.leave(sample)
+            self._scheduler.remove(sample)
         else:
-            self._batch.replace(sample, following)
+            self._scheduler.replace(sample, following)
 
     def _roomy(self, work: Callable[[], Result]) -> Result:
         """Do it; after a lack of memory once more with less."""
@@ -203,7 +203,7 @@ class Loop:
 
     def _collect(self) -> None:
         """Hand over what has developed. With nothing else to do, wait for it."""
-        while self._developing and (self._batch.idle or self._developing[0].exposure.ready):
+        while self._developing and (self._scheduler.idle or self._developing[0].exposure.ready):
             self._finish(self._developing.popleft())
 
     def _finish(self, developing: Developing) -> None:
@@ -224,10 +224,10 @@ class Loop:
         self._press.finished(sample.order, sample.k, pixels, model=model, seconds=sample.seconds, peak=peak)
 
     def _give_up(self, sample: Sample) -> None:
-        """A tile that fails takes the tiles of its picture along that ride or develop already."""
-        for one in self._batch.riding:
+        """A tile that fails takes the tiles of its picture along that run or develop already."""
+        for one in self._scheduler.running:
             if one.order is sample.order and one.k == sample.k:
-                self._batch.leave(one)
+                self._scheduler.remove(one)
         self._developing = deque(
             one for one in self._developing if (one.sample.order, one.sample.k) != (sample.order, sample.k)
         )

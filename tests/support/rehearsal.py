@@ -1,4 +1,4 @@
-"""The queue and its engines on a simulated clock: the bot's own Board and Crew, the engine's own Batch, no wire."""
+"""The queue and its engines on a simulated clock: the bot's own Board and Crew, the engine's own Scheduler, no wire."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from bot.queue.engines import Crew
 from bot.queue.eta import all_of, one_of
 from bot.queue.waiting import Board
 from bot.storage.ledger import VirtualTimes
-from engine.worker.scheduling.forward_time import Pace
-from engine.worker.scheduling.scheduler import Batch, Expected, load
+from engine.worker.scheduling.forward_time import ForwardTime
+from engine.worker.scheduling.scheduler import Expected, Scheduler, token_load
 from protocol import geometry
 from protocol.messages import PROTOCOL, Command, EngineHello, Generate
 from protocol.request import ImageRequest
@@ -39,10 +39,10 @@ class Machine:
     """An engine. What is sent to it is heard at the next step border."""
 
     name: str
-    pace: Pace
-    batch: Batch[Generate, Sample]
+    forward_time: ForwardTime
+    scheduler: Scheduler[Generate, Sample]
     inbox: list[Generate] = field(default_factory=list[Generate])
-    company: list[Sample] = field(default_factory=list[Sample])
+    batch: list[Sample] = field(default_factory=list[Sample])
     until: float = 0.0  # the end of the forward under way
     together: int = 0  # the most jobs that shared one of its forwards
 
@@ -57,7 +57,7 @@ class Machine:
 class Rehearsal:
     """Runs until everything that was asked for is painted. Jobs are known by their number, in order of asking."""
 
-    def __init__(self, arrivals: Sequence[Arrival], paces: Sequence[Pace], *, capacity: int = 4) -> None:
+    def __init__(self, arrivals: Sequence[Arrival], paces: Sequence[ForwardTime], *, capacity: int = 4) -> None:
         self.now = 0.0
         self.handed: list[str] = []  # jobs in the order in which engines got them
         self.begun: dict[str, float] = {}
@@ -69,8 +69,12 @@ class Rehearsal:
         self._crew = Crew()
         self.painters = self._crew.painters.values()
         self.machines = [
-            Machine(name=f"e{n}", pace=pace, batch=Batch(pace=pace, clock=lambda: self.now))
-            for n, pace in enumerate(paces)
+            Machine(
+                name=f"e{n}",
+                forward_time=forward_time,
+                scheduler=Scheduler(forward_time=forward_time, clock=lambda: self.now),
+            )
+            for n, forward_time in enumerate(paces)
         ]
         for machine in self.machines:
             self._crew.join(machine, _hello(machine.name, capacity))
@@ -82,11 +86,11 @@ class Rehearsal:
             while self._coming and self._coming[0][1].at <= self.now:
                 self._board.add(job_of(*self._coming.pop(0)))
             for machine in self.machines:
-                if machine.company and machine.until <= self.now:
+                if machine.batch and machine.until <= self.now:
                     self._step(machine)
             self._feed()
             for machine in self.machines:
-                if not machine.company:
+                if not machine.batch:
                     self._border(machine)
             self._feed()
 
@@ -99,8 +103,8 @@ class Rehearsal:
         return one_of(self._board, self.painters, job, now=self.now, monotonic=self.now)
 
     def _next_moment(self) -> float:
-        moments = [machine.until for machine in self.machines if machine.company]
-        if any(machine.inbox and not machine.company for machine in self.machines):
+        moments = [machine.until for machine in self.machines if machine.batch]
+        if any(machine.inbox and not machine.batch for machine in self.machines):
             moments.append(self.now)
         if self._coming:
             moments.append(self._coming[0][1].at)
@@ -121,31 +125,31 @@ class Rehearsal:
         painter = self._crew.painters[machine.name]
         for order in machine.inbox:
             tokens, steps = _tokens(order.request), order.request.steps
-            machine.batch.wait(order.job, order, [Expected(tokens=tokens, rows=1, left=steps)])
+            machine.scheduler.enqueue(order.job, order, [Expected(tokens=tokens, rows=1, left=steps)])
         machine.inbox.clear()
-        while (order := machine.batch.next_order()) is not None:
-            machine.batch.board(order, [Sample(order, 0, _tokens(order.request), order.request.steps)])
+        while (order := machine.scheduler.next_order()) is not None:
+            machine.scheduler.admit(order, [Sample(order, 0, _tokens(order.request), order.request.steps)])
             self.begun[order.job] = self.now
             painter.began(painter.orders[order.job], self.now)
             self._board.update(replace(self._board.jobs[order.job], state=JobState.RUNNING))
-        machine.company = machine.batch.next_forward()
-        if machine.company:
-            machine.until = self.now + machine.pace.seconds(load(machine.company))
-            machine.together = max(machine.together, len(machine.company))
+        machine.batch = machine.scheduler.next_batch()
+        if machine.batch:
+            machine.until = self.now + machine.forward_time.seconds(token_load(machine.batch))
+            machine.together = max(machine.together, len(machine.batch))
 
     def _step(self, machine: Machine) -> None:
         painter = self._crew.painters[machine.name]
-        for sample in machine.company:
+        for sample in machine.batch:
             sample.position += 1
             painter.stepped(painter.orders[sample.order.job], sample.position, sample.steps, self.now)
             if not sample.left:
-                machine.batch.leave(sample)
+                machine.scheduler.remove(sample)
                 self.ended[sample.order.job] = self.now
                 self._board.update(replace(self._board.jobs[sample.order.job], state=JobState.RENDERED))
                 holder = self._crew.let_go(sample.order.job)
                 assert holder is not None
                 painter.ended(holder[1], self.now, done=True)
-        machine.company = []
+        machine.batch = []
 
 
 def _tokens(request: ImageRequest) -> int:

@@ -1,4 +1,4 @@
-"""The LoRAs of a folder: which there are, and which of them the transformer wears in a forward.
+"""The LoRAs of a folder: which there are, and which of them are applied to the transformer in a forward.
 
 They apply to the transformer as a whole, so samples that want different ones cannot share a forward.
 """
@@ -39,14 +39,14 @@ class LoraGone(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outfit:
-    """What a sample's forwards wear: files with their weights. Equal ones may share a forward."""
+class LoraSet:
+    """What is applied in a sample's forwards: files with their weights. Equal ones may share a forward."""
 
     pieces: tuple[tuple[Stamp, float], ...] = ()
     changes: Sequence[Mapping[str, Change]] = field(default=(), compare=False)  # one for each, once they are loaded
 
 
-BARE = Outfit()
+NO_LORAS = LoraSet()
 
 
 class Loras:
@@ -65,7 +65,7 @@ class Loras:
         self._stamps: dict[str, Stamp] = {}
         self._problems: dict[Stamp, str] = {}
         self._loaded: OrderedDict[Stamp, Mapping[str, Change]] = OrderedDict()
-        self._worn = BARE
+        self._applied = NO_LORAS
         self.look()
 
     @property
@@ -111,34 +111,34 @@ class Loras:
         self._stamps, self._problems = stamps, problems
         return changed
 
-    def planned(self, wanted: Sequence[Lora]) -> Outfit:
-        """What a request will wear, before anything is loaded for it."""
+    def planned(self, wanted: Sequence[Lora]) -> LoraSet:
+        """The LoRAs of a request, before anything is loaded for it."""
         known = [(self._stamps.get(one.name, (one.name, 0, 0)), one.weight) for one in wanted]
-        return Outfit(pieces=tuple(sorted(known)))
+        return LoraSet(pieces=tuple(sorted(known)))
 
-    def outfit(self, wanted: Sequence[Lora]) -> Outfit:
-        """What a request wears, loaded. Raises LoraGone, LoraProblem."""
+    def loaded(self, wanted: Sequence[Lora]) -> LoraSet:
+        """The LoRAs of a request, loaded. Raises LoraGone, LoraProblem."""
         for one in wanted:
             stamp = self._stamps.get(one.name)
             if stamp is None or _stamp(Path(stamp[0])) is None:
                 raise LoraGone(one.name)
         planned = self.planned(wanted)
-        return Outfit(pieces=planned.pieces, changes=[self._changes(stamp) for stamp, _ in planned.pieces])
+        return LoraSet(pieces=planned.pieces, changes=[self._changes(stamp) for stamp, _ in planned.pieces])
 
-    def wear(self, outfit: Outfit) -> None:
+    def apply(self, lora_set: LoraSet) -> None:
         """Have the next forwards apply these; with none, the transformer is bit for bit as it was loaded."""
-        if outfit == self._worn:
+        if lora_set == self._applied:
             return
         added: dict[str, list[tuple[Change, torch.Tensor]]] = {}
-        for (_, weight), changes in zip(outfit.pieces, outfit.changes, strict=True):
+        for (_, weight), changes in zip(lora_set.pieces, lora_set.changes, strict=True):
             scalar = torch.tensor(weight, device=self._device)
             for layer, change in changes.items():
                 added.setdefault(layer, []).append((change, scalar))
         for name, linear in self._linears.items():
             parent, _, leaf = name.rpartition(".")
-            worn = Changed(linear, added[name]) if name in added else linear
-            self._transformer.get_submodule(parent).register_module(leaf, worn)
-        self._worn = outfit
+            layer = Changed(linear, added[name]) if name in added else linear
+            self._transformer.get_submodule(parent).register_module(leaf, layer)
+        self._applied = lora_set
 
     def _check(self, file: Path) -> str | None:
         try:

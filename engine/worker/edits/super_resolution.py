@@ -26,7 +26,7 @@ from protocol.request import UPSCALE_FACTOR, ImageRequest
 
 TILE = 128  # pixels a side of the source that go through the model at once; it was trained on 64
 NATIVE_PIXELS = (UPSCALE_FACTOR * TILE) ** 2  # of such a tile when it is enlarged
-TOKENS = 8192  # what a tile counts as in the batch: more than may share a forward, so it rides alone
+TOKENS = 8192  # what a tile counts as: more than may share a forward, so it is alone in its batch
 
 
 def expected(request: ImageRequest) -> Expected:

@@ -34,7 +34,7 @@ from engine.worker.pipeline.preview import Previews
 from engine.worker.pipeline.sample import Developing, Sample
 from engine.worker.pipeline.text_encoder import Embeddings
 from engine.worker.pipeline.transformer import Forward
-from engine.worker.scheduling.forward_time import Pace
+from engine.worker.scheduling.forward_time import ForwardTime
 from engine.worker.scheduling.scheduler import Expected
 from protocol.messages import Generate
 
@@ -125,7 +125,7 @@ class Painter:
         return ", ".join((self.policy.value, *packed))
 
     @torch.inference_mode()
-    def measure(self) -> Pace:
+    def measure(self) -> ForwardTime:
         """How long forwards take, by forwards of noise."""
         return self._forward.measure(self.card.native_pixels // self._beginning.pixels_per_token)
 
@@ -152,13 +152,13 @@ class Painter:
     def step(self, samples: Sequence[Sample]) -> None:
         """One step of each sample, all in one forward; sizes, captions and times may differ. Of all or of none.
 
-        All wear the same outfit.
+        All have the same LoRAs.
         """
         began = time.perf_counter()
         if samples[0].enlargement is not None:
             self._enlarge(samples[0], began)
             return
-        self.loras.wear(samples[0].outfit)
+        self.loras.apply(samples[0].lora_set)
         predictions = self._forward.predictions(samples, self._control)
         moved = [sample.stepped(prediction) for sample, prediction in zip(samples, predictions, strict=True)]
         for sample, (latent, estimate) in zip(samples, moved, strict=True):
@@ -169,7 +169,7 @@ class Painter:
             sample.spent("denoise", began)
 
     def _enlarge(self, sample: Sample, began: float) -> None:
-        """The next tile of a picture; it rides alone."""
+        """The next tile of a picture; it is alone in its batch."""
         assert sample.enlargement is not None
         assert self._sharpener is not None
         sample.enlargement.step(sample.position)

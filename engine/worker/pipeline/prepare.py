@@ -87,8 +87,8 @@ class Beginning:
             width, height = box.width, box.height
         tokens = padded(width * height // self.pixels_per_token) + USUAL_CAPTION
         left = (request.steps - request.first_step) * parts + request.detail_steps
-        rows, outfit = 2 if request.guidance > 0 else 1, self._loras.planned(request.loras)
-        return [Expected(tokens=tokens, rows=rows, left=left, outfit=outfit) for _ in order.wanted]
+        rows, lora_set = 2 if request.guidance > 0 else 1, self._loras.planned(request.loras)
+        return [Expected(tokens=tokens, rows=rows, left=left, lora_set=lora_set) for _ in order.wanted]
 
     def of(self, order: Generate, k: int, *, began: float) -> Sample:
         """Picture k of an order. Raises TooManyTokens, BadSource, NothingToPaint, LoraGone, LoraProblem."""
@@ -102,7 +102,7 @@ class Beginning:
             latent=torch.empty(0),
             sigmas=sigmas if request.kind is Kind.TEXT else sigmas[request.first_step :],
             detail=detail.sigmas(request, self._shift),
-            outfit=self._loras.outfit(request.loras),
+            lora_set=self._loras.loaded(request.loras),
             began=began,
         )
         if request.variety > 0:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from engine.worker.adapters.controlnet import Guide
-from engine.worker.adapters.loras import BARE, Outfit
+from engine.worker.adapters.loras import NO_LORAS, LoraSet
 from engine.worker.edits import super_resolution
 from engine.worker.edits.inpaint import Part
 from engine.worker.edits.super_resolution import Enlargement
@@ -39,7 +39,7 @@ class Sample:
     enlargement: Enlargement | None = None  # of an upscale by a model for that alone; its steps are tiles
     detail: tuple[float, ...] = ()  # noise levels of the pass for fine detail, while it is to come
     before: int = 0  # steps done before that pass
-    outfit: Outfit = BARE
+    lora_set: LoraSet = NO_LORAS
     guide: Guide | None = None
     position: int = 0
     early: torch.Tensor | None = None  # what the first steps see instead of the caption, as many tokens

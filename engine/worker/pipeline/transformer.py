@@ -16,7 +16,7 @@ from engine.worker.image import schedule
 from engine.worker.image.tokens import PATCH
 from engine.worker.pipeline.sample import Sample
 from engine.worker.scheduling import forward_time
-from engine.worker.scheduling.forward_time import Pace
+from engine.worker.scheduling.forward_time import ForwardTime
 
 
 class Forward:
@@ -56,7 +56,7 @@ class Forward:
             for sample, one in zip(samples, predictions, strict=False)
         ]
 
-    def measure(self, native: int) -> Pace:
+    def measure(self, native: int) -> ForwardTime:
         """Time forwards of noise up to about `native` tokens, to know what sharing one gains on this device."""
         if self._compiled:
             self._seconds(2, 4 * forward_time.CAPTION, mixed=True)  # the graphs with a mask; measuring makes the others

@@ -13,7 +13,7 @@ TOO_SLOW = 2.0  # seconds of the smallest forward; a device so slow has nothing 
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pace:
+class ForwardTime:
     """Seconds of one forward at two or more loads, rising in both. A load is the tokens of all rows with padding."""
 
     points: tuple[tuple[int, float], ...]
@@ -26,18 +26,18 @@ class Pace:
 
 
 # In proportion to the load, as on a processor, so that sharing gains nothing: 256² of the starter on one core.
-UNMEASURED = Pace(points=((0, 0.0), (256, 0.04)))
+UNMEASURED = ForwardTime(points=((0, 0.0), (256, 0.04)))
 
 
-def measured(forward: Callable[[int, int], float], native: int) -> Pace:
+def measured(forward: Callable[[int, int], float], native: int) -> ForwardTime:
     """Time `forward(rows, image tokens of a row)` from a sixteenth of the model's `native` tokens up to about all."""
     small, medium = max(native // 16, CAPTION), max(native // 4, CAPTION)
     first = forward(1, small)  # also makes tables and loads kernels, so it is timed again below
     if first > TOO_SLOW:
-        return Pace(points=((0, 0.0), (small + CAPTION, first)))
+        return ForwardTime(points=((0, 0.0), (small + CAPTION, first)))
     seconds = {
         rows * (tokens + CAPTION): min(forward(rows, tokens) for _ in range(REPEATS))
         for rows, tokens in ((1, small), (4, small), (4, medium))
     }
     rising = accumulate(seconds.values(), max)  # noise must not make a larger load the cheaper one
-    return Pace(points=tuple(zip(seconds, rising, strict=True)))
+    return ForwardTime(points=tuple(zip(seconds, rising, strict=True)))

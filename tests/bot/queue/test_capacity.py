@@ -8,20 +8,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.worker.scheduling.forward_time import Pace
+from engine.worker.scheduling.forward_time import ForwardTime
 from tests.support.rehearsal import Arrival, Rehearsal
 
 # Seconds of a forward by its tokens; a picture of 256² has 256.
-LAUNCH_BOUND = Pace(points=((0, 0.025), (2048, 0.025), (4096, 0.05)))  # a large GPU: small forwards all take as long
-IN_PROPORTION = Pace(points=((0, 0.0), (4096, 0.1)))  # a processor
+LAUNCH_BOUND = ForwardTime(
+    points=((0, 0.025), (2048, 0.025), (4096, 0.05))
+)  # a large GPU: small forwards all take as long
+IN_PROPORTION = ForwardTime(points=((0, 0.0), (4096, 0.1)))  # a processor
 
 
 @st.composite
-def paces(draw: st.DrawFn) -> Pace:
+def paces(draw: st.DrawFn) -> ForwardTime:
     """Any device: flat up to some load, then rising at any rate."""
     flat = draw(st.floats(0, 0.1))
     knee = draw(st.integers(1, 2048))
-    return Pace(points=((0, flat), (knee, flat), (knee + 1000, flat + draw(st.floats(0.01, 0.4)))))
+    return ForwardTime(points=((0, flat), (knee, flat), (knee + 1000, flat + draw(st.floats(0.01, 0.4)))))
 
 
 others = st.lists(st.tuples(st.sampled_from("cdefg"), st.floats(0, 5)), max_size=12)
@@ -30,7 +32,7 @@ others = st.lists(st.tuples(st.sampled_from("cdefg"), st.floats(0, 5)), max_size
 @settings(max_examples=60, deadline=None)
 @given(pace=paces(), engines=st.integers(1, 3), others=others, at=st.floats(0, 5))
 def test_a_light_user_waits_for_two_jobs_per_engine_and_one_per_other_user(
-    pace: Pace, engines: int, others: list[tuple[str, float]], at: float
+    pace: ForwardTime, engines: int, others: list[tuple[str, float]], at: float
 ) -> None:
     crowd = [Arrival(who="heavy")] * 50 + [Arrival(who=who, at=moment) for who, moment in others]
     show = Rehearsal([*crowd, Arrival(who="light", at=at)], [pace] * engines)
@@ -58,7 +60,9 @@ def test_a_light_user_waits_for_two_jobs_per_engine_and_one_per_other_user(
         max_size=16,
     ),
 )
-def test_nothing_that_an_engine_gets_later_begins_earlier(pace: Pace, engines: int, wishes: list[Arrival]) -> None:
+def test_nothing_that_an_engine_gets_later_begins_earlier(
+    pace: ForwardTime, engines: int, wishes: list[Arrival]
+) -> None:
     show = Rehearsal(wishes, [pace] * engines)
 
     show.run()
@@ -91,7 +95,7 @@ def test_a_device_that_one_picture_keeps_busy_holds_no_more_than_two_jobs() -> N
 
 
 @pytest.mark.parametrize("pace", [LAUNCH_BOUND, IN_PROPORTION])
-def test_small_wishes_pass_a_large_one_also_when_several_come(pace: Pace) -> None:
+def test_small_wishes_pass_a_large_one_also_when_several_come(pace: ForwardTime) -> None:
     small = [Arrival(who=who, at=0.1 * n, side=128) for n, who in enumerate("bcd", start=1)]
     show = Rehearsal([Arrival(who="a", side=2048), *small], [pace])
 
@@ -102,7 +106,7 @@ def test_small_wishes_pass_a_large_one_also_when_several_come(pace: Pace) -> Non
 
 @pytest.mark.parametrize("pace", [LAUNCH_BOUND, IN_PROPORTION])
 @pytest.mark.parametrize("people", ["a", "abcde"])
-def test_the_times_that_people_are_told_come_true(pace: Pace, people: str) -> None:
+def test_the_times_that_people_are_told_come_true(pace: ForwardTime, people: str) -> None:
     show = Rehearsal([Arrival(who=people[n % len(people)]) for n in range(30)], [pace])
     alone = 8 * pace.seconds(256)
     show.run(until=6 * alone)

@@ -23,7 +23,7 @@ from bot.requests.defaults import OwnerSettings
 from bot.requests.wish import Wish
 from bot.storage.ledger import Ledger, VirtualTimes
 from bot.storage.rows import InteractionToken
-from engine.worker.scheduling.forward_time import Pace
+from engine.worker.scheduling.forward_time import ForwardTime
 from tests.support.rehearsal import Arrival, Rehearsal, job_of
 from tests.support.stage import ANNA, BEN, MODERATOR, ROOMY, Stage, ready, stage, until
 
@@ -206,7 +206,7 @@ def test_the_board_keeps_its_line_as_a_replay_would_draw_it_up(acts: list[tuple[
 @pytest.mark.parametrize("engines", [0, 1, 2])
 def test_one_place_and_time_are_those_that_all_are_told(engines: int) -> None:
     arrivals = [Arrival(who="abcd"[n % 4], at=n / 10, steps=4 + n % 5) for n in range(30)]
-    show = Rehearsal(arrivals, [Pace(points=((0, 0.01), (4096, 0.5)))] * engines)
+    show = Rehearsal(arrivals, [ForwardTime(points=((0, 0.01), (4096, 0.5)))] * engines)
     for second in range(1, 12):
         show.run(until=second / 2)
         told = show.standings()

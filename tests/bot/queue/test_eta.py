@@ -11,11 +11,11 @@ from bot.jobs.job import JobState
 from bot.queue.eta import all_of, one_of, worth_telling
 from bot.queue.waiting import Board
 from bot.storage.ledger import VirtualTimes
-from engine.worker.scheduling.forward_time import Pace
+from engine.worker.scheduling.forward_time import ForwardTime
 from tests.support.rehearsal import Arrival, Rehearsal, job_of
 
 PAUSED = 7  # a guild
-STEADY = Pace(points=((0, 0.1), (4096, 0.1)))
+STEADY = ForwardTime(points=((0, 0.1), (4096, 0.1)))
 
 
 def told(board: Board) -> dict[str, Standing]:

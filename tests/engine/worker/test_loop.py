@@ -26,8 +26,8 @@ from engine.worker.loop import Loop
 from engine.worker.pipeline.pipeline import Painter
 from engine.worker.pipeline.sample import Developing, Sample
 from engine.worker.results import Press
-from engine.worker.scheduling.forward_time import Pace
-from engine.worker.scheduling.scheduler import Batch
+from engine.worker.scheduling.forward_time import ForwardTime
+from engine.worker.scheduling.scheduler import Scheduler
 from protocol.messages import Cancel, Cancelled, Command, Event, Failed, Finished, Generate, Progress, Started, Stop
 from protocol.request import Kind
 from tests.support.likeness import assert_same_pixels, decoded
@@ -55,7 +55,7 @@ def perform(
     painter: Painter,
     *commands: Command,
     react: Callable[[Event], Command | None] = lambda _: None,
-    batch: Batch[Generate, Sample] | None = None,
+    scheduler: Scheduler[Generate, Sample] | None = None,
     **press: Any,
 ) -> list[Event]:
     """All events until every picture of every order has ended and the loop waits, as it says that it does.
@@ -82,7 +82,7 @@ def perform(
     for command in commands:
         inbox.put(command)
     machine = Press(tell, **press)
-    thread = threading.Thread(target=Loop(painter, inbox, machine, pulse, batch).run, daemon=True)
+    thread = threading.Thread(target=Loop(painter, inbox, machine, pulse, scheduler).run, daemon=True)
     thread.start()
     assert over.wait(60), events
     assert inbox.waited_for.wait(60)
@@ -153,8 +153,8 @@ def test_requests_of_every_kind_share_forwards_and_each_picture_is_the_one_it_is
         paint(samples)
 
     monkeypatch.setattr(painter, "step", step)
-    free = Pace(points=((0, 1.0), (100_000, 1.0)))  # a forward takes as long with one sample as with all
-    together = perform(painter, *orders, batch=Batch(pace=free))
+    free = ForwardTime(points=((0, 1.0), (100_000, 1.0)))  # a forward takes as long with one sample as with all
+    together = perform(painter, *orders, scheduler=Scheduler(forward_time=free))
 
     assert companies[0] == {one.job for one in orders}
     assert len(companies) == 12  # those of the upscale; everybody else left earlier
@@ -368,13 +368,13 @@ def breaking(painter: Painter, guilty: str, error: Callable[[], Exception], *, c
     return step
 
 
-TOGETHER = Pace(points=((0, 1.0), (100_000, 1.0)))
+TOGETHER = ForwardTime(points=((0, 1.0), (100_000, 1.0)))
 
 
 def test_a_bug_in_a_shared_forward_ends_the_guilty_job_alone(painter: Painter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(painter, "step", breaking(painter, "job", lambda: ValueError("a bug"), company=0))
 
-    events = perform(painter, order("other"), order(), order("third"), batch=Batch(pace=TOGETHER))
+    events = perform(painter, order("other"), order(), order("third"), scheduler=Scheduler(forward_time=TOGETHER))
 
     assert [event.code for event in of(events, Failed)] == ["worker-error"]
     assert len(of(events, Finished, "other")) == len(of(events, Finished, "third")) == 1
@@ -386,7 +386,7 @@ def test_a_forward_that_does_not_fit_is_done_one_sample_at_a_time(tiny: Path, mo
     full = breaking(painter, "job", lambda: torch.OutOfMemoryError("no more"), company=1)
     monkeypatch.setattr(painter, "step", full)
 
-    events = perform(painter, order(count=2), order("other"), batch=Batch(pace=TOGETHER))
+    events = perform(painter, order(count=2), order("other"), scheduler=Scheduler(forward_time=TOGETHER))
 
     assert len(of(events, Finished)) == 2
     assert len(of(events, Finished, "other")) == 1

@@ -15,8 +15,8 @@ from engine.worker.device.memory import Storage, find_place
 from engine.worker.loading.loading import load
 from engine.worker.pipeline.pipeline import Painter
 from engine.worker.pipeline.sample import Sample
-from engine.worker.scheduling.forward_time import Pace
-from engine.worker.scheduling.scheduler import Batch
+from engine.worker.scheduling.forward_time import ForwardTime
+from engine.worker.scheduling.scheduler import Scheduler
 from protocol.messages import Finished, Generate
 from protocol.request import Lora
 from tests.engine.worker.pipeline.test_parity import painted
@@ -26,7 +26,7 @@ from tests.support.likeness import LATENTS, assert_same_latents, assert_same_pix
 from tests.support.orders import order
 
 INK, GOLD = Lora(name="ink", weight=0.8), Lora(name="gold", weight=-0.5)
-FREE = Pace(points=((0, 1.0), (100_000, 1.0)))  # a forward takes as long with one sample as with all
+FREE = ForwardTime(points=((0, 1.0), (100_000, 1.0)))  # a forward takes as long with one sample as with all
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_requests_of_different_sets_share_no_forward_and_all_come_out_as_alone(
         paint(samples)
 
     monkeypatch.setattr(wearing, "step", step)
-    together = perform(wearing, *orders, batch=Batch[Generate, Sample](pace=FREE))
+    together = perform(wearing, *orders, scheduler=Scheduler[Generate, Sample](forward_time=FREE))
 
     assert {frozenset(company) for company in companies} == {
         frozenset({"bare", "plain"}), frozenset({"ink", "more ink"}), frozenset({"fainter"}), frozenset({"both"})

@@ -13,15 +13,15 @@ from engine.metadata.png import read_facts
 from engine.worker.pipeline import detail
 from engine.worker.pipeline.pipeline import Painter
 from engine.worker.pipeline.sample import Sample
-from engine.worker.scheduling.forward_time import Pace
-from engine.worker.scheduling.scheduler import Batch
+from engine.worker.scheduling.forward_time import ForwardTime
+from engine.worker.scheduling.scheduler import Scheduler
 from protocol.messages import Cancel, Cancelled, Command, Event, Finished, Progress
 from protocol.request import Kind, Margins
 from tests.engine.worker.test_loop import of, perform, png
 from tests.support.likeness import assert_same_pixels, decoded
 from tests.support.orders import order, request
 
-TOGETHER = Pace(points=((0, 1.0), (100_000, 1.0)))
+TOGETHER = ForwardTime(points=((0, 1.0), (100_000, 1.0)))
 
 
 def picture(painter: Painter, **changes: object) -> np.ndarray:
@@ -91,7 +91,7 @@ def test_pictures_in_different_passes_share_forwards_and_each_is_the_one_it_is_a
         paint(samples)
 
     monkeypatch.setattr(painter, "step", step)
-    together = perform(painter, *orders, batch=Batch(pace=TOGETHER))
+    together = perform(painter, *orders, scheduler=Scheduler(forward_time=TOGETHER))
 
     assert companies == [3] * 10
     for one in orders:

@@ -18,8 +18,8 @@ from engine.worker.pipeline import enhance
 from engine.worker.pipeline.enhance import Draft, Writer, tidied, unable, whole_sentences
 from engine.worker.pipeline.pipeline import Painter
 from engine.worker.pipeline.sample import Sample
-from engine.worker.scheduling.forward_time import Pace
-from engine.worker.scheduling.scheduler import Batch
+from engine.worker.scheduling.forward_time import ForwardTime
+from engine.worker.scheduling.scheduler import Scheduler
 from protocol.messages import Cancel, Cancelled, Command, Enhanced, Event, Failed, Finished, Progress, Started
 from protocol.request import ImageRequest, Style
 from tests.engine.worker.test_loop import of, perform
@@ -27,7 +27,7 @@ from tests.support import talking_model
 from tests.support.likeness import assert_same_latents
 from tests.support.orders import order, request
 
-TOGETHER = Pace(points=((0, 1.0), (100_000, 1.0)))
+TOGETHER = ForwardTime(points=((0, 1.0), (100_000, 1.0)))
 STYLE = Style(name="Neon", template="{prompt} in neon light")
 
 
@@ -218,7 +218,9 @@ def test_running_pictures_wait_for_a_few_tokens_a_step_at_most(
         paint(samples)
 
     monkeypatch.setattr(talker, "step", step)
-    events = perform(talker, order("long", steps=60), order("written", enhance=True), batch=Batch(pace=TOGETHER))
+    events = perform(
+        talker, order("long", steps=60), order("written", enhance=True), scheduler=Scheduler(forward_time=TOGETHER)
+    )
 
     gaps = "".join("t" if what == "token" else "|" for what in drawn).split("|")
     assert max(map(len, gaps[1:-1])) <= TOKENS

@@ -6,11 +6,11 @@ import pytest
 
 from engine.worker.pipeline.pipeline import Painter
 from engine.worker.scheduling import forward_time
-from engine.worker.scheduling.forward_time import Pace
+from engine.worker.scheduling.forward_time import ForwardTime
 
 
 def test_a_load_between_two_measured_ones_lies_on_the_line_between_them() -> None:
-    known = Pace(points=((100, 0.02), (200, 0.02), (400, 0.06)))
+    known = ForwardTime(points=((100, 0.02), (200, 0.02), (400, 0.06)))
 
     assert [known.seconds(load) for load in (1, 100, 150, 300, 400, 500)] == pytest.approx(
         [0.02, 0.02, 0.02, 0.04, 0.06, 0.08]

@@ -8,226 +8,232 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.worker.scheduling.forward_time import Pace
-from engine.worker.scheduling.scheduler import PATIENCE, Batch, Expected, load
+from engine.worker.scheduling.forward_time import ForwardTime
+from engine.worker.scheduling.scheduler import PATIENCE, Expected, Scheduler, token_load
 
-IDLE_TO_A_PICTURE = Pace(points=((0, 0.02), (2000, 0.02), (4000, 0.04)))  # up to 2000 tokens are as slow as one
-BUSY = Pace(points=((0, 0.0), (1000, 0.1)))
+IDLE_TO_A_PICTURE = ForwardTime(points=((0, 0.02), (2000, 0.02), (4000, 0.04)))  # up to 2000 tokens are as slow as one
+BUSY = ForwardTime(points=((0, 0.0), (1000, 0.1)))
 
 
 @dataclass(eq=False)
-class Rider:
+class Picture:
     job: str
     tokens: int = 1000
     rows: int = 1
     position: int = 0
     steps: int = 8
-    outfit: str = ""
+    lora_set: str = ""
 
     @property
     def left(self) -> int:
         return self.steps - self.position
 
 
-def names(riders: list[Rider]) -> str:
-    return "".join(rider.job for rider in riders)
+def names(pictures: list[Picture]) -> str:
+    return "".join(picture.job for picture in pictures)
 
 
-def line(*parties: list[Rider], pace: Pace = IDLE_TO_A_PICTURE, budget: int = 4608, shared: bool = True):
-    """A batch with these parties on board, which came one second after another."""
+def line(
+    *groups: list[Picture], forward_time: ForwardTime = IDLE_TO_A_PICTURE, budget: int = 4608, shared: bool = True
+):
+    """A scheduler with these jobs admitted, which came one second after another."""
     seconds = iter(range(100))
-    batch: Batch[str, Rider] = Batch(pace=pace, budget=budget, shared=shared, clock=lambda: next(seconds))
-    for party in parties:
-        wait(batch, party)
-        batch.board(party[0].job, party)
-    return batch
+    scheduler: Scheduler[str, Picture] = Scheduler(
+        forward_time=forward_time, budget=budget, shared=shared, clock=lambda: next(seconds)
+    )
+    for group in groups:
+        wait(scheduler, group)
+        scheduler.admit(group[0].job, group)
+    return scheduler
 
 
-def wait(batch: Batch[str, Rider], party: list[Rider]) -> None:
-    expected = [Expected(tokens=one.tokens, rows=one.rows, left=one.left, outfit=one.outfit) for one in party]
-    batch.wait(party[0].job, party[0].job, expected)
+def wait(scheduler: Scheduler[str, Picture], group: list[Picture]) -> None:
+    expected = [Expected(tokens=one.tokens, rows=one.rows, left=one.left, lora_set=one.lora_set) for one in group]
+    scheduler.enqueue(group[0].job, group[0].job, expected)
 
 
-def boarded(batch: Batch[str, Rider], parties: list[list[Rider]]) -> str:
-    """Who boards at this step border."""
+def admitted(scheduler: Scheduler[str, Picture], groups: list[list[Picture]]) -> str:
+    """Who is admitted at this step border."""
     names = ""
-    while (order := batch.next_order()) is not None:
+    while (order := scheduler.next_order()) is not None:
         names += order
-        batch.board(order, next(party for party in parties if party[0].job == order))
+        scheduler.admit(order, next(group for group in groups if group[0].job == order))
     return names
 
 
 def test_samples_of_one_order_share_a_forward_and_the_next_order_waits_where_nothing_is_gained() -> None:
-    batch = line([Rider("a"), Rider("a")], pace=BUSY)
-    waiting = [[Rider("b"), Rider("b")]]
-    wait(batch, waiting[0])
+    scheduler = line([Picture("a"), Picture("a")], forward_time=BUSY)
+    waiting = [[Picture("b"), Picture("b")]]
+    wait(scheduler, waiting[0])
 
-    assert boarded(batch, waiting) == ""
-    assert names(batch.next_forward()) == "aa"
-
-
-def test_the_next_order_boards_when_all_have_left() -> None:
-    first, waiting = Rider("a"), [[Rider("b")]]
-    batch = line([first], pace=BUSY)
-    wait(batch, waiting[0])
-
-    batch.leave(first)
-
-    assert boarded(batch, waiting) == "b"
+    assert admitted(scheduler, waiting) == ""
+    assert names(scheduler.next_batch()) == "aa"
 
 
-def test_orders_board_at_the_next_step_border_while_a_shared_forward_takes_no_longer() -> None:
-    waiting = [[Rider("b")], [Rider("c")]]
-    batch = line([Rider("a", position=3)])
-    for party in waiting:
-        wait(batch, party)
+def test_the_next_order_is_admitted_when_all_are_done() -> None:
+    first, waiting = Picture("a"), [[Picture("b")]]
+    scheduler = line([first], forward_time=BUSY)
+    wait(scheduler, waiting[0])
 
-    assert boarded(batch, waiting) == "b"  # three would take 0.03 s: two delayed by 0.01 to save the third 0.01
-    assert names(batch.next_forward()) == "ab"
+    scheduler.remove(first)
+
+    assert admitted(scheduler, waiting) == "b"
+
+
+def test_orders_are_admitted_at_the_next_step_border_while_a_shared_forward_takes_no_longer() -> None:
+    waiting = [[Picture("b")], [Picture("c")]]
+    scheduler = line([Picture("a", position=3)])
+    for group in waiting:
+        wait(scheduler, group)
+
+    assert admitted(scheduler, waiting) == "b"  # three would take 0.03 s: two delayed by 0.01 to save the third 0.01
+    assert names(scheduler.next_batch()) == "ab"
 
 
 def test_many_who_wait_outweigh_a_little_delay() -> None:
-    batch = line(*([Rider(name)] for name in "abcdef"))
+    scheduler = line(*([Picture(name)] for name in "abcdef"))
 
-    assert names(batch.next_forward()) == "abc"
+    assert names(scheduler.next_batch()) == "abc"
 
 
 def test_nobody_joins_beyond_the_budget() -> None:
-    batch = line([Rider("a")], [Rider("b")], budget=1999)
+    scheduler = line([Picture("a")], [Picture("b")], budget=1999)
 
-    assert names(batch.next_forward()) == "a"
+    assert names(scheduler.next_batch()) == "a"
 
 
-def test_a_sample_over_the_budget_rides_alone() -> None:
-    batch = line([Rider("a", tokens=9216), Rider("a", tokens=9216)])
+def test_a_sample_over_the_budget_is_painted_alone() -> None:
+    scheduler = line([Picture("a", tokens=9216), Picture("a", tokens=9216)])
 
-    assert names(batch.next_forward()) == "a"
+    assert names(scheduler.next_batch()) == "a"
 
 
 def test_what_was_too_much_for_the_device_is_not_tried_again() -> None:
-    batch = line([Rider("a") for _ in range(4)])
-    too_many = batch.next_forward()
+    scheduler = line([Picture("a") for _ in range(4)])
+    too_many = scheduler.next_batch()
 
-    batch.shrink(too_many)
+    scheduler.shrink(too_many)
 
-    assert (names(too_many), names(batch.next_forward())) == ("aaaa", "aa")
+    assert (names(too_many), names(scheduler.next_batch())) == ("aaaa", "aa")
 
 
 def test_rows_are_counted_as_padded_to_the_longest() -> None:
-    assert load([Rider("a", tokens=4096), Rider("b", tokens=64), Rider("c", tokens=64, rows=2)]) == 4 * 4096
+    assert token_load([Picture("a", tokens=4096), Picture("b", tokens=64), Picture("c", tokens=64, rows=2)]) == 4 * 4096
 
 
 def test_a_small_job_passes_a_large_one_at_the_next_step_border() -> None:
-    large, small = [Rider("a", tokens=16384)], [[Rider("b", tokens=256)]]
-    batch = line(large, pace=BUSY)
-    wait(batch, small[0])
+    large, small = [Picture("a", tokens=16384)], [[Picture("b", tokens=256)]]
+    scheduler = line(large, forward_time=BUSY)
+    wait(scheduler, small[0])
 
-    assert boarded(batch, small) == "b"
-    assert names(batch.next_forward()) == "b"
+    assert admitted(scheduler, small) == "b"
+    assert names(scheduler.next_batch()) == "b"
 
-    batch.leave(small[0][0])
-    assert names(batch.next_forward()) == "a"
+    scheduler.remove(small[0][0])
+    assert names(scheduler.next_batch()) == "a"
 
 
-A_FIFTH_AT_LEAST = Pace(points=((0, 0.2), (2000, 0.2), (4000, 0.4)))
+A_FIFTH_AT_LEAST = ForwardTime(points=((0, 0.2), (2000, 0.2), (4000, 0.4)))
 
 
 @pytest.mark.parametrize(
-    ("job", "pace"),
+    ("job", "forward_time"),
     [
-        pytest.param([Rider("a", steps=1) for _ in range(3)], BUSY, id="two forwards, the last one with one picture"),
-        pytest.param([Rider("a", steps=2), Rider("a", tokens=100, steps=2)], BUSY, id="padded to the longest"),
-        pytest.param([Rider("a", steps=1) for _ in range(5)], A_FIFTH_AT_LEAST, id="no more at once than the budget"),
+        pytest.param([Picture("a", steps=1) for _ in range(3)], BUSY, id="two forwards, the last one with one picture"),
+        pytest.param([Picture("a", steps=2), Picture("a", tokens=100, steps=2)], BUSY, id="padded to the longest"),
+        pytest.param([Picture("a", steps=1) for _ in range(5)], A_FIFTH_AT_LEAST, id="no more at once than the budget"),
     ],
 )
-def test_how_long_a_job_of_several_pictures_is_says_who_may_pass_it(job: list[Rider], pace: Pace) -> None:
-    small = Rider("b", tokens=100 if pace is BUSY else 3000, steps=1)
-    batch = line(job, [small], pace=pace, budget=2000)
+def test_how_long_a_job_of_several_pictures_is_says_who_may_pass_it(
+    job: list[Picture], forward_time: ForwardTime
+) -> None:
+    small = Picture("b", tokens=100 if forward_time is BUSY else 3000, steps=1)
+    scheduler = line(job, [small], forward_time=forward_time, budget=2000)
 
-    assert names(batch.next_forward()) == "b"
+    assert names(scheduler.next_batch()) == "b"
 
 
 @pytest.mark.parametrize(("came", "first"), [(3.9, "b"), (4.1, "a")])
 def test_only_those_pass_a_job_that_came_within_four_times_its_duration(came: float, first: str) -> None:
     now = iter((0.0, came))
-    batch: Batch[str, Rider] = Batch(pace=BUSY, clock=lambda: next(now))
-    for rider in (Rider("a", steps=10), Rider("b", tokens=10, steps=1)):  # a second and a millisecond
-        wait(batch, [rider])
-        batch.board(rider.job, [rider])
+    scheduler: Scheduler[str, Picture] = Scheduler(forward_time=BUSY, clock=lambda: next(now))
+    for picture in (Picture("a", steps=10), Picture("b", tokens=10, steps=1)):  # a second and a millisecond
+        wait(scheduler, [picture])
+        scheduler.admit(picture.job, [picture])
 
-    assert names(batch.next_forward())[0] == first
+    assert names(scheduler.next_batch())[0] == first
 
 
 def test_nobody_joins_where_another_loses_as_much_as_it_gains() -> None:
-    even = Pace(points=((0, 0.0), (1000, 1.0), (2000, 1.5)))
+    even = ForwardTime(points=((0, 0.0), (1000, 1.0), (2000, 1.5)))
 
-    assert names(line([Rider("a")], [Rider("b")], pace=even).next_forward()) == "a"
+    assert names(line([Picture("a")], [Picture("b")], forward_time=even).next_batch()) == "a"
 
 
-def test_whoever_hands_riders_over_keeps_the_list() -> None:
-    riders = [Rider("a"), Rider("a")]
-    batch = line(riders)
+def test_whoever_hands_pictures_over_keeps_the_list() -> None:
+    pictures = [Picture("a"), Picture("a")]
+    scheduler = line(pictures)
 
-    batch.leave(riders[0])
-    batch.leave(riders[1])
+    scheduler.remove(pictures[0])
+    scheduler.remove(pictures[1])
 
-    assert len(riders) == 2
-    assert batch.idle
+    assert len(pictures) == 2
+    assert scheduler.idle
 
 
 def test_of_two_alike_the_first_is_finished_first() -> None:
-    first, second = Rider("a"), Rider("b")
-    batch = line([first], [second], pace=BUSY)
+    first, second = Picture("a"), Picture("b")
+    scheduler = line([first], [second], forward_time=BUSY)
 
     order = ""
-    while not batch.idle:
-        (rider,) = batch.next_forward()
-        rider.position += 1
-        order += rider.job
-        if not rider.left:
-            batch.leave(rider)
+    while not scheduler.idle:
+        (picture,) = scheduler.next_batch()
+        picture.position += 1
+        order += picture.job
+        if not picture.left:
+            scheduler.remove(picture)
 
     assert order == 8 * "a" + 8 * "b"
 
 
-def test_without_sharing_the_first_order_rides_to_its_end() -> None:
-    batch = line([Rider("a", tokens=4096), Rider("a", tokens=4096)], [Rider("b", tokens=64)], shared=False)
+def test_without_sharing_the_first_order_is_painted_to_its_end() -> None:
+    scheduler = line([Picture("a", tokens=4096), Picture("a", tokens=4096)], [Picture("b", tokens=64)], shared=False)
 
-    assert names(batch.next_forward()) == "a"
+    assert names(scheduler.next_batch()) == "a"
 
 
-def test_riders_of_different_outfits_never_share_a_forward() -> None:
-    batch = line([Rider("a")], [Rider("b", outfit="ink")], [Rider("c")], [Rider("d", outfit="ink")])
+def test_pictures_with_different_loras_never_share_a_forward() -> None:
+    scheduler = line([Picture("a")], [Picture("b", lora_set="ink")], [Picture("c")], [Picture("d", lora_set="ink")])
 
     companies = set[str]()
-    while not batch.idle:
-        company = batch.next_forward()
-        companies.add(names(company))
-        for rider in company:
-            rider.position += 1
-            if not rider.left:
-                batch.leave(rider)
+    while not scheduler.idle:
+        batch = scheduler.next_batch()
+        companies.add(names(batch))
+        for picture in batch:
+            picture.position += 1
+            if not picture.left:
+                scheduler.remove(picture)
 
     assert companies == {"ac", "bd"}
 
 
-def test_a_stream_of_one_outfit_does_not_starve_another() -> None:
+def test_a_stream_with_one_lora_does_not_starve_another() -> None:
     now = 0.0
-    pace = Pace(points=((0, 0.1), (100_000, 0.1)))  # whoever wears the same rides along for nothing
-    batch: Batch[str, Rider] = Batch(pace=pace, clock=lambda: now)
-    odd = Rider("odd", outfit="ink")
+    forward_time = ForwardTime(points=((0, 0.1), (100_000, 0.1)))  # with the same LoRAs it costs nothing to join
+    scheduler: Scheduler[str, Picture] = Scheduler(forward_time=forward_time, clock=lambda: now)
+    odd = Picture("odd", lora_set="ink")
     since = None
 
     for step in range(200):
-        newcomers = [Rider(f"plain {step}"), *([odd] if step == 3 else [])]
-        for rider in newcomers:
-            wait(batch, [rider])
-            batch.board(rider.job, [rider])
+        newcomers = [Picture(f"plain {step}"), *([odd] if step == 3 else [])]
+        for picture in newcomers:
+            wait(scheduler, [picture])
+            scheduler.admit(picture.job, [picture])
         since = now if step == 3 else since
-        for rider in batch.next_forward():
-            rider.position += 1
-            if not rider.left:
-                batch.leave(rider)
+        for picture in scheduler.next_batch():
+            picture.position += 1
+            if not picture.left:
+                scheduler.remove(picture)
         now += 0.1
         if not odd.left:
             break
@@ -237,50 +243,50 @@ def test_a_stream_of_one_outfit_does_not_starve_another() -> None:
 
 
 @given(tokens=st.integers(1, 6000), count=st.integers(1, 6), steps=st.integers(1, 4))
-def test_everybody_arrives_and_the_least_advanced_of_a_job_is_always_on_board(
+def test_everybody_arrives_and_the_least_advanced_of_a_job_is_always_in_the_batch(
     tokens: int, count: int, steps: int
 ) -> None:
-    batch = line([Rider("a", tokens=tokens, steps=steps) for _ in range(count)])
+    scheduler = line([Picture("a", tokens=tokens, steps=steps) for _ in range(count)])
 
     for _ in range(count * steps):
-        company = batch.next_forward()
-        assert len(company) <= 1 or sum(rider.tokens for rider in company) <= 4608
-        assert not company or company[0].position == min(rider.position for rider in batch.riding)
-        for rider in company:
-            rider.position += 1
-            if not rider.left:
-                batch.leave(rider)
+        batch = scheduler.next_batch()
+        assert len(batch) <= 1 or sum(picture.tokens for picture in batch) <= 4608
+        assert not batch or batch[0].position == min(picture.position for picture in scheduler.running)
+        for picture in batch:
+            picture.position += 1
+            if not picture.left:
+                scheduler.remove(picture)
 
-    assert batch.idle
+    assert scheduler.idle
 
 
 def test_a_withdrawn_job_leaves_with_everything_it_has() -> None:
-    batch = line([Rider("a"), Rider("a")], [Rider("b")])
-    wait(batch, [Rider("a")])
-    wait(batch, [Rider("c")])
+    scheduler = line([Picture("a"), Picture("a")], [Picture("b")])
+    wait(scheduler, [Picture("a")])
+    wait(scheduler, [Picture("c")])
 
-    orders, samples = batch.withdraw("a")
+    orders, samples = scheduler.withdraw("a")
 
     assert (orders, names(samples)) == (["a"], "aa")
-    assert names(list(batch.riding)) == "b"
-    assert batch.withdraw("unknown") == ([], [])
-    assert not batch.idle
+    assert names(list(scheduler.running)) == "b"
+    assert scheduler.withdraw("unknown") == ([], [])
+    assert not scheduler.idle
 
 
-def test_an_order_of_which_nothing_boards_is_gone() -> None:
-    batch = line()
-    wait(batch, [Rider("a")])
+def test_an_order_of_which_nothing_is_admitted_is_gone() -> None:
+    scheduler = line()
+    wait(scheduler, [Picture("a")])
 
-    batch.board("a", [])
+    scheduler.admit("a", [])
 
-    assert batch.idle
+    assert scheduler.idle
 
 
 def test_the_next_tile_takes_the_seat_of_the_one_before() -> None:
-    tile, neighbour = Rider("a", position=2), Rider("b")
-    batch = line([tile], [neighbour])
+    tile, neighbour = Picture("a", position=2), Picture("b")
+    scheduler = line([tile], [neighbour])
 
-    following = Rider("a")
-    batch.replace(tile, following)
+    following = Picture("a")
+    scheduler.replace(tile, following)
 
-    assert batch.riding == (following, neighbour)
+    assert scheduler.running == (following, neighbour)
