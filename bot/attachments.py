@@ -1,7 +1,7 @@
 """Attachments from strangers: host, size, then a decode in a child process with little memory and little time.
 
 `python -m bot.attachments` is that child: a file on stdin, one JSON line and the re-encoded PNG on stdout. Arguments
-say what it is for: `holes` keeps what is transparent, `mask WIDTH HEIGHT` makes the mask of a picture of that size.
+say what it is for: `keep-transparency` does that, `mask WIDTH HEIGHT` makes the mask of a picture of that size.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ MEMORY = 1024 * 1024 * 1024  # address space of the child: 25 Mpx twice in RGBA 
 CPU_SECONDS = 10
 WALL_SECONDS = 20.0
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
-SOLID = 128  # of 255: what is less opaque is a hole, what is less bright is not painted
+SOLID = 128  # of 255: what is less opaque counts as transparent, what is less bright is not painted
 SAME_SHAPE = 0.02  # by which the proportions of a mask and its picture may differ
 
-HOLES = "holes"  # a purpose: keep what is transparent
+KEEP_TRANSPARENCY = "keep-transparency"  # a purpose: keep what is transparent
 
 _DISCORD_HOSTS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
 _ROOT = Path(__file__).parents[1]
@@ -71,8 +71,8 @@ class PictureReader:
     async def read(self, attachment: discord.Attachment, *purpose: str) -> bytes:
         """The attachment upright, without metadata, RGB, at most MAX_SIDE a side, as PNG. Raises BadPicture.
 
-        With `HOLES` it is RGBA where something in it is transparent and something is not. With `mask_of(size)` it is
-        black and white, of that size, and white where it paints.
+        With KEEP_TRANSPARENCY it is RGBA where something in it is transparent and something is not. With
+        `mask_of(size)` it is black and white, of that size, and white where it paints.
         """
         from discord import HTTPException  # not at the top: the child has no use for it
 
@@ -142,7 +142,7 @@ def reencode(data: bytes, *purpose: str) -> bytes:
     match purpose:
         case ("mask", width, height):
             clean = _mask(upright, int(width), int(height))
-        case ("holes",) if _transparent(upright) and _has_holes(upright):
+        case ("keep-transparency",) if _transparent(upright) and _is_partly_transparent(upright):
             clean = upright.convert("RGBA")
         case _:
             clean = _on("white", upright) if _transparent(upright) else upright.convert("RGB")
@@ -182,7 +182,7 @@ def _mask(picture: Image.Image, width: int, height: int) -> Image.Image:
             return mask
 
 
-def _has_holes(picture: Image.Image) -> bool:
+def _is_partly_transparent(picture: Image.Image) -> bool:
     least, most = picture.convert("RGBA").getchannel("A").getextrema()
     return int(cast("int", least)) < SOLID <= int(cast("int", most))
 

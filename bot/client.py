@@ -18,18 +18,18 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from bot.attachments import PictureReader
-from bot.command_sync import CommandList
+from bot.command_sync import CommandSync
 from bot.delivery.delivery import Delivery
 from bot.delivery.edit_limits import EditLimits
 from bot.delivery.removals import Removals
-from bot.double_clicks import Clicks
+from bot.double_clicks import DoubleClicks
 from bot.gateway import SteadyBot
 from bot.jobs.errors import Refusal
 from bot.jobs.job import Requester
-from bot.pending_requests import Pending, channel_of
+from bot.pending_requests import PendingRequests, channel_of
 from bot.presence import Presence
 from bot.rest import answers
-from bot.rest.rate_limits import trace
+from bot.rest.rate_limits import request_trace
 from bot.service.service import JobService
 from bot.storage.rows import Origin
 from bot.translations import say
@@ -121,17 +121,17 @@ class ImageBot(SteadyBot):
             chunk_guilds_at_startup=False,
             max_messages=None,
             guild_ready_timeout=guild_ready_timeout,
-            http_trace=trace(),
+            http_trace=request_trace(),
         )
         self.service = service
         self._endpoint = endpoint
         self.pictures = PictureReader(endpoint=endpoint)
-        self.clicks = Clicks()
+        self.clicks = DoubleClicks()
         self.turnstile = Turnstile()
         edit_limits = edit_limits or EditLimits()
         self.delivery = Delivery(self, service, edit_limits=edit_limits)
         self.removals = Removals(self, service.ledger, wall=service.wall, retry=edit_limits.retry)
-        self.pending = Pending(self, service, explain=self.explain)
+        self.pending = PendingRequests(self, service, explain=self.explain)
         self._on_refusal = on_refusal
         self._owners: frozenset[int] = frozenset()
         self._answering = set[asyncio.Task[None]]()
@@ -149,12 +149,12 @@ class ImageBot(SteadyBot):
         self._owners = _owners_of(self.application)
         for cog in COGS:
             await self.load_extension(cog)
-        command_list = CommandList(self.tree, self.service)
-        self._listing = asyncio.create_task(command_list.follow(), name="command list")
-        self._looking = asyncio.create_task(command_list.report_leftovers(), name="leftovers")
+        command_sync = CommandSync(self.tree, self.service)
+        self._listing = asyncio.create_task(command_sync.follow(), name="command list")
+        self._looking = asyncio.create_task(command_sync.report_leftovers(), name="leftovers")
         with suppress(TimeoutError):  # at the first start there are no commands before it
             async with asyncio.timeout(FIRST_LIST):
-                await command_list.tried.wait()
+                await command_sync.tried.wait()
         self._showing = asyncio.create_task(Presence(self, self.service).follow(), name="presence")
         resumed = asyncio.Event()
         self._delivering = asyncio.create_task(self.delivery.run(resumed=resumed), name="delivery")

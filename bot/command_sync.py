@@ -62,7 +62,7 @@ LEFTOVERS = (
 _log = logging.getLogger(__name__)
 
 
-class CommandList:
+class CommandSync:
     """Keeps Discord's list true to the tree and to the model. Discord counts syncs, so nothing is sent twice.
 
     The bot works with an old list too: nothing waits for it, and what Discord refuses is tried again later.

@@ -15,7 +15,7 @@ SAME_CLICK = 3.0  # seconds within which a second click on the same button is th
 _REMEMBERED = 4096  # clicks; far more than people make in three seconds
 
 
-class Clicks:
+class DoubleClicks:
     """A person's click on a button of a message is noted before anything is awaited."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:

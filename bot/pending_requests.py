@@ -44,7 +44,7 @@ def channel_of(interaction: discord.Interaction[Any]) -> int | None:
     return int(told) if isinstance(told, str) else None
 
 
-class Pending:
+class PendingRequests:
     """Keeps them for the bot. Whoever refuses one calls `refused`; to accept one takes it off the list."""
 
     def __init__(self, bot: SteadyBot, service: JobService, *, explain: Explain) -> None:

@@ -8,7 +8,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.attachments import HOLES, mask_of
+from bot.attachments import KEEP_TRANSPARENCY, mask_of
 from bot.client import ImageBot
 from bot.requests import sizes as canvas
 from bot.requests import wish as compose
@@ -86,7 +86,7 @@ def _purpose(name: str, asked: Asked, card: ModelCard, pictures: Mapping[str, by
     if name == "mask":
         return mask_of(canvas.png_size(pictures["image"]))
     told_where = asked.mask is not None or asked.region is not None
-    return (HOLES,) if name == "image" and not told_where and card.offers("inpaint") else ()
+    return (KEEP_TRANSPARENCY,) if name == "image" and not told_where and card.offers("inpaint") else ()
 
 
 async def setup(bot: ImageBot) -> None:

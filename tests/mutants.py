@@ -106,13 +106,13 @@ FOR_THE_LOG = "the words of an exception are for the log, and it says those of i
 # Survivors that are the same program: module -> (line, change) -> why.
 SAME: dict[str, dict[tuple[str, str], str]] = {
     "bot.delivery.sender": {
-        ("raise Unreachable(str(no)) from no", "str(no) -> no"): FOR_THE_LOG,
+        ("raise Unreachable(str(closed)) from closed", "str(closed) -> closed"): FOR_THE_LOG,
         ("super().__init__(str(error))", "super().__init__(str(error)) -> pass"): FOR_THE_LOG,
         ("super().__init__(str(error))", "super().__init__(str(error)) -> str(error)"): FOR_THE_LOG,
         ("super().__init__(str(error))", "str(error) -> error"): FOR_THE_LOG,
         **{
             (f"raise {kind}(str(error)) from error", "str(error) -> error"): FOR_THE_LOG
-            for kind in ("Unclear", "Rejected", "TooHeavy", "Refused")
+            for kind in ("OutcomeUnknown", "Rejected", "TooHeavy", "RefusedForNow")
         },
         (
             "if ref.token is not None and self._wall() - ref.token.at < TOKEN_LIFE:",

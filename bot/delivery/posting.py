@@ -11,7 +11,7 @@ from bot.delivery.sender import Archived, Drawing, Location, Rejected, Sender, T
 from bot.delivery.uploads import DEFAULT_LIMIT, Upload, fit
 from bot.jobs.errors import PictureGone
 from bot.jobs.job import Job, JobState
-from bot.rest.rate_limits import RateLimited, Unclear, one_try
+from bot.rest.rate_limits import OutcomeUnknown, RateLimited, one_attempt
 from bot.service.service import JobService
 from bot.ui import views
 
@@ -41,9 +41,9 @@ class Posting:
         drawing = Drawing(view=views.live(job, status), attachments=attachments)
         self._limiter.count(live)
         try:
-            with one_try(self._editing):
+            with one_attempt(self._editing):
                 await self._remember(live, await self._sender.edit(live.ref, drawing))
-        except (Unclear, TooHeavy, Rejected) as error:
+        except (OutcomeUnknown, TooHeavy, Rejected) as error:
             _log.info("job %s: an edit was lost: %s", job.id, error)
             if isinstance(error, RateLimited):
                 self._limiter.hold(live, error)
@@ -61,12 +61,12 @@ class Posting:
                 async with self._limiter.ending(live):  # its pictures are in memory for one try
                     if shown:
                         upload = await self._pictures(live, rung=rung)
-                    with one_try(self._uploading):
+                    with one_attempt(self._uploading):
                         told = await self._tell(live, self._ending(live.shown_job, upload, stored=stored))
                 break
             except RateLimited as limited:
                 _log.info("job %s: its ending waits: %s", job.id, limited)  # in the limiter, as long as Discord said
-            except Unclear as error:
+            except OutcomeUnknown as error:
                 _log.info("job %s: its ending is tried again: %s", job.id, error)
                 await self._limits.sleep(min(pause, error.longest))
                 pause = min(2 * pause, error.longest)
@@ -89,7 +89,7 @@ class Posting:
         return reached
 
     async def _tell(self, live: LiveMessage, drawing: Drawing) -> bool:
-        """Whether the reader can see it. Raises Unclear, TooHeavy, Rejected."""
+        """Whether the reader can see it. Raises OutcomeUnknown, TooHeavy, Rejected."""
         try:
             edited = await self._edit(live, drawing)
             if edited is not None:
@@ -105,7 +105,7 @@ class Posting:
         return True
 
     async def _edit(self, live: LiveMessage, drawing: Drawing) -> Location | None:
-        """Also in an archived thread. Raises Unclear, TooHeavy, Rejected, NoRoute."""
+        """Also in an archived thread. Raises OutcomeUnknown, TooHeavy, Rejected, Unreachable."""
         try:
             return await self._sender.edit(live.ref, drawing)
         except Archived:

@@ -21,7 +21,7 @@ from bot.jobs.ids import WallClock
 from bot.rest import threads
 from bot.rest.answers import LOST
 from bot.rest.codes import UNKNOWN_MESSAGE, Meaning, meaning_of
-from bot.rest.rate_limits import Refused, Unclear
+from bot.rest.rate_limits import OutcomeUnknown, RefusedForNow
 from bot.storage.rows import InteractionToken
 
 TOKEN_LIFE = 14.5 * 60  # seconds; Discord's 15 minutes less what a slow upload takes
@@ -51,7 +51,7 @@ class Rejected(Exception):
     """Discord will not have this content, whichever way it comes."""
 
 
-class Archived(Refused):
+class Archived(RefusedForNow):
     """Nothing here can be edited before its thread is open again."""
 
 
@@ -90,47 +90,47 @@ class Sender:
     async def edit(self, ref: MessageRef, drawing: Drawing) -> Location | None:
         """Where the edited message is, or None when neither route found it; `ref` forgets what is gone.
 
-        Raises Archived, Unclear, TooHeavy, Rejected.
+        Raises Archived, OutcomeUnknown, TooHeavy, Rejected.
         """
         if ref.token is not None and self._wall() - ref.token.at < TOKEN_LIFE:
             try:
-                with plain_words():
+                with known_errors():
                     return await self._edit_by_token(ref, ref.token, drawing)
-            except No:
+            except WayClosed:
                 ref.token = None  # dead early, or its message is gone; the bot's own route tells
         if ref.channel is not None and ref.message is not None:
             try:
-                with plain_words():
+                with known_errors():
                     return await self._edit_as_bot(ref.channel, ref.message, drawing)
-            except No as no:
-                if no.meaning is Meaning.GONE:
+            except WayClosed as closed:
+                if closed.meaning is Meaning.GONE:
                     ref.message = None
         return None
 
     async def reopen(self, ref: MessageRef, words: str) -> None:
         """Open its archived thread. Where Discord does not let us do so outright, `words` said there open it.
 
-        Raises Unclear, NoRoute.
+        Raises OutcomeUnknown, Unreachable.
         """
         if ref.channel is None:
             raise Unreachable("its thread was never told")
         try:
-            with plain_words():
+            with known_errors():
                 await threads.reopen(self._client, ref.channel)
-        except No as no:
-            _log.info("thread %s may not be opened outright: %s", ref.channel, no)
+        except WayClosed as closed:
+            _log.info("thread %s may not be opened outright: %s", ref.channel, closed)
         else:
             return
         try:
-            with plain_words():
+            with known_errors():
                 await self._client.get_partial_messageable(ref.channel).send(words)
-        except (No, Archived, Rejected) as no:
-            raise Unreachable(str(no)) from no
+        except (WayClosed, Archived, Rejected) as closed:
+            raise Unreachable(str(closed)) from closed
 
     async def send(self, ref: MessageRef, drawing: Drawing, *, since: float) -> Location | None:
         """A new message with the job's pictures, or that which an earlier try had sent; None where it is deleted again.
 
-        `since` is when the job ended. Raises Unclear, TooHeavy, Rejected, NoRoute.
+        `since` is when the job ended. Raises OutcomeUnknown, TooHeavy, Rejected, Unreachable.
         """
         if ref.channel is None:
             raise Unreachable("its channel was never told")
@@ -138,17 +138,17 @@ class Sender:
             raise Unreachable("its message is there; with a new one beside it the pictures might be seen twice")
         channel = self._client.get_partial_messageable(ref.channel)
         try:
-            with plain_words():
+            with known_errors():
                 sent = await self._sent_before(channel, ref.job, since)
                 if sent is None:
                     # discord.py adds enforce_nonce: Discord itself drops a repeat within a few minutes
                     sent = (await channel.send(view=drawing.view, files=drawing.files(), nonce=ref.job)).id
         except Archived as locked:
             raise Unreachable(str(locked)) from locked
-        except No as no:
-            if no.code == UNKNOWN_MESSAGE:
+        except WayClosed as closed:
+            if closed.code == UNKNOWN_MESSAGE:
                 return None  # a message of this nonce was sent and has been deleted since: it was delivered
-            raise Unreachable(str(no)) from no
+            raise Unreachable(str(closed)) from closed
         return Location(ref.channel, sent)
 
     async def _edit_by_token(self, ref: MessageRef, token: InteractionToken, drawing: Drawing) -> Location:
@@ -174,8 +174,8 @@ class Sender:
         return None  # without Read Message History the nonce alone has to do
 
 
-class No(Exception):
-    """Discord's clear no to this way; `code` is its own."""
+class WayClosed(Exception):
+    """Discord has closed this way; `code` is its own."""
 
     def __init__(self, error: discord.HTTPException) -> None:
         super().__init__(str(error))
@@ -184,16 +184,16 @@ class No(Exception):
 
 
 @contextmanager
-def plain_words() -> Generator[None]:
-    """The library's errors as the few cases that matter here. Raises Unclear, No, TooHeavy, Rejected."""
+def known_errors() -> Generator[None]:
+    """The library's errors as the few cases that matter here. Raises OutcomeUnknown, WayClosed, TooHeavy, Rejected."""
     try:
         yield
     except LOST as error:
-        raise Unclear(str(error)) from error
+        raise OutcomeUnknown(str(error)) from error
     except discord.HTTPException as error:
         match meaning_of(error):
             case Meaning.GONE | Meaning.NOT_THIS_WAY:
-                raise No(error) from error
+                raise WayClosed(error) from error
             case Meaning.ARCHIVED:
                 raise Archived(str(error)) from error
             case Meaning.NOT_THIS_CONTENT:
@@ -201,4 +201,4 @@ def plain_words() -> Generator[None]:
             case Meaning.TOO_HEAVY:
                 raise TooHeavy(str(error)) from error
             case Meaning.LATER:
-                raise Refused(str(error)) from error
+                raise RefusedForNow(str(error)) from error

@@ -8,11 +8,11 @@ import logging
 import discord
 
 from bot.delivery.edit_limits import EditLimits
-from bot.delivery.sender import Drawing, No, Rejected, TooHeavy, plain_words
+from bot.delivery.sender import Drawing, Rejected, TooHeavy, WayClosed, known_errors
 from bot.delivery.uploads import Upload, fit
 from bot.jobs.errors import PictureGone, UnknownJob
 from bot.jobs.job import Job
-from bot.rest.rate_limits import Unclear, one_try
+from bot.rest.rate_limits import OutcomeUnknown, one_attempt
 from bot.service.service import JobService
 from bot.storage.database import STORAGE_ERRORS
 from bot.ui import views
@@ -91,7 +91,7 @@ class Undelivered:
                 await self._send(interaction, job, upload)
             except Rejected:
                 await self._send(interaction, views.without_words(job), upload)
-        except (No, Unclear, TooHeavy, Rejected) as error:
+        except (WayClosed, OutcomeUnknown, TooHeavy, Rejected) as error:
             _log.info("job %s: could not be brought either: %s", job.id, error)
             return False
         await self._service.ledger.mark_posted(job.id)
@@ -101,5 +101,5 @@ class Undelivered:
         names = upload.names(job)
         view = views.brought(job, files=names, converted=upload.converted)
         drawing = Drawing(view=view, attachments=upload.attachments(names))
-        with plain_words(), one_try(self._slots):
+        with known_errors(), one_attempt(self._slots):
             await interaction.followup.send(view=drawing.view, files=drawing.files(), ephemeral=True, wait=True)

@@ -49,7 +49,7 @@ def png_size(picture: bytes) -> tuple[int, int]:
     return max(width, 1), max(height, 1)
 
 
-def has_holes(picture: bytes) -> bool:
+def is_partly_transparent(picture: bytes) -> bool:
     """Whether a cleaned PNG has kept its transparency: then something in it is transparent, and something is not."""
     return len(picture) > 25 and picture[25] == 6  # the colour type in its header: RGBA
 

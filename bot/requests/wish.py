@@ -23,7 +23,7 @@ from bot.jobs.errors import (
 from bot.requests import control, loras
 from bot.requests.control import Guide
 from bot.requests.defaults import Tastes
-from bot.requests.sizes import has_holes, in_one_piece, nearest_shape, png_size
+from bot.requests.sizes import in_one_piece, is_partly_transparent, nearest_shape, png_size
 from protocol.card import ModelCard
 from protocol.request import (
     MAX_COUNT,
@@ -190,7 +190,7 @@ def _shape(wish: Wish, card: ModelCard, tastes: Tastes) -> str:
 
 def _is_in_part(wish: Wish, mask: str | None) -> bool:
     given = mask is not None or wish.region is not None or wish.canvas is not None
-    return given or (wish.source is not None and has_holes(wish.source))
+    return given or (wish.source is not None and is_partly_transparent(wish.source))
 
 
 def _canvas(wish: Wish, card: ModelCard) -> tuple[int, int]:

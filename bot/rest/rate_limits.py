@@ -1,7 +1,7 @@
 """Delivery's requests go out one try at a time: discord.py would sleep on a rate limit with an upload slot in its hand.
 
-The library's session tells `trace` of each request. Inside `one_try` a request holds a slot only while its bytes
-travel, and an answer that asks to wait is raised at once; everywhere else the library does as it always does.
+The library's session tells `request_trace` of each request. Inside `one_attempt` a request holds a slot only while its
+bytes travel, and an answer that asks to wait is raised at once; everywhere else the library does as it always does.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ _MINUTE = 60.0
 _DAY = 24 * 3600.0
 
 
-class Unclear(Exception):
+class OutcomeUnknown(Exception):
     """No answer, or one that does not tell whether it was done. Trying again is harmless."""
 
     longest = _MINUTE  # seconds between two tries: when the network is back, so is the picture
 
 
-class Refused(Unclear):
+class RefusedForNow(OutcomeUnknown):
     """A refusal that may not last, or that nobody foresaw."""
 
     longest = _DAY
 
 
-class RateLimited(Unclear):
+class RateLimited(OutcomeUnknown):
     """Nothing was done; the same will be taken `after` so many seconds, `everywhere` or in this place."""
 
     def __init__(self, *, after: float, everywhere: bool) -> None:
@@ -43,8 +43,8 @@ _slots: ContextVar[asyncio.Semaphore | None] = ContextVar("slots", default=None)
 
 
 @contextmanager
-def one_try(slots: asyncio.Semaphore) -> Generator[None]:
-    """Each request in this block takes one of `slots` while its bytes travel. Raises Unclear, RateLimited."""
+def one_attempt(slots: asyncio.Semaphore) -> Generator[None]:
+    """Each request in this block takes one of `slots` while its bytes travel. Raises OutcomeUnknown, RateLimited."""
     outer = _slots.set(slots)
     try:
         yield
@@ -52,23 +52,27 @@ def one_try(slots: asyncio.Semaphore) -> Generator[None]:
         _slots.reset(outer)
 
 
-def trace() -> aiohttp.TraceConfig:
+def request_trace() -> aiohttp.TraceConfig:
     """What the client has to be made with, as its `http_trace`."""
     config = aiohttp.TraceConfig()
-    config.on_request_start.append(_begin)
-    config.on_request_end.append(_judge)
-    config.on_request_exception.append(_fail)
+    config.on_request_start.append(_take_slot)
+    config.on_request_end.append(_read_answer)
+    config.on_request_exception.append(_release_after_failure)
     return config
 
 
-async def _begin(session: aiohttp.ClientSession, request: SimpleNamespace, _: aiohttp.TraceRequestStartParams) -> None:
+async def _take_slot(
+    session: aiohttp.ClientSession, request: SimpleNamespace, _: aiohttp.TraceRequestStartParams
+) -> None:
     request.slots = _slots.get()
     if request.slots is not None:
         await request.slots.acquire()
 
 
-async def _judge(session: aiohttp.ClientSession, request: SimpleNamespace, end: aiohttp.TraceRequestEndParams) -> None:
-    if not _gave_back(request):
+async def _read_answer(
+    session: aiohttp.ClientSession, request: SimpleNamespace, end: aiohttp.TraceRequestEndParams
+) -> None:
+    if not _release_slot(request):
         return
     status, headers = end.response.status, end.response.headers
     if status == 429 or status >= 500:
@@ -77,16 +81,16 @@ async def _judge(session: aiohttp.ClientSession, request: SimpleNamespace, end: 
         everywhere = "X-RateLimit-Global" in headers or headers.get("X-RateLimit-Scope") == "global"
         raise RateLimited(after=float(headers.get("Retry-After", _MINUTE)), everywhere=everywhere)
     if status >= 500:
-        raise Unclear(f"{status} {end.response.reason}")
+        raise OutcomeUnknown(f"{status} {end.response.reason}")
 
 
-async def _fail(
+async def _release_after_failure(
     session: aiohttp.ClientSession, request: SimpleNamespace, _: aiohttp.TraceRequestExceptionParams
 ) -> None:
-    _gave_back(request)
+    _release_slot(request)
 
 
-def _gave_back(request: SimpleNamespace) -> bool:
+def _release_slot(request: SimpleNamespace) -> bool:
     """Whether it held a slot; an answer that is judged badly comes by here twice."""
     slots: asyncio.Semaphore | None = request.slots
     request.slots = None

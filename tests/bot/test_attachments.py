@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from bot import attachments as pictures
-from bot.attachments import HOLES, PictureReader, mask_of
+from bot.attachments import KEEP_TRANSPARENCY, PictureReader, mask_of
 from bot.jobs.errors import (
     EmptyPicture,
     ForeignPicture,
@@ -71,9 +71,10 @@ async def test_holes_are_kept_where_they_are_asked_for_and_there_are_some() -> N
     holed.paste((0, 0, 0, 0), (0, 0, 4, 8))
     solid, empty, faint = (Image.new("RGBA", (8, 8), (255, 0, 0, alpha)) for alpha in (255, 0, 200))
 
-    kept = Image.open(io.BytesIO(await PictureReader().clean(encoded(holed, "PNG"), HOLES)))
+    kept = Image.open(io.BytesIO(await PictureReader().clean(encoded(holed, "PNG"), KEEP_TRANSPARENCY)))
     flat = [
-        Image.open(io.BytesIO(await PictureReader().clean(encoded(one, "PNG"), HOLES))) for one in (solid, empty, faint)
+        Image.open(io.BytesIO(await PictureReader().clean(encoded(one, "PNG"), KEEP_TRANSPARENCY)))
+        for one in (solid, empty, faint)
     ]
 
     assert (kept.mode, kept.getpixel((0, 0)), kept.getpixel((7, 0))) == ("RGBA", (0, 0, 0, 0), (255, 0, 0, 255))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import discord
 import pytest
 
-from bot.double_clicks import SAME_CLICK, Clicks
+from bot.double_clicks import SAME_CLICK, DoubleClicks
 from bot.ui.buttons import job_button
 from cogs.buttons import JobButton
 from tests.support.clocks import ManualClock
@@ -13,7 +13,7 @@ from tests.support.clocks import ManualClock
 
 def test_a_second_click_counts_only_after_a_while() -> None:
     clock = ManualClock()
-    clicks = Clicks(clock=clock)
+    clicks = DoubleClicks(clock=clock)
 
     assert clicks.first(1, 10, "z1:reroll:a:0")
     assert not clicks.first(1, 10, "z1:reroll:a:0")
@@ -22,7 +22,7 @@ def test_a_second_click_counts_only_after_a_while() -> None:
 
 
 def test_other_people_buttons_and_messages_do_not_count_as_the_same() -> None:
-    clicks = Clicks(clock=ManualClock())
+    clicks = DoubleClicks(clock=ManualClock())
 
     assert clicks.first(1, 10, "z1:reroll:a:0")
     assert clicks.first(2, 10, "z1:reroll:a:0")
@@ -31,7 +31,7 @@ def test_other_people_buttons_and_messages_do_not_count_as_the_same() -> None:
 
 
 def test_what_is_remembered_does_not_grow_for_ever() -> None:
-    clicks = Clicks(clock=ManualClock())
+    clicks = DoubleClicks(clock=ManualClock())
 
     for message in range(10_000):
         assert clicks.first(1, message, "z1:reroll:a:0")

@@ -7,8 +7,7 @@ import logging
 import aiohttp
 import pytest
 
-from bot import client
-from bot import command_sync as command_list
+from bot import client, command_sync
 from playground import Playground
 from playground.wire.faults import Faults
 from playground.world import people
@@ -35,7 +34,7 @@ async def test_a_list_of_commands_that_discord_refuses_is_sent_again_while_the_b
     status: int,
     code: int,
 ) -> None:
-    monkeypatch.setattr(command_list, "FIRST_RETRY", 0.05)
+    monkeypatch.setattr(command_sync, "FIRST_RETRY", 0.05)
     caplog.set_level(logging.INFO)
     refused(playground.faults, status=status, code=code, times=2)
 

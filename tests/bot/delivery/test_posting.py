@@ -19,7 +19,7 @@ from bot.delivery.live_message import LiveMessage
 from bot.delivery.posting import Posting
 from bot.delivery.sender import MessageRef, Rejected, Sender, TooHeavy
 from bot.jobs.job import JobState
-from bot.rest.rate_limits import trace
+from bot.rest.rate_limits import request_trace
 from bot.storage.rows import InteractionToken
 from bot.ui.views import LiveStatus
 from playground import Playground, Rules, open_playground
@@ -169,7 +169,7 @@ async def counter(
     tmp_path: Path, playground: Playground, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Counter]:
     monkeypatch.setattr(discord.http.Route, "BASE", f"{playground.url}/api/v10")
-    client = discord.Client(intents=discord.Intents.none(), http_trace=trace())
+    client = discord.Client(intents=discord.Intents.none(), http_trace=request_trace())
     async with (
         opened(tmp_path / "data", wall=clock) as core,
         raw_bot(playground) as bot,

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot.rest.rate_limits import RateLimited, Unclear, one_try, trace
+from bot.rest.rate_limits import OutcomeUnknown, RateLimited, one_attempt, request_trace
 from tests.support.patience import until
 
 
@@ -51,7 +51,7 @@ async def server() -> AsyncIterator[Server]:
 
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(trace_configs=[trace()]) as session:
+    async with aiohttp.ClientSession(trace_configs=[request_trace()]) as session:
         yield session
 
 
@@ -71,7 +71,7 @@ async def test_a_rate_limit_is_told_and_its_slot_is_free(
     server.status, server.headers = 429, {"Retry-After": "57.9"} | headers
     slots = asyncio.Semaphore(1)
 
-    with pytest.raises(RateLimited) as told, one_try(slots):
+    with pytest.raises(RateLimited) as told, one_attempt(slots):
         await get(session, server.url)
 
     assert (told.value.after, told.value.everywhere) == (57.9, everywhere)
@@ -83,7 +83,7 @@ async def test_a_rate_limit_that_does_not_say_how_long_lasts_a_minute(
 ) -> None:
     server.status = 429
 
-    with pytest.raises(RateLimited) as told, one_try(asyncio.Semaphore(1)):
+    with pytest.raises(RateLimited) as told, one_attempt(asyncio.Semaphore(1)):
         await get(session, server.url)
 
     assert told.value.after == 60
@@ -95,7 +95,7 @@ async def test_a_server_error_leaves_it_unclear_and_its_slot_is_free(
     server.status = 502
     slots = asyncio.Semaphore(1)
 
-    with pytest.raises(Unclear), one_try(slots):
+    with pytest.raises(OutcomeUnknown), one_attempt(slots):
         await get(session, server.url)
 
     assert not slots.locked()
@@ -104,9 +104,9 @@ async def test_a_server_error_leaves_it_unclear_and_its_slot_is_free(
 async def test_a_connection_that_fails_gives_its_slot_back(server: Server, session: aiohttp.ClientSession) -> None:
     slots = asyncio.Semaphore(1)
 
-    with pytest.raises(aiohttp.ClientError), one_try(slots):
+    with pytest.raises(aiohttp.ClientError), one_attempt(slots):
         await get(session, "http://127.0.0.1:1/")
-    with one_try(slots):
+    with one_attempt(slots):
         assert await get(session, server.url) == 200
 
     assert not slots.locked()
@@ -117,7 +117,7 @@ async def test_an_answer_gives_the_slot_back_before_anybody_reads_it(
 ) -> None:
     slots = asyncio.Semaphore(1)
 
-    with one_try(slots):
+    with one_attempt(slots):
         async with session.get(server.url) as reply:
             assert reply.status == 200
             assert not slots.locked()
@@ -128,7 +128,7 @@ async def test_no_more_travel_at_once_than_there_are_slots(server: Server, sessi
     slots = asyncio.Semaphore(2)
 
     async def ask() -> None:
-        with one_try(slots):
+        with one_attempt(slots):
             await get(session, server.url)
 
     async with asyncio.TaskGroup() as group:
@@ -143,7 +143,7 @@ async def test_no_more_travel_at_once_than_there_are_slots(server: Server, sessi
 
 async def test_elsewhere_the_library_hears_each_answer_itself(server: Server, session: aiohttp.ClientSession) -> None:
     server.status = 429
-    with one_try(asyncio.Semaphore(1)):
+    with one_attempt(asyncio.Semaphore(1)):
         pass
 
     assert await get(session, server.url) == 429
