@@ -57,7 +57,7 @@ async def _serve_ours(url: str, data: Path, port: int) -> None:
         (data / "engine.json").write_text(json.dumps({"secret": SECRET}), "utf-8")
         async with (
             open_service(data, owner=ROOMY) as service,
-            LocalLink(service.dispatcher, secret=SECRET, build="benchmark", port=port),
+            LocalLink(service.dispatcher.engine_events, secret=SECRET, build="benchmark", port=port),
             connected(ImageBot(service, endpoint=url, guild_ready_timeout=0.1), TOKEN) as connection,
         ):
             await serve(service, connection, None)

@@ -15,7 +15,7 @@ import discord
 from discord import app_commands
 from discord.http import Route
 
-from bot.jobs.events import PainterState
+from bot.jobs.events import EngineState
 from bot.service.service import JobService
 from bot.storage.database import STORAGE_ERRORS
 from bot.translations.commands import CommandTranslator
@@ -87,7 +87,7 @@ class CommandSync:
                 pause = FIRST_RETRY if sent else min(2 * pause, LONGEST_RETRY)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(None if sent else pause):
-                        while not isinstance(await anext(events), PainterState):
+                        while not isinstance(await anext(events), EngineState):
                             pass
 
     async def report_leftovers(self) -> None:

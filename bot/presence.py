@@ -7,7 +7,7 @@ import logging
 import discord
 from discord.ext import commands
 
-from bot.jobs.events import PainterState
+from bot.jobs.events import EngineState
 from bot.service.service import JobService
 from bot.translations import say
 
@@ -31,7 +31,7 @@ class Presence:
         self._bot.add_listener(self._begin, "on_resumed")
         with self._service.subscribe() as events:
             async for event in events:
-                if isinstance(event, PainterState):
+                if isinstance(event, EngineState):
                     await self._show()
 
     async def _begin(self) -> None:
@@ -50,8 +50,8 @@ class Presence:
             _log.info("the bot's status could not be shown, until the gateway is back: %s", error)
 
     def _state(self) -> tuple[discord.Status, str | None]:
-        if self._service.painter_ready:
+        if self._service.engine_ready:
             return discord.Status.online, None
-        if self._service.dispatcher.trouble is not None:
+        if self._service.engines.trouble is not None:
             return discord.Status.dnd, "presence-broken"
         return discord.Status.idle, "presence-loading"

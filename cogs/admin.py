@@ -105,7 +105,7 @@ class Admin(commands.Cog):
         service, by = self._bot.service, self._bot.requester(interaction)
         if not by.owner:
             raise NeedsOwner
-        view = panels.engines(interaction.locale.value, service.dispatcher.engines(), service.card)
+        view = panels.engines(interaction.locale.value, service.engines.views(), service.card)
         await answers.show(interaction, view)
 
     @admin.command(name=named("command-admin-pause"), description=named("command-admin-pause-text"))

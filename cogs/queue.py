@@ -27,7 +27,7 @@ class Queue(commands.Cog):
     async def queue(self, interaction: discord.Interaction[ImageBot]) -> None:
         service, by = self._bot.service, self._bot.requester(interaction)
         mine, everything = await service.live_jobs(by.principal), await service.queue(by.guild)
-        view = panels.queue(interaction.locale.value, everything, mine=mine, standing=service.standing, owner=by.owner)
+        view = panels.queue(interaction.locale.value, everything, mine=mine, standing=service.position, owner=by.owner)
         await answers.show(interaction, view)
 
     @app_commands.command(name=named("command-cancel"), description=named("command-cancel-text"))

@@ -137,8 +137,8 @@ SAME: dict[str, dict[tuple[str, str], str]] = {
     },
     "bot.queue.lifecycle": {
         (
-            "await self._ledger.keep_fact(painter.pace_key, repr(painter.pace))",
-            "repr(painter.pace) -> painter.pace",
+            "await self._ledger.keep_fact(engine.pace_key, repr(engine.pace))",
+            "repr(engine.pace) -> engine.pace",
         ): "SQLite writes it as text too",
     },
     "bot.storage.jobs": {

@@ -143,7 +143,7 @@ class Delivery:
         self._look_after(live)
 
     def _new(self, job: Job, *, limit: int | None) -> LiveMessage:
-        status = views.LiveStatus(standing=self._service.standing(job.id), **self._painter())
+        status = views.LiveStatus(standing=self._service.position(job.id), **self._painter())
         ref = MessageRef(job=job.id, channel=job.requester.channel, message=None, token=None)
         self._live[job.id] = live = LiveMessage(job=job, ref=ref, limit=limit, status=status)
         self._idle.clear()
@@ -163,7 +163,7 @@ class Delivery:
 
     def _apply(self, event: news.JobEvent) -> None:
         match event:
-            case news.PainterState():
+            case news.EngineState():
                 shown = self._painter()
                 for live in self._live.values():
                     if live.job.waiting:
@@ -234,11 +234,11 @@ class Delivery:
             async with asyncio.timeout(live.countdown(self._wall())):
                 await live.changed.wait()
         except TimeoutError:
-            live.countdown_is_over(self._service.standing(live.job.id))
+            live.countdown_is_over(self._service.position(live.job.id))
 
     def _painter(self) -> dict[str, Any]:
         """What a message's status says of who is to paint."""
-        ready, broken = self._service.painter_ready, self._service.dispatcher.trouble is not None
+        ready, broken = self._service.engine_ready, self._service.engines.trouble is not None
         changing = self._service.models.changing
         return {"starting": not ready, "broken": broken and not changing, "changing": changing and not ready}
 

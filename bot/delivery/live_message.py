@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.delivery.sender import Location, MessageRef
 from bot.jobs import events as news
-from bot.jobs.events import Standing
+from bot.jobs.events import QueuePosition
 from bot.jobs.job import Job
 from bot.queue.eta import worth_telling
 from bot.storage.rows import InteractionToken
@@ -41,7 +41,7 @@ class LiveMessage:
     def apply(self, event: news.JobEvent) -> None:
         """Take in what happened to this job."""
         match event:
-            case news.Moved(standing=standing):
+            case news.Moved(position=standing):
                 if worth_telling(self.status.standing, standing):
                     self.update(standing=standing)
             case news.Stepped(step=step, steps=steps, preview=preview):
@@ -51,7 +51,7 @@ class LiveMessage:
                 self.preview = None
                 self.update(again=True, preview=False, step=0, writing="")
                 self.set_job(job)
-            case news.Wrote(job=job, text=text):
+            case news.PromptEnhanced(job=job, text=text):
                 self.update(writing=text)
                 self.set_job(job)
             case news.Began(job=job):
@@ -59,7 +59,7 @@ class LiveMessage:
                 self.set_job(job)
             case news.Accepted(job=job) | news.Painted(job=job) | news.Ended(job=job):
                 self.set_job(job)
-            case news.PainterState():
+            case news.EngineState():
                 pass
 
     def update(self, **changes: Any) -> None:
@@ -101,7 +101,7 @@ class LiveMessage:
         """Seconds until what it counts down to; None where it counts down to nothing."""
         return None if self.counts_to is None else max(self.counts_to - now, 0.0)
 
-    def countdown_is_over(self, standing: Standing | None) -> None:
+    def countdown_is_over(self, standing: QueuePosition | None) -> None:
         """It would count up from now on; this is how things stand instead."""
         self.counts_to = None
         self.status = replace(self.status, standing=standing)

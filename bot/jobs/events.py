@@ -13,12 +13,12 @@ from bot.jobs.job import Job
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
-    """Where a live job stands. `place` 1 is next, 0 is handed to an engine; `eta` is the Unix second it is done."""
+class QueuePosition:
+    """Where a live job stands. `position` 1 is next, 0 is handed to an engine; `eta` is the Unix second it is done."""
 
-    place: int
+    position: int
     eta: float | None
-    held: bool = False  # by a pause
+    paused: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,10 +30,10 @@ class Accepted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Moved:
-    """Its place or its time has changed."""
+    """Its position or its time has changed."""
 
     job_id: str
-    standing: Standing
+    position: QueuePosition
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +54,7 @@ class Stepped:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wrote:
+class PromptEnhanced:
     """Its prompt is being written out: so far `text`; all of it once the job's request has it."""
 
     job: Job
@@ -84,7 +84,7 @@ class Ended:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PainterState:
+class EngineState:
     """An engine came, went, or cannot start. `problem` is one sentence for the owner."""
 
     engine: str
@@ -93,7 +93,7 @@ class PainterState:
     problem: str | None = None
 
 
-JobEvent = Accepted | Moved | Began | Wrote | Stepped | Painted | PainterLost | Ended | PainterState
+JobEvent = Accepted | Moved | Began | PromptEnhanced | Stepped | Painted | PainterLost | Ended | EngineState
 _Key = tuple[str, str, int]
 
 
@@ -104,14 +104,14 @@ class Subscription:
     what waits is bounded by the jobs alive and the endings not yet read.
     """
 
-    def __init__(self, news: News) -> None:
-        self._news = news
+    def __init__(self, events: Events) -> None:
+        self._events = events
         self._waiting: OrderedDict[_Key, JobEvent] = OrderedDict()
         self._arrived = asyncio.Event()
         self._closed = False
 
     def put(self, event: JobEvent) -> None:
-        """Called by News."""
+        """Called by Events."""
         if isinstance(event, Ended):
             for key in [key for key in self._waiting if key[1] == event.job.id]:
                 del self._waiting[key]
@@ -124,7 +124,7 @@ class Subscription:
         """No more events; the iterator ends after those that wait."""
         self._closed = True
         self._arrived.set()
-        self._news.forget(self)
+        self._events.forget(self)
 
     def __enter__(self) -> Self:
         return self
@@ -147,7 +147,7 @@ class Subscription:
         return event
 
 
-class News:
+class Events:
     """Tells every subscriber; never waits for one."""
 
     def __init__(self) -> None:
@@ -159,7 +159,7 @@ class News:
         self._subscribers.append(subscription)
         return subscription
 
-    def tell(self, event: JobEvent) -> None:
+    def publish(self, event: JobEvent) -> None:
         for subscriber in self._subscribers:
             subscriber.put(event)
 
@@ -181,9 +181,9 @@ def _key(event: JobEvent) -> _Key:
             return type(event).__name__, job_id, 0
         case Painted(job=job, k=k):
             return "Painted", job.id, k
-        case PainterState(engine=engine):
-            return "PainterState", engine, 0
-        case Wrote(job=job):
-            return "Wrote", job.id, 0
+        case EngineState(engine=engine):
+            return "EngineState", engine, 0
+        case PromptEnhanced(job=job):
+            return "PromptEnhanced", job.id, 0
         case _:
             return type(event).__name__, event.job.id, event.job.attempt

@@ -6,19 +6,18 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from bot.jobs.job import Job
-from bot.queue.fair_queue import Lane
-from bot.queue.throughput import Throughput
 from protocol.messages import Command, EngineHello
 from protocol.request import ControlKind
 
 MOST_HELD = 8  # jobs, whatever an engine would like
+SMOOTHING = 0.3  # weight of the newest job in the pace
 
 
 class EngineLink(Protocol):
     """The line to one engine. Neither method waits."""
 
     def send(self, command: Command) -> None:
-        """Say it, in order; a line that breaks reports itself to `Dispatcher.lost`."""
+        """Say it, in order; a line that breaks reports itself to `EngineEvents.lost`."""
         ...
 
     def close(self, reason: str) -> None:
@@ -72,8 +71,65 @@ class Order:
 
 
 @dataclass(kw_only=True, slots=True)
-class Painter:
-    """Mutable; belongs to the dispatcher."""
+class Throughput:
+    """How fast an engine paints: work done by busy time, so that jobs that share the time count it once.
+
+    `pace` is seconds per unit of cost; None until a job has shown it. Times are monotonic seconds. Mutable.
+    """
+
+    pace: float | None = None
+    _since: float | None = None  # busy, and counted up to this moment
+    _fresh_seconds: float = 0.0  # since the pace was last taken
+    _fresh_work: float = 0.0
+    _seconds: float = 0.0  # before that, the recent past counting most
+    _work: float = 0.0
+
+    @property
+    def running(self) -> bool:
+        """Whether its time counts."""
+        return self._since is not None
+
+    def run(self, now: float) -> None:
+        """It is busy from now on, if it was not."""
+        if self._since is None:
+            self._since = now
+
+    def rest(self, now: float) -> None:
+        """It has nothing to do from now on."""
+        self._count(now)
+        self._since = None
+
+    def lose_sight(self) -> None:
+        """What it does from now on cannot be seen: neither time nor work since the pace was last taken count."""
+        self._since = None
+        self._fresh_seconds = self._fresh_work = 0.0
+
+    def did(self, work: float) -> None:
+        """So many units of cost are done."""
+        self._fresh_work += work
+
+    def take(self, now: float) -> None:
+        """A job is done: what was seen since the last time enters the pace."""
+        self._count(now)
+        if self._fresh_work <= 0:
+            return
+        if self.pace is not None and not self._work:  # known from an earlier process: as if many such jobs had shown it
+            self._work = self._fresh_work / SMOOTHING
+            self._seconds = self.pace * self._work
+        self._seconds = (1 - SMOOTHING) * self._seconds + self._fresh_seconds
+        self._work = (1 - SMOOTHING) * self._work + self._fresh_work
+        self._fresh_seconds = self._fresh_work = 0.0
+        self.pace = self._seconds / self._work
+
+    def _count(self, now: float) -> None:
+        if self._since is not None:
+            self._fresh_seconds += max(now - self._since, 0.0)
+            self._since = now
+
+
+@dataclass(kw_only=True, slots=True)
+class Engine:
+    """One of them, as the dispatcher keeps it. Mutable."""
 
     hello: EngineHello
     link: EngineLink | None
@@ -149,8 +205,8 @@ class Painter:
         plan: dict[str, float | None] = {}
         moment, taken = 0.0, 0
         for job, order in sorted(begun.items(), key=lambda item: item[1].steps - item[1].step):
-            riding = [one for one in begun.values() if one.steps - one.step > taken]
-            each = sum(one.left / (one.steps - one.step) for one in riding) * self.pace  # seconds of a common step
+            sharing = [one for one in begun.values() if one.steps - one.step > taken]
+            each = sum(one.left / (one.steps - one.step) for one in sharing) * self.pace  # seconds of a common step
             moment += (order.steps - order.step - taken) * each
             taken = order.steps - order.step
             own = order.own_time(now) if len(begun) > 1 else None
@@ -162,16 +218,18 @@ class Painter:
                 plan[job] = moment
         return plan
 
-    def lane(self) -> Lane | None:
-        """When it is free and how fast it is, once that is known."""
+    @property
+    def free_in(self) -> float | None:
+        """Seconds until it has painted all that it has; None while it is not there, or its pace unknown."""
         if self.link is None or self.pace is None:
             return None
-        return Lane(free_in=sum(order.left for order in self.orders.values()) * self.pace, pace=self.pace)
+        return sum(order.left for order in self.orders.values()) * self.pace
 
     def done_in(self, job: Job) -> float:
         """Seconds until this job would be done here, behind the orders there are; infinite while that is unknown."""
-        lane = self.lane()
-        return float("inf") if lane is None else lane.free_in + job.cost * lane.pace
+        if self.free_in is None or self.pace is None:
+            return float("inf")
+        return self.free_in + job.cost * self.pace
 
     def view(self) -> EngineView:
         hello = self.hello

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 
@@ -132,33 +132,3 @@ def _key(turn: Turn) -> tuple[int, bool, float, int]:
     """The order of service."""
     ticket = turn.ticket
     return -ticket.priority, not ticket.paid, 0.0 if ticket.paid else turn.start, ticket.seq
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Lane:
-    """One engine: free in so many seconds, then painting at `pace` seconds per unit of cost."""
-
-    free_in: float
-    pace: float
-
-
-def forecast(costs: Sequence[float], lanes: Sequence[Lane]) -> list[float | None]:
-    """Seconds until each of these jobs, given in order of service, is done; None where no engine is known."""
-    if not lanes:
-        return [None] * len(costs)
-    free = [(lane.free_in, index) for index, lane in enumerate(lanes)]
-    heapq.heapify(free)
-    done: list[float | None] = []
-    for cost in costs:
-        moment, index = heapq.heappop(free)
-        moment += cost * lanes[index].pace
-        done.append(moment)
-        heapq.heappush(free, (moment, index))
-    return done
-
-
-def last_of(costs: Sequence[float], lanes: Sequence[Lane]) -> float | None:
-    """When the last of these is done; with one engine a mere sum, however many there are."""
-    if len(lanes) != 1:
-        return forecast(costs, lanes)[-1]
-    return lanes[0].free_in + lanes[0].pace * sum(costs)

@@ -6,10 +6,10 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 
-from bot.jobs.events import News
+from bot.jobs.events import Events
 from bot.jobs.ids import MonotonicClock, WallClock
-from bot.queue.engines import Crew
-from bot.queue.waiting import Board
+from bot.queue.engines import Engines
+from bot.queue.live_jobs import LiveJobs
 from bot.storage.blobs import BlobStore
 from bot.storage.ledger import Ledger
 
@@ -17,15 +17,15 @@ STORAGE_RETRY = 1.0  # seconds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Workshop:
-    """`turn` is held for each transition; `wake`, when set, has waiting jobs handed out."""
+class QueueState:
+    """`transition_lock` is held for each transition; `work_available`, when set, has waiting jobs handed out."""
 
     ledger: Ledger
     blobs: BlobStore
-    board: Board
-    news: News
+    live: LiveJobs
+    events: Events
     wall: WallClock = time.time
     monotonic: MonotonicClock = time.monotonic
-    crew: Crew = field(default_factory=Crew)
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    engines: Engines = field(default_factory=Engines)
+    transition_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    work_available: asyncio.Event = field(default_factory=asyncio.Event)

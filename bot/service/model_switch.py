@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from bot.jobs.errors import ModelChanging, NeedsOwner, NoEngineHere, SameModel, UnknownModel
-from bot.jobs.events import News, PainterState
+from bot.jobs.events import EngineState, Events
 from bot.jobs.job import Requester
 from bot.queue.engines import EMBEDDED
 from bot.storage.database import STORAGE_ERRORS
@@ -93,9 +93,9 @@ class LocalEngine(Protocol):
 class Models:
     """The owner's choice. Without an engine on this machine there is none to be made."""
 
-    def __init__(self, settings: Settings, news: News) -> None:
+    def __init__(self, settings: Settings, events: Events) -> None:
         self._settings = settings
-        self._news = news
+        self._events = events
         self._engine: LocalEngine | None = None
         self._configured = ""
         self._folder: Path | None = None
@@ -149,7 +149,9 @@ class Models:
 
         def tell(phase: Phase, problem: str) -> Stage:
             self.stage = Stage(phase=phase, model=name, problem=problem)
-            self._news.tell(PainterState(engine=EMBEDDED, state="ready" if self.stage.over else "loading", model=name))
+            self._events.publish(
+                EngineState(engine=EMBEDDED, state="ready" if self.stage.over else "loading", model=name)
+            )
             return self.stage
 
         change = Change(model, tell=tell, settle=lambda: self._settle(model, by))

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any, Literal, Unpack
 
 from bot.jobs.errors import AlreadyDeleted, DiskFull, NothingToCancel, NotYours, TooLate, UnknownJob
-from bot.jobs.events import News, Standing, Subscription
+from bot.jobs.events import Events, QueuePosition, Subscription
 from bot.jobs.ids import IdSource, MonotonicClock, WallClock, random_id
 from bot.jobs.job import Job, Requester
 from bot.queue.dispatcher import Dispatcher
 from bot.queue.engine import EngineView
-from bot.queue.recovery import ADOPTION, GRACE, Terms
-from bot.queue.state import Workshop
-from bot.queue.waiting import Board
+from bot.queue.live_jobs import LiveJobs
+from bot.queue.recovery import ADOPTION, GRACE, GracePeriods
+from bot.queue.state import QueueState
 from bot.requests import derive
 from bot.requests.composer import Composer
 from bot.requests.defaults import Defaults, OwnerSettings
@@ -57,7 +57,7 @@ class JobService(Lookup):
 
     def __init__(
         self,
-        shop: Workshop,
+        state: QueueState,
         *,
         dispatcher: Dispatcher,
         settings: Settings,
@@ -67,33 +67,34 @@ class JobService(Lookup):
         ids: IdSource,
         seeds: Callable[[], int],
     ) -> None:
-        super().__init__(shop.ledger, shop.blobs)
+        super().__init__(state.ledger, state.blobs)
         self.dispatcher = dispatcher
+        self.engines, self.live = state.engines, state.live
         self.defaults = defaults
         self.styles = styles
         self.models = models
-        self.wall, self.monotonic = shop.wall, shop.monotonic
-        self._shop = shop
+        self.wall, self.monotonic = state.wall, state.monotonic
+        self._state = state
         self._settings = settings
         self._composer = Composer(
-            shop.blobs,
+            state.blobs,
             defaults=defaults,
             styles=styles,
             known=lambda: self.card,
-            trouble=lambda: dispatcher.trouble,
+            trouble=lambda: state.engines.trouble,
             seed=seeds,
         )
-        self._acceptance = Acceptance(shop, dispatcher=dispatcher, defaults=defaults, composer=self._composer, ids=ids)
+        self._acceptance = Acceptance(state, dispatcher=dispatcher, defaults=defaults, composer=self._composer, ids=ids)
 
     @property
     def card(self) -> ModelCard | None:
         """What the loaded model can do; the last one known while none is loaded."""
-        return self.dispatcher.card
+        return self.engines.card
 
     @property
-    def painter_ready(self) -> bool:
+    def engine_ready(self) -> bool:
         """Whether an engine is there at this moment."""
-        return self.dispatcher.has_engine
+        return self.engines.any_ready
 
     def known_card(self) -> ModelCard:
         """What can be asked for. Raises PainterLoading before that is known, PainterBroken where no model loads."""
@@ -212,7 +213,7 @@ class JobService(Lookup):
 
         With `messages` those that show them go too. What others made of their pictures stays with those others.
         """
-        while (forgotten := await self.ledger.forget(by.principal, now=self._shop.wall(), messages=messages)) is None:
+        while (forgotten := await self.ledger.forget(by.principal, now=self._state.wall(), messages=messages)) is None:
             for job in await self.live_jobs(by.principal):
                 await self.dispatcher.cancel(job.id)
             await asyncio.sleep(0)  # memory is about to hear of one that is only on disk
@@ -224,30 +225,30 @@ class JobService(Lookup):
 
     def live_job(self, job_id: str) -> Job | None:
         """This job as memory has it, while it has not ended."""
-        return self._shop.board.jobs.get(job_id)
+        return self.live.jobs.get(job_id)
 
     async def live_jobs(self, principal: str) -> list[Job]:
         """This person's jobs that have not ended, oldest first."""
-        return [job for job in self._shop.board.jobs.values() if job.requester.principal == principal]
+        return self.live.of(principal)
 
     async def queue(self, guild: int | None = None) -> QueueView:
         """Everything that waits or is painted, and who paints, as seen from a guild."""
         paused = self.defaults.paused()
         return QueueView(
-            waiting=tuple(self.dispatcher.order()),
-            running=tuple(self.dispatcher.held()),
-            engines=self.dispatcher.engines(),
+            waiting=tuple(self.live.in_order()),
+            running=tuple(self.live.handed_out()),
+            engines=self.engines.views(),
             everything_paused=None in paused,
             guild_paused=guild is not None and guild in paused,
         )
 
-    def standing(self, job_id: str) -> Standing | None:
-        """Place and expected time of a live job, from memory."""
-        return self.dispatcher.standing(job_id)
+    def position(self, job_id: str) -> QueuePosition | None:
+        """Position and expected time of a live job, from memory."""
+        return self.dispatcher.positions.of(job_id)
 
     def subscribe(self) -> Subscription:
         """Events from now on: a context manager and an async iterator."""
-        return self._shop.news.subscribe()
+        return self._state.events.subscribe()
 
     async def pause(self, scope: Literal["guild", "owner"], by: Requester) -> None:
         """Accept nothing and begin nothing, in this guild or anywhere. Raises NeedsAdmin, NeedsOwner."""
@@ -275,28 +276,28 @@ async def open_service(
     """Ledger, blobs and dispatcher of this data folder, at work until the block ends. Raises LedgerUnusable."""
     async with AsyncExitStack() as stack:
         ledger = await stack.enter_async_context(Ledger.open(data / "ledger.db", wall=wall))
-        news = News()
-        stack.callback(news.close)
-        shop = Workshop(
+        events = Events()
+        stack.callback(events.close)
+        state = QueueState(
             ledger=ledger,
             blobs=BlobStore(data / "blobs"),
-            board=Board(await ledger.virtual_times()),
-            news=news,
+            live=LiveJobs(await ledger.virtual_times()),
+            events=events,
             wall=wall,
             monotonic=monotonic,
         )
-        dispatcher = Dispatcher(shop, Terms(grace=grace, adoption=adoption))
+        dispatcher = Dispatcher(state, GracePeriods(grace=grace, adoption=adoption))
         settings = Settings(ledger, await ledger.settings(), wall=wall)
-        defaults = Defaults(settings, owner=owner, card=lambda: dispatcher.card)
+        defaults = Defaults(settings, owner=owner, card=lambda: state.engines.card)
         dispatcher.pause(defaults.paused())
         await stack.enter_async_context(dispatcher.running())
         yield JobService(
-            shop,
+            state,
             dispatcher=dispatcher,
             settings=settings,
             defaults=defaults,
             styles=StyleBook(settings),
-            models=Models(settings, news),
+            models=Models(settings, events),
             ids=ids,
             seeds=seeds,
         )

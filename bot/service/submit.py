@@ -11,7 +11,7 @@ from bot.jobs.ids import IdSource
 from bot.jobs.job import Job, Requester
 from bot.jobs.limits import Limits, Usage, check
 from bot.queue.dispatcher import Dispatcher
-from bot.queue.state import Workshop
+from bot.queue.state import QueueState
 from bot.requests import wish as compose
 from bot.requests.composer import Composer
 from bot.requests.defaults import Defaults
@@ -28,9 +28,9 @@ class Acceptance:
     """From a complete request to a row, and to the dispatcher."""
 
     def __init__(
-        self, shop: Workshop, *, dispatcher: Dispatcher, defaults: Defaults, composer: Composer, ids: IdSource
+        self, state: QueueState, *, dispatcher: Dispatcher, defaults: Defaults, composer: Composer, ids: IdSource
     ) -> None:
-        self._shop = shop
+        self._state = state
         self._dispatcher = dispatcher
         self._defaults = defaults
         self._composer = composer
@@ -65,7 +65,7 @@ class Acceptance:
             requester=by,
             parent=parent,
             cost=window.cost(request, card.native_pixels),
-            created=self._shop.wall(),
+            created=self._state.wall(),
             **origin,
         )
         # A caller that is cancelled must not leave a row that memory does not know.
@@ -77,22 +77,24 @@ class Acceptance:
     def _check(self, request: ImageRequest, by: Requester, limits: Limits) -> None:
         """Raise the refusal that memory alone can tell: it waits for no disk, however many are accepted just now."""
         compose.fits(request, card=self._composer.card(), most_steps=self._defaults.owner.most_steps)
-        if self._dispatcher.is_beyond_all(request):
+        if self._state.engines.is_beyond_all(request):
             raise BeyondEngines
-        if self._dispatcher.is_paused(by.guild):
+        if self._state.live.is_held_back(by.guild):
             raise Paused
-        board = self._shop.board
-        usage = Usage(spent=(), in_flight=board.in_flight(by.principal), waiting=board.waiting)
-        check(usage, limits, pictures=request.count, now=self._shop.wall(), queue_moves_at=self._queue_moves_at(limits))
+        live = self._state.live
+        usage = Usage(spent=(), in_flight=live.in_flight(by.principal), waiting=live.waiting)
+        check(
+            usage, limits, pictures=request.count, now=self._state.wall(), queue_moves_at=self._queue_moves_at(limits)
+        )
 
     async def _accept(self, draft: Draft, limits: Limits) -> Job:
         def closed() -> Refusal | None:
-            if self._dispatcher.is_paused(draft.requester.guild):
+            if self._state.live.is_held_back(draft.requester.guild):
                 return Paused()
-            return DiskFull() if self._shop.blobs.is_short_of(self._defaults.owner.least_free) else None
+            return DiskFull() if self._state.blobs.is_short_of(self._defaults.owner.least_free) else None
 
         try:
-            job, is_new = await self._shop.ledger.accept(
+            job, is_new = await self._state.ledger.accept(
                 draft, limits=limits, closed=closed, queue_moves_at=self._queue_moves_at(limits)
             )
         except LedgerFull as full:
@@ -107,10 +109,10 @@ class Acceptance:
     async def _made_before(self, origin: str) -> Job | None:
         """The job that this origin has made, where that is not long ago."""
         job_id = self._made.get(origin)
-        return None if job_id is None else await self._shop.ledger.job(job_id)
+        return None if job_id is None else await self._state.ledger.job(job_id)
 
     def _queue_moves_at(self, limits: Limits) -> float:
         """When a queue that is full is worth another try; a look at all of it, so only where it may be full."""
-        may_be_full = self._shop.board.waiting + len(self._accepting) >= limits.queue
-        moves_at = self._dispatcher.next_ending() if may_be_full else None
-        return moves_at or self._shop.wall() + QUEUE_RETRY
+        may_be_full = self._state.live.waiting + len(self._accepting) >= limits.queue
+        moves_at = self._dispatcher.positions.next_ending() if may_be_full else None
+        return moves_at or self._state.wall() + QUEUE_RETRY

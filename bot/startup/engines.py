@@ -33,7 +33,7 @@ async def link_engines(
         access = _access(chosen.url, chosen)
         from bot.links.broker.link import broker_link
 
-        at_broker = broker_link(service.dispatcher, access=access, build=BUILD, parts=data / "parts")
+        at_broker = broker_link(service.dispatcher.engine_events, access=access, build=BUILD, parts=data / "parts")
         await stack.enter_async_context(at_broker)
     if settings.engine.local or (settings.engine.local is None and chosen.url is None):
         model = service.models.first(settings.engine.model)
@@ -63,7 +63,7 @@ async def _expect(service: JobService, model: str, chosen: EngineSettings) -> No
         return
     card = msgspec.json.decode(told.stdout, type=ModelCard)
     if service.card is None or service.card.id != card.id:
-        service.dispatcher.card = card
+        service.engines.card = card
 
 
 def _access(url: str, chosen: ClusterSettings) -> Access:

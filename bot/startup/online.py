@@ -11,7 +11,7 @@ from typing import NoReturn
 import discord
 
 from bot.client import ImageBot
-from bot.jobs.events import PainterState
+from bot.jobs.events import EngineState
 from bot.service.service import JobService
 from bot.startup.flags import BUILD, Stopped
 from playground.launch import Address
@@ -82,12 +82,12 @@ async def _tell_of_painters(service: JobService) -> None:
     with service.subscribe() as events:
         while True:
             lines = dict[str, str]()
-            engines = service.dispatcher.engines()
+            engines = service.engines.views()
             for engine in engines:
                 words = engine.problem or " on ".join(word for word in (engine.name, engine.device) if word)
                 lines[f"Painter {'does not load' if engine.problem else engine.state}: {words}"] = engine.notice
             for line in [line for line in lines if line not in told]:
                 print(line, lines[line], sep="\n" if lines[line] else "", flush=True)
             told = lines.keys() | (told if all(engine.state == "loading" for engine in engines) else set[str]())
-            while not isinstance(await anext(events), PainterState):
+            while not isinstance(await anext(events), EngineState):
                 pass

@@ -84,8 +84,8 @@ async def _painter(service: JobService) -> None:
     with service.subscribe() as events:
         try:
             async with asyncio.timeout(PAINTER_PATIENCE):
-                while not service.painter_ready:
-                    if (problem := service.dispatcher.trouble) is not None:
+                while not service.engine_ready:
+                    if (problem := service.engines.trouble) is not None:
                         raise NoPainter(problem)
                     await anext(events)
         except TimeoutError:

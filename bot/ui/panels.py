@@ -7,7 +7,7 @@ from typing import Any
 
 import discord
 
-from bot.jobs.events import Standing
+from bot.jobs.events import QueuePosition
 from bot.jobs.job import Job, JobState
 from bot.queue.engine import EngineView
 from bot.requests.defaults import Shown
@@ -28,7 +28,7 @@ _USUAL_STEPS = 8  # before any model is known
 
 
 def queue(
-    locale: str, view: QueueView, *, mine: Sequence[Job], standing: Callable[[str], Standing | None], owner: bool
+    locale: str, view: QueueView, *, mine: Sequence[Job], standing: Callable[[str], QueuePosition | None], owner: bool
 ) -> Panel:
     """How many wait, and where the reader's own requests stand; other people's words are not shown.
 
@@ -177,11 +177,11 @@ def _count(locale: str, view: QueueView) -> str:
     return say(locale, "queue-count", waiting=waiting, running=running)
 
 
-def _mine(locale: str, job: Job, standing: Standing | None) -> str:
+def _mine(locale: str, job: Job, standing: QueuePosition | None) -> str:
     if job.state is JobState.RUNNING:
         where = say(locale, "queue-mine-painting")
     else:
-        where = say(locale, "queue-mine-place", place=max(standing.place, 1) if standing else 1)
+        where = say(locale, "queue-mine-place", place=max(standing.position, 1) if standing else 1)
     words = [word for word in (text.inline(job.request.prompt, 60), notes.kind(locale, job), where) if word]
     if standing is not None and standing.eta is not None:
         words.append(say(locale, "due-at", when=text.moment(standing.eta)))

@@ -9,7 +9,7 @@ from typing import Any
 import discord
 from msgspec import structs
 
-from bot.jobs.events import Standing
+from bot.jobs.events import QueuePosition
 from bot.jobs.job import Job, JobState
 from bot.translations import say
 from bot.ui import notes, text
@@ -27,7 +27,7 @@ PREVIEW = "preview.jpg"  # never the job's id: a file of that name says that its
 class LiveStatus:
     """What is known of a live job beyond its row: its place, how far it is, and what happens to its painter."""
 
-    standing: Standing | None = None
+    standing: QueuePosition | None = None
     step: int = 0
     steps: int = 0
     preview: bool = False
@@ -156,7 +156,7 @@ def _state_line(job: Job, status: LiveStatus) -> str:
         elif status.steps:
             step = say(locale, "painting-step", step=status.step, steps=status.steps)
             words.append(f"{text.bar(status.step, status.steps)} {step}")
-    elif standing is not None and standing.held:
+    elif standing is not None and standing.paused:
         words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-paused")]
     elif status.changing:
         words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-model")]
@@ -166,8 +166,8 @@ def _state_line(job: Job, status: LiveStatus) -> str:
         words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-broken")]
     elif status.starting:
         words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-painter")]
-    elif standing is not None and standing.place > 1:
-        words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-place", place=standing.place)]
+    elif standing is not None and standing.position > 1:
+        words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-place", place=standing.position)]
     else:
         words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-next")]
     return " · ".join([*words, ready] if ready else words)

@@ -24,7 +24,7 @@ from bot.delivery.edit_limits import EditLimits
 from bot.delivery.sender import Drawing, Location, MessageRef, Sender
 from bot.links.broker.link import broker_link
 from bot.links.local.websocket import LocalLink
-from bot.queue.dispatcher import Dispatcher
+from bot.queue.engine_events import EngineEvents
 from bot.requests.defaults import OwnerSettings
 from bot.service.service import open_service
 from bot.startup.data_folder import data_folder
@@ -77,18 +77,18 @@ def main() -> None:
 
 async def _serve(options: argparse.Namespace) -> None:
     with data_folder(options.data) as data:
-        async with open_service(data, owner=ROOMY) as service, _linked(service.dispatcher, options):
+        async with open_service(data, owner=ROOMY) as service, _linked(service.dispatcher.engine_events, options):
             client = ImageBot(service, endpoint=options.url, edit_limits=BRISK, guild_ready_timeout=0.1)
             async with client:
                 await client.start(options.token)
 
 
-def _linked(dispatcher: Dispatcher, options: argparse.Namespace) -> AbstractAsyncContextManager[object]:
+def _linked(events: EngineEvents, options: argparse.Namespace) -> AbstractAsyncContextManager[object]:
     """The way to the engines."""
     if options.broker is None:
-        return LocalLink(dispatcher, secret=SECRET, build="chaos", port=options.port)
+        return LocalLink(events, secret=SECRET, build="chaos", port=options.port)
     access = Access(url=options.broker, credentials=options.creds)
-    return broker_link(dispatcher, access=access, build="chaos", parts=options.data / "parts")
+    return broker_link(events, access=access, build="chaos", parts=options.data / "parts")
 
 
 def _until_orphaned() -> None:

@@ -38,7 +38,7 @@ async def bot_at(server: Broker, folder: Path, access: Access) -> AsyncGenerator
     data.mkdir()
     async with (
         open_service(data, owner=ROOMY, grace=0.3) as service,
-        broker_link(service.dispatcher, access=access, build="test", parts=data / "parts"),
+        broker_link(service.dispatcher.engine_events, access=access, build="test", parts=data / "parts"),
     ):
         yield Stage(data=data, service=service, link=None, url=server.url)  # type: ignore[arg-type]
 

@@ -31,7 +31,7 @@ async def test_engines_join_and_leave_at_any_time(tmp_path: Path) -> None:
             async with second.running():
                 await until(lambda: len(second.begun) > 0)
             ended = await core.ended(*jobs)
-            await until(lambda: len(core.service.dispatcher.engines()) == 1)
+            await until(lambda: len(core.service.engines.views()) == 1)
 
         assert [job.state for job in ended] == [JobState.RENDERED] * 6
         assert first.begun

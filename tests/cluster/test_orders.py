@@ -36,7 +36,7 @@ async def test_an_order_for_a_dead_engine_is_not_painted_by_its_successor_before
                 first.kill()
                 await first.wait()
             job = await core.ask()
-            await until(lambda: bool(core.service.dispatcher.held()))
+            await until(lambda: bool(core.service.live.handed_out()))
             successor = engine_with(server, keys / "engine-1.nk", "second")
             async with successor.running():
                 [ended] = await core.ended(job)

@@ -33,12 +33,12 @@ async def test_the_real_engine_paints_at_a_broker_and_is_gone_when_it_leaves(tmp
             "--model", str(model), "--device", "cpu", "--threads", "1", stderr=DEVNULL, start_new_session=True,
         )  # fmt: skip
         try:
-            await until(lambda: bool(core.service.dispatcher.engines()), within=90)
-            await until(lambda: core.service.painter_ready, within=90)
+            await until(lambda: bool(core.service.engines.views()), within=90)
+            await until(lambda: core.service.engine_ready, within=90)
             await ready(core)
             [job] = await core.ended(await core.ask(count=2, steps=2), within=90)
             process.send_signal(signal.SIGTERM)
-            await until(lambda: all(view.state != "ready" for view in core.service.dispatcher.engines()))
+            await until(lambda: all(view.state != "ready" for view in core.service.engines.views()))
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

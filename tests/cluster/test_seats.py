@@ -42,7 +42,7 @@ async def test_a_successor_that_still_loads_does_not_keep_its_predecessors_job(t
             async with engine_process(core, *own) as first:
                 await ready(core)
                 job = await core.ask()
-                await until(lambda: bool(core.service.dispatcher.held()))
+                await until(lambda: bool(core.service.live.handed_out()))
                 first.kill()
                 await first.wait()
             successor = engine_with(server, keys / "engine-1.nk", "second")
@@ -58,7 +58,7 @@ async def test_an_engine_that_dies_while_the_bots_line_is_made_anew_gives_its_jo
         async with engine_process(core, "--name", "doomed", "--step-seconds", "5") as doomed:
             await ready(core)
             job = await core.ask()
-            await until(lambda: bool(core.service.dispatcher.held()))
+            await until(lambda: bool(core.service.live.handed_out()))
             await cut_off(link)
             doomed.kill()
             await doomed.wait()
@@ -90,9 +90,9 @@ async def test_a_step_that_the_ledger_has_taken_is_not_cut_off_with_the_bots_lin
             await cut_off(link)
             await asyncio.sleep(0.5)
             goes_on.set()
-            await until(lambda: core.service.standing(job.id) is None)
+            await until(lambda: core.service.position(job.id) is None)
 
-            assert [(await core.service.job(job.id)).state, core.service.dispatcher.held()] == [JobState.RENDERED, []]
+            assert [(await core.service.job(job.id)).state, core.service.live.handed_out()] == [JobState.RENDERED, []]
 
 
 async def test_a_bot_that_was_away_from_the_broker_asks_who_is_there(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ async def test_whoever_speaks_from_where_no_engine_can_sit_is_not_heard_and_harm
         async with FakeEngine(url=server.url, name="engine", script=QUICK).running():
             await ready(core)
             [ended] = await core.ended(await core.ask())
-        names = [view.id for view in core.service.dispatcher.engines()]
+        names = [view.id for view in core.service.engines.views()]
 
     assert ended.state is JobState.RENDERED
     assert "stranger" not in names
@@ -154,7 +154,7 @@ async def test_orders_that_an_engine_did_not_fetch_are_cleared_away_when_it_has_
         await me.publish(cluster.event("seat"), cluster.NO_WORD)
 
         await until_so_many_orders(me, 0)
-        await until(lambda: core.service.dispatcher.held() == [])
+        await until(lambda: core.service.live.handed_out() == [])
 
 
 async def test_a_second_engine_of_the_same_name_is_turned_away_and_the_first_works_on(tmp_path: Path) -> None:
@@ -178,11 +178,11 @@ async def test_people_can_see_that_an_engine_at_a_broker_comes_up_or_cannot(tmp_
     loading = Loading(protocol=PROTOCOL, build="test", engine="slow", model="Big", problem="It is broken.")
     async with broker(tmp_path / "nats") as server, at_broker(tmp_path, server) as (core, _), a_client(server) as me:
         await me.publish(cluster.event("seat"), wire.encode(loading))
-        await until(lambda: bool(core.service.dispatcher.engines()))
-        [view] = core.service.dispatcher.engines()
+        await until(lambda: bool(core.service.engines.views()))
+        [view] = core.service.engines.views()
 
         await me.publish(cluster.event("seat"), cluster.NO_WORD)
-        await until(lambda: not core.service.dispatcher.engines())
+        await until(lambda: not core.service.engines.views())
 
     assert (view.id, view.name, view.state, view.problem) == ("slow", "Big", "loading", "It is broken.")
 
@@ -204,7 +204,7 @@ async def test_a_broker_that_cannot_even_be_dialled_is_said_once_for_each_reason
 
     async with (
         open_service(tmp_path, owner=ROOMY) as service,
-        broker_link(service.dispatcher, access=access, build="test", parts=tmp_path / "parts"),
+        broker_link(service.dispatcher.engine_events, access=access, build="test", parts=tmp_path / "parts"),
     ):
         await until(lambda: bool(said()))
         await asyncio.sleep(0.2)  # and some twenty tries more
@@ -243,7 +243,7 @@ async def test_before_a_bot_has_reached_its_broker_no_engine_there_is_taken_for_
     nowhere = cluster.Access(url="nats://127.0.0.1:1")
     async with (
         lines.opened(tmp_path) as after,
-        broker_link(after.service.dispatcher, access=nowhere, build="test", parts=tmp_path / "parts"),
+        broker_link(after.service.dispatcher.engine_events, access=nowhere, build="test", parts=tmp_path / "parts"),
     ):
         other = after.line("other")
         await other.join()
@@ -280,7 +280,9 @@ async def at_broker(folder: Path, server: Broker) -> AsyncGenerator[tuple[Stage,
     access = cluster.Access(url=server.url)
     async with (
         open_service(data, owner=ROOMY, grace=0.3) as service,
-        broker_link(service.dispatcher, access=access, build="test", parts=data / "parts", grace=0.3) as link,
+        broker_link(
+            service.dispatcher.engine_events, access=access, build="test", parts=data / "parts", grace=0.3
+        ) as link,
     ):
         yield Stage(data=data, service=service, link=None, url=server.url), link  # type: ignore[arg-type]
 

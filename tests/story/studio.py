@@ -77,7 +77,7 @@ class Studio:
             await self._start_engine(stack, command)
         else:
             await stack.enter_async_context(
-                LocalLink(self.service.dispatcher, secret="secret", build="test", port=self._port)
+                LocalLink(self.service.dispatcher.engine_events, secret="secret", build="test", port=self._port)
             )
         self.bot = ImageBot(
             self.service,
@@ -130,7 +130,7 @@ class Studio:
         await stack.enter_async_context(self.engine.running())
         self._engine_parts = stack
         if not script.load_seconds and not script.problem:
-            await until(lambda: any(engine.state == "ready" for engine in self.service.dispatcher.engines()))
+            await until(lambda: any(engine.state == "ready" for engine in self.service.engines.views()))
 
     def go_on(self) -> None:
         """The engine that was held paints on."""
@@ -147,7 +147,7 @@ class Studio:
         stack.push_async_callback(process.wait)
         stack.callback(process.kill)
         self._engine_parts = stack
-        await until(lambda: any(one.state == "ready" for one in self.service.dispatcher.engines()), within=90)
+        await until(lambda: any(one.state == "ready" for one in self.service.engines.views()), within=90)
 
     async def all_is_told(self) -> None:
         """No message owes its reader anything."""

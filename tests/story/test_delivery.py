@@ -161,7 +161,7 @@ async def test_a_bot_restarted_after_a_failure_that_it_could_not_tell_tells_it(
     await mia.sees("a red star")
     assert empty_studio.engine is not None
     engine = empty_studio.engine
-    await until(lambda: engine.begun and not empty_studio.service.dispatcher.held())
+    await until(lambda: engine.begun and not empty_studio.service.live.handed_out())
 
     await empty_studio.close_bot()
     playground.faults.clear()

@@ -211,7 +211,7 @@ async def test_a_picture_that_killed_its_engine_three_times_is_given_up_in_a_sen
     async with asyncio.timeout(30):
         while await empty_studio.service.ledger.unposted():
             await asyncio.sleep(0.3)
-            if not any(engine.state == "ready" for engine in empty_studio.service.dispatcher.engines()):
+            if not any(engine.state == "ready" for engine in empty_studio.service.engines.views()):
                 await empty_studio.close_engine()
                 await empty_studio.open_engine(deadly)
 

@@ -208,9 +208,9 @@ async def test_why_no_painter_can_start_is_told_to_whoever_asks_and_in_detail_to
 async def test_beside_the_bots_name_stands_how_its_painter_does(empty_studio: Studio, mia: Visitor) -> None:
     await empty_studio.open_bot()
     await mia.sees_status("idle")
-    empty_studio.service.dispatcher.loading("engine-1", "starter", "There is no model folder starter.")
+    empty_studio.service.dispatcher.engine_events.loading("engine-1", "starter", "There is no model folder starter.")
     await mia.sees_status("dnd")
-    empty_studio.service.dispatcher.not_loading("engine-1")
+    empty_studio.service.dispatcher.engine_events.not_loading("engine-1")
     await empty_studio.open_engine()
     await mia.sees_status("online")
 

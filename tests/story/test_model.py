@@ -17,7 +17,7 @@ async def workshop(empty_studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Stu
     for name in ("small.safetensors", "broken.gguf"):
         (empty_studio.data / "models" / name).touch()
     await empty_studio.open_bot(fake("--step-seconds", "0.4", "--load-seconds", "2"))
-    await until(lambda: empty_studio.service.painter_ready, within=30)
+    await until(lambda: empty_studio.service.engine_ready, within=30)
     return empty_studio
 
 

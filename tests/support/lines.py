@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bot.jobs.ids import WallClock
 from bot.jobs.job import Job, JobState, Requester
-from bot.queue.dispatcher import Dispatcher
+from bot.queue.engine_events import EngineEvents
 from bot.requests.wish import Wish
 from bot.service.service import JobService, open_service
 from protocol.messages import PROTOCOL, Beat, Command, EngineHello, Failed, Finished, Generate, Progress, Started
@@ -24,13 +24,13 @@ GRACE = 0.15  # seconds
 class Line:
     """An EngineLink without a wire: what was said lies in `sent`, and the test is the engine."""
 
-    def __init__(self, dispatcher: Dispatcher, name: str) -> None:
+    def __init__(self, events: EngineEvents, name: str) -> None:
         self.name = name
         self.capacity = 2
         self.card = CARD
         self.sent: list[Command] = []
         self.closed = ""
-        self._dispatcher = dispatcher
+        self._events = events
 
     def send(self, command: Command) -> None:
         self.sent.append(command)
@@ -45,7 +45,7 @@ class Line:
         return command in self.sent
 
     async def join(self, running: tuple[tuple[str, int], ...] = (), held: tuple[tuple[str, int], ...] = ()) -> None:
-        await self._dispatcher.joined(
+        await self._events.joined(
             self,
             EngineHello(
                 protocol=PROTOCOL, build="test", engine=self.name, card=self.card, device="cpu", dtype="float32",
@@ -59,28 +59,28 @@ class Line:
         return self.orders()
 
     async def start(self, order: Generate) -> None:
-        await self._dispatcher.hear(self, self.name, Started(job=order.job, attempt=order.attempt))
+        await self._events.receive(self, self.name, Started(job=order.job, attempt=order.attempt))
 
     async def step(self, order: Generate, step: int) -> None:
         event = Progress(job=order.job, attempt=order.attempt, step=step, steps=8, preview=b"jpeg")
-        await self._dispatcher.hear(self, self.name, event)
+        await self._events.receive(self, self.name, event)
 
     async def finish(self, order: Generate, k: int = 0, png: bytes = b"picture") -> None:
         event = Finished(
             job=order.job, attempt=order.attempt, k=k, seed=order.request.seed_of(k), width=256, height=256,
             sha256=hashlib.sha256(png).hexdigest(), png=png, seconds=0.1,
         )  # fmt: skip
-        await self._dispatcher.hear(self, self.name, event)
+        await self._events.receive(self, self.name, event)
 
     async def fail(self, order: Generate, k: int = 0, code: str = "out-of-memory") -> None:
         event = Failed(job=order.job, attempt=order.attempt, k=k, code=code)
-        await self._dispatcher.hear(self, self.name, event)
+        await self._events.receive(self, self.name, event)
 
     async def beat(self, *, busy: bool = False) -> None:
-        await self._dispatcher.hear(self, self.name, Beat(steps=0, busy=busy))
+        await self._events.receive(self, self.name, Beat(steps=0, busy=busy))
 
     def die(self) -> None:
-        self._dispatcher.lost(self, self.name)
+        self._events.lost(self, self.name)
 
 
 class Core:
@@ -92,7 +92,7 @@ class Core:
         self._asked = 0
 
     def line(self, name: str = "e1") -> Line:
-        return Line(self.service.dispatcher, name)
+        return Line(self.service.dispatcher.engine_events, name)
 
     async def ask(self, by: Requester = ANNA, count: int = 1) -> Job:
         self._asked += 1
@@ -108,7 +108,7 @@ async def opened(data: Path, *, wall: WallClock = time.time) -> AsyncGenerator[C
     clock = ManualClock()
     async with open_service(data, owner=ROOMY, wall=wall, monotonic=clock, grace=GRACE, adoption=2 * GRACE) as service:
         if service.card is None:
-            service.dispatcher.card = CARD
+            service.engines.card = CARD
         yield Core(service, clock)
 
 

@@ -1,4 +1,4 @@
-"""The queue and its engines on a simulated clock: the bot's own Board and Crew, the engine's own Scheduler, no wire."""
+"""The queue on a simulated clock: the bot's own live jobs and engines, the engine's own Scheduler, no wire."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from bot.jobs.events import Standing
+from bot.jobs.events import QueuePosition
 from bot.jobs.job import Job, JobState, Requester
-from bot.queue.engines import Crew
+from bot.queue.engines import Engines
 from bot.queue.eta import all_of, one_of
-from bot.queue.waiting import Board
+from bot.queue.live_jobs import LiveJobs
 from bot.storage.ledger import VirtualTimes
 from engine.worker.scheduling.forward_time import ForwardTime
 from engine.worker.scheduling.scheduler import Expected, Scheduler, token_load
@@ -65,9 +65,9 @@ class Rehearsal:
         self.places: dict[str, str] = {}  # which engine
         self.arrivals = sorted(arrivals, key=lambda one: one.at)
         self._coming = list(enumerate(self.arrivals))
-        self._board = Board(VirtualTimes(virtual=0.0, finishes={}, weights={}))
-        self._crew = Crew()
-        self.painters = self._crew.painters.values()
+        self._live = LiveJobs(VirtualTimes(virtual=0.0, finishes={}, weights={}))
+        self._engines = Engines()
+        self.engines = self._engines.by_name.values()
         self.machines = [
             Machine(
                 name=f"e{n}",
@@ -77,14 +77,14 @@ class Rehearsal:
             for n, forward_time in enumerate(paces)
         ]
         for machine in self.machines:
-            self._crew.join(machine, _hello(machine.name, capacity))
+            self._engines.join(machine, _hello(machine.name, capacity))
 
     def run(self, *, until: float = float("inf")) -> None:
         """Up to this second."""
         while (moment := self._next_moment()) < until:
             self.now = moment
             while self._coming and self._coming[0][1].at <= self.now:
-                self._board.add(job_of(*self._coming.pop(0)))
+                self._live.add(job_of(*self._coming.pop(0)))
             for machine in self.machines:
                 if machine.batch and machine.until <= self.now:
                     self._step(machine)
@@ -94,13 +94,13 @@ class Rehearsal:
                     self._border(machine)
             self._feed()
 
-    def standings(self) -> dict[str, Standing]:
+    def positions(self) -> dict[str, QueuePosition]:
         """What people are told at this moment; times are seconds of the simulated clock."""
-        return all_of(self._board, self.painters, now=self.now, monotonic=self.now)
+        return all_of(self._live, self.engines, now=self.now, monotonic=self.now)
 
-    def standing(self, job: str) -> Standing | None:
+    def position(self, job: str) -> QueuePosition | None:
         """What the person of this job is told at this moment."""
-        return one_of(self._board, self.painters, job, now=self.now, monotonic=self.now)
+        return one_of(self._live, self.engines, job, now=self.now, monotonic=self.now)
 
     def _next_moment(self) -> float:
         moments = [machine.until for machine in self.machines if machine.batch]
@@ -111,18 +111,18 @@ class Rehearsal:
         return min(moments, default=float("inf"))
 
     def _feed(self) -> None:
-        while (match := self._crew.match(self._board.line.turns, self._board.jobs)) is not None:
-            turn, painter = match
-            job = replace(self._board.jobs[turn.ticket.job], state=JobState.OFFERED)
-            self._board.took(turn)
-            self._board.update(job)
-            self._crew.give(painter, job, 1.0)
+        while (match := self._engines.match(self._live.line.turns, self._live.jobs)) is not None:
+            turn, engine = match
+            job = replace(self._live.jobs[turn.ticket.job], state=JobState.OFFERED)
+            self._live.served(turn)
+            self._live.update(job)
+            self._engines.give(engine, job, 1.0)
             self.handed.append(job.id)
-            self.places[job.id] = painter.hello.engine
-            painter.send(Generate(job=job.id, attempt=1, request=job.request, wanted=(0,)))
+            self.places[job.id] = engine.hello.engine
+            engine.send(Generate(job=job.id, attempt=1, request=job.request, wanted=(0,)))
 
     def _border(self, machine: Machine) -> None:
-        painter = self._crew.painters[machine.name]
+        engine = self._engines.by_name[machine.name]
         for order in machine.inbox:
             tokens, steps = _tokens(order.request), order.request.steps
             machine.scheduler.enqueue(order.job, order, [Expected(tokens=tokens, rows=1, left=steps)])
@@ -130,25 +130,25 @@ class Rehearsal:
         while (order := machine.scheduler.next_order()) is not None:
             machine.scheduler.admit(order, [Sample(order, 0, _tokens(order.request), order.request.steps)])
             self.begun[order.job] = self.now
-            painter.began(painter.orders[order.job], self.now)
-            self._board.update(replace(self._board.jobs[order.job], state=JobState.RUNNING))
+            engine.began(engine.orders[order.job], self.now)
+            self._live.update(replace(self._live.jobs[order.job], state=JobState.RUNNING))
         machine.batch = machine.scheduler.next_batch()
         if machine.batch:
             machine.until = self.now + machine.forward_time.seconds(token_load(machine.batch))
             machine.together = max(machine.together, len(machine.batch))
 
     def _step(self, machine: Machine) -> None:
-        painter = self._crew.painters[machine.name]
+        engine = self._engines.by_name[machine.name]
         for sample in machine.batch:
             sample.position += 1
-            painter.stepped(painter.orders[sample.order.job], sample.position, sample.steps, self.now)
+            engine.stepped(engine.orders[sample.order.job], sample.position, sample.steps, self.now)
             if not sample.left:
                 machine.scheduler.remove(sample)
                 self.ended[sample.order.job] = self.now
-                self._board.update(replace(self._board.jobs[sample.order.job], state=JobState.RENDERED))
-                holder = self._crew.let_go(sample.order.job)
+                self._live.update(replace(self._live.jobs[sample.order.job], state=JobState.RENDERED))
+                holder = self._engines.let_go(sample.order.job)
                 assert holder is not None
-                painter.ended(holder[1], self.now, done=True)
+                engine.ended(holder[1], self.now, done=True)
         machine.batch = []
 
 

@@ -64,7 +64,7 @@ class Stage:
 
     def waits(self) -> bool:
         """Whether any job is left."""
-        return bool(self.service.dispatcher.order())
+        return bool(self.service.live.in_order())
 
     async def ended(self, *jobs: Job, within: float = 30.0) -> list[Job]:
         """These jobs when each has ended."""
@@ -98,7 +98,7 @@ async def stage(
     async with (
         open_service(data, owner=owner, grace=grace, adoption=adoption) as service,
         LocalLink(
-            service.dispatcher, secret=SECRET, build="test", port=port or free_port(), heartbeat=heartbeat
+            service.dispatcher.engine_events, secret=SECRET, build="test", port=port or free_port(), heartbeat=heartbeat
         ) as link,
         AsyncExitStack() as more,
     ):
@@ -107,7 +107,12 @@ async def stage(
             access = Access(url=broker.url)
             url = access.url
             at_broker = broker_link(
-                service.dispatcher, access=access, build="test", parts=data / "parts", lease=lease, grace=grace
+                service.dispatcher.engine_events,
+                access=access,
+                build="test",
+                parts=data / "parts",
+                lease=lease,
+                grace=grace,
             )
             await more.enter_async_context(at_broker)
         yield Stage(data=data, service=service, link=link, url=url)
@@ -124,7 +129,7 @@ class OpenStage(Protocol):
 
 async def ready(stage: Stage, engines: int = 1) -> None:
     """Wait until so many engines are ready."""
-    await until(lambda: sum(view.state == "ready" for view in stage.service.dispatcher.engines()) >= engines)
+    await until(lambda: sum(view.state == "ready" for view in stage.service.engines.views()) >= engines)
 
 
 @asynccontextmanager

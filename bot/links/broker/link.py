@@ -25,7 +25,7 @@ from bot.links.broker.results import InTray
 from bot.links.broker.seat import BROKER_ERRORS, Seat
 from bot.links.broker.steps import Steps
 from bot.links.broker.streams import Streams
-from bot.queue.dispatcher import Dispatcher
+from bot.queue.engine_events import EngineEvents
 from bot.queue.recovery import GRACE
 from protocol import broker as cluster
 from protocol import frames as wire
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def broker_link(
-    dispatcher: Dispatcher,
+    events: EngineEvents,
     *,
     access: cluster.Access,
     build: str,
@@ -52,7 +52,7 @@ async def broker_link(
 
     `parts` is a folder for large pictures that are still to become whole.
     """
-    link = NatsLink(dispatcher, access=access, build=build, parts=Parts(parts), lease=lease, grace=grace)
+    link = NatsLink(events, access=access, build=build, parts=Parts(parts), lease=lease, grace=grace)
     working = asyncio.create_task(link.run(), name="broker")
     working.add_done_callback(_report)
     try:
@@ -74,15 +74,15 @@ class NatsLink:
     """Seats of engines at one broker."""
 
     def __init__(
-        self, dispatcher: Dispatcher, *, access: cluster.Access, build: str, parts: Parts, lease: float, grace: float
+        self, events: EngineEvents, *, access: cluster.Access, build: str, parts: Parts, lease: float, grace: float
     ) -> None:
         self.seats: dict[str, Seat] = {}
-        self._dispatcher = dispatcher
+        self._events = events
         self._access = access
         self._build = build
         self._parts = parts
         self._steps = Steps()
-        self._in_tray = InTray(dispatcher, parts, steps=self._steps, seat=self._seat, refuse=self._refuse)
+        self._in_tray = InTray(events, parts, steps=self._steps, seat=self._seat, refuse=self._refuse)
         self._name = secrets.token_hex(8).encode()  # of this bot process, so that engines notice a new one
         # The dispatcher adds its grace, and a lapse is noticed up to one pulse late.
         self._term = max(lease - grace - cluster.PULSE, 3 * cluster.PULSE)
@@ -97,7 +97,7 @@ class NatsLink:
     async def run(self) -> None:
         """Dial and work for ever."""
         said = ""
-        self._dispatcher.deaf(self, True)
+        self._events.deaf(self, True)
         while True:
             try:
                 async with cluster.connected(self._access, seat=cluster.BOT_SEAT, back=self._came_back) as client:
@@ -144,7 +144,7 @@ class NatsLink:
         """Tell everybody every PULSE seconds that this bot is here; make streams anew after the broker was away."""
         while not client.is_closed:
             if self._echoed is None or time.monotonic() - self._echoed > DEAF_AFTER:
-                self._dispatcher.deaf(self, True)
+                self._events.deaf(self, True)
             with suppress(*BROKER_ERRORS):
                 if client.is_connected:
                     await self._look_after_streams()
@@ -182,7 +182,7 @@ class NatsLink:
             if self._echoed is not None:
                 self._clock += min(now - self._echoed, 2 * cluster.PULSE)
             self._echoed = now
-            self._dispatcher.deaf(self, False)
+            self._events.deaf(self, False)
             for seat in list(self.seats.values()):
                 if self._clock - seat.heard > self._term:
                     self._drop(seat, "has said nothing for too long" if seat.ready else "")
@@ -192,8 +192,8 @@ class NatsLink:
         if why:
             log.info("engine %s %s", seat.name or "without a name", why)
         if seat.loading:
-            self._dispatcher.not_loading(seat.loading)
-        self._dispatcher.lost(seat, seat.name)  # ready or not: it may have rested since it was
+            self._events.not_loading(seat.loading)
+        self._events.lost(seat, seat.name)  # ready or not: it may have rested since it was
         seat.rest()
         if self.seats.get(seat.id) is seat:
             del self.seats[seat.id]
@@ -250,11 +250,11 @@ class NatsLink:
                 await self._join(seat, event)
             case Loading():
                 seat.loading = seat.name = event.engine
-                self._dispatcher.loading(event.engine, event.model, event.problem)
+                self._events.loading(event.engine, event.model, event.problem)
             case Finished() | Failed():
                 self._refuse(seat, "pictures travel another way")
             case _ if seat.ready:
-                await self._dispatcher.hear(seat, seat.name, event)
+                await self._events.receive(seat, seat.name, event)
                 if isinstance(event, Cancelled):
                     seat.stored.discard((event.job, event.k))
             case Beat():
@@ -276,16 +276,16 @@ class NatsLink:
             seat.send(BotHello(protocol=PROTOCOL, build=self._build))
         seat.name, seat.loading = hello.engine, ""
         seat.refused = ""
-        await self._dispatcher.joined(seat, hello)
+        await self._events.joined(seat, hello)
         if self.seats.get(seat.id) is not seat:  # it was given up meanwhile
-            self._dispatcher.lost(seat, seat.name)
+            self._events.lost(seat, seat.name)
         else:
             seat.ready = not seat.refused
 
     async def _cannot_travel(self, seat: Seat, failures: list[Failed]) -> None:
         """An order that is larger than the broker's messages ends here."""
         for failure in failures:
-            await self._steps.take(self._dispatcher.hear(seat, seat.name, failure))
+            await self._steps.take(self._events.receive(seat, seat.name, failure))
 
     def _refuse(self, seat: Seat, reason: str) -> None:
         if reason != seat.refused:

@@ -16,7 +16,7 @@ from nats.aio.msg import Msg
 from bot.links.broker.parts import Parts, TooMuch
 from bot.links.broker.seat import BROKER_ERRORS, Seat
 from bot.links.broker.steps import Steps
-from bot.queue.dispatcher import Dispatcher
+from bot.queue.engine_events import EngineEvents
 from protocol import broker as cluster
 from protocol import frames as wire
 from protocol.messages import Failed, Finished
@@ -33,14 +33,14 @@ class InTray:
 
     def __init__(
         self,
-        dispatcher: Dispatcher,
+        events: EngineEvents,
         parts: Parts,
         *,
         steps: Steps,
         seat: Callable[[str], Seat],
         refuse: Callable[[Seat, str], None],
     ) -> None:
-        self._dispatcher = dispatcher
+        self._events = events
         self._parts = parts
         self._steps = steps
         self._seat = seat
@@ -98,7 +98,7 @@ class InTray:
             return False
         key = (event.job, event.k)
         seat.stored.discard(key)
-        await self._dispatcher.hear(seat, seat.name, event)
+        await self._events.receive(seat, seat.name, event)
         stored = key in seat.stored
         seat.stored.discard(key)
         return stored

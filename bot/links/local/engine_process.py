@@ -48,10 +48,12 @@ async def embedded_engine(
     file = data / "engine.json"
     known = await asyncio.to_thread(read_address, file)
     secret = secrets.token_urlsafe(32) if known is None else known.secret
-    link = LocalLink(dispatcher, secret=secret, build=build, port=known.port if known else 0, heartbeat=heartbeat)
+    link = LocalLink(
+        dispatcher.engine_events, secret=secret, build=build, port=known.port if known else 0, heartbeat=heartbeat
+    )
     if known is not None and not await is_free(known.port):
         log.warning("port %d is in use by another program; taking a free one", known.port)
-        link = LocalLink(dispatcher, secret=secret, build=build, heartbeat=heartbeat)
+        link = LocalLink(dispatcher.engine_events, secret=secret, build=build, heartbeat=heartbeat)
     async with link:
         engine = EmbeddedEngine(dispatcher, link, file=file, secret=secret, command=command, model=model)
         watching = asyncio.create_task(engine.watch(known))
@@ -82,6 +84,7 @@ class EmbeddedEngine:
         self.model = model
         self.starts = 0
         self._dispatcher = dispatcher
+        self._events = dispatcher.engine_events
         self._file = file
         self._secret = secret
         self._command_for = command
@@ -212,14 +215,14 @@ class EmbeddedEngine:
     async def _start(self) -> None:
         if self._stopping.is_set():
             return
-        self._dispatcher.loading(EMBEDDED, self.model)
+        self._events.loading(EMBEDDED, self.model)
         try:
             # Not in a thread: a process started there while this task is cancelled would be nobody's.
             self.process = DetachedProcess.start(
                 self._command, mark=str(self._file), log=self._file.with_name("engine.log")
             )
         except OSError as error:
-            self._dispatcher.loading(EMBEDDED, self.model, f"The engine cannot be started: {error}.")
+            self._events.loading(EMBEDDED, self.model, f"The engine cannot be started: {error}.")
             return
         self.starts += 1
         log.info("started the engine (process %d)", self.process.pid)
@@ -232,7 +235,7 @@ class EmbeddedEngine:
         ending = "ended" if code is None else f"ended with exit code {code}"
         log.warning("the engine %s; starting another in %.1f s (its log: engine.log)", ending, wait)
         once = wait == FIRST_WAIT  # which may be chance
-        self._dispatcher.loading(EMBEDDED, self.model, None if once else f"The engine {ending}; its log is engine.log.")
+        self._events.loading(EMBEDDED, self.model, None if once else f"The engine {ending}; its log is engine.log.")
 
     async def _write(self, pid: int | None) -> None:
         self._address = Address(port=self.link.port, secret=self._secret, pid=pid, command=self._command)

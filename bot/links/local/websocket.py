@@ -15,7 +15,7 @@ from typing import Self
 from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from bot.queue.dispatcher import Dispatcher
+from bot.queue.engine_events import EngineEvents
 from bot.queue.engines import EMBEDDED
 from protocol import frames as wire
 from protocol.messages import PROTOCOL, Beat, BotHello, Command, EngineHello, Event, Loading, Refused, Stop
@@ -83,7 +83,7 @@ class LocalLink:
 
     def __init__(
         self,
-        dispatcher: Dispatcher,
+        events: EngineEvents,
         *,
         secret: str,
         build: str,
@@ -94,7 +94,7 @@ class LocalLink:
         self.port = port
         self.peers: set[Peer] = set()
         self.arrived = asyncio.Event()  # an engine has ever introduced itself
-        self._dispatcher = dispatcher
+        self._events = events
         self._expected = f"Bearer {secret}".encode()
         self._build = build
         self._closing = False
@@ -147,20 +147,20 @@ class LocalLink:
             if peer.loading:
                 self._died_loading(peer)
             if peer.ready and not self._closing:  # a bot that leaves has lost nobody: its engines wait for the next
-                self._dispatcher.lost(peer, peer.name)
+                self._events.lost(peer, peer.name)
             await self._hang_up(peer, speaking)
         return socket
 
     def _died_loading(self, peer: Peer) -> None:
         """Another is started in its place: what kept this one from painting is said until that one speaks."""
-        self._dispatcher.not_loading(peer.loading)
+        self._events.not_loading(peer.loading)
         if self._closing or peer.dismissed:
             return
         self._deaths += 1
         problem = peer.problem
         if problem is None and self._deaths >= MOST_DEATHS:
             problem = f"The engine broke down {self._deaths} times while it loaded {peer.model}; its log is engine.log."
-        self._dispatcher.loading(EMBEDDED, peer.model, problem)
+        self._events.loading(EMBEDDED, peer.model, problem)
 
     async def _hang_up(self, peer: Peer, speaking: asyncio.Task[None]) -> None:
         """Let the last words out if the line takes them; a frozen peer's never would."""
@@ -214,7 +214,7 @@ class LocalLink:
             case Beat() if not peer.ready:
                 pass
             case _ if peer.ready:
-                await self._dispatcher.hear(peer, peer.name, event)
+                await self._events.receive(peer, peer.name, event)
             case _:
                 self._refuse(peer, "it spoke of jobs before it said who it is")
                 return False
@@ -224,10 +224,10 @@ class LocalLink:
         match event:
             case Loading():
                 peer.loading, peer.model, peer.problem = event.engine, event.model, event.problem
-                self._dispatcher.loading(event.engine, event.model, event.problem)
+                self._events.loading(event.engine, event.model, event.problem)
             case EngineHello():
                 peer.loading, peer.problem, self._deaths = "", None, 0
-                await self._dispatcher.joined(peer, event)
+                await self._events.joined(peer, event)
                 peer.ready = True
 
     def _refuse(self, peer: Peer, reason: str) -> None:

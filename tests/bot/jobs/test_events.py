@@ -7,7 +7,18 @@ import dataclasses
 
 import pytest
 
-from bot.jobs.events import Accepted, Began, Ended, JobEvent, Moved, News, Painted, Standing, Stepped, Subscription
+from bot.jobs.events import (
+    Accepted,
+    Began,
+    Ended,
+    Events,
+    JobEvent,
+    Moved,
+    Painted,
+    QueuePosition,
+    Stepped,
+    Subscription,
+)
 from bot.jobs.job import Job, JobState
 from protocol.request import ImageRequest
 from tests.support.stage import ANNA
@@ -29,55 +40,55 @@ async def drain(events: Subscription) -> list[JobEvent]:
 
 
 async def test_of_several_steps_only_the_newest_waits() -> None:
-    news = News()
+    news = Events()
     with news.subscribe() as events:
         for number in range(1, 9):
-            news.tell(step(number))
-        news.tell(step(3, "another"))
+            news.publish(step(number))
+        news.publish(step(3, "another"))
 
         assert await drain(events) == [step(8), step(3, "another")]
 
 
 async def test_an_ending_replaces_everything_that_led_to_it() -> None:
-    news = News()
+    news = Events()
     ended = Ended(job=dataclasses.replace(JOB, state=JobState.RENDERED))
     with news.subscribe() as events:
-        news.tell(Accepted(job=JOB))
-        news.tell(Moved(job_id=JOB.id, standing=Standing(place=1, eta=None)))
-        news.tell(Began(job=JOB))
-        news.tell(Painted(job=JOB, k=0))
-        news.tell(ended)
+        news.publish(Accepted(job=JOB))
+        news.publish(Moved(job_id=JOB.id, position=QueuePosition(position=1, eta=None)))
+        news.publish(Began(job=JOB))
+        news.publish(Painted(job=JOB, k=0))
+        news.publish(ended)
 
         assert await drain(events) == [ended]
 
 
 async def test_a_reader_that_keeps_up_hears_everything_in_order() -> None:
-    news = News()
+    news = Events()
     heard = list[JobEvent]()
     with news.subscribe() as events:
         for event in (Accepted(job=JOB), Began(job=JOB), step(1), step(2), Ended(job=JOB)):
-            news.tell(event)
+            news.publish(event)
             heard.append(await anext(events))
 
     assert [type(event).__name__ for event in heard] == ["Accepted", "Began", "Stepped", "Stepped", "Ended"]
 
 
 async def test_a_thousand_endings_wait_for_a_reader_that_sleeps() -> None:
-    news = News()
+    news = Events()
     with news.subscribe() as events:
         for number in range(1000):
-            news.tell(step(1, f"{number:016d}"))
-            news.tell(Ended(job=dataclasses.replace(JOB, id=f"{number:016d}")))
+            news.publish(step(1, f"{number:016d}"))
+            news.publish(Ended(job=dataclasses.replace(JOB, id=f"{number:016d}")))
 
         assert len(await drain(events)) == 1000
 
 
 async def test_a_reader_that_waits_is_woken_and_one_that_left_is_forgotten() -> None:
-    news = News()
+    news = Events()
     with news.subscribe() as events:
-        asyncio.get_running_loop().call_soon(news.tell, step(1))
+        asyncio.get_running_loop().call_soon(news.publish, step(1))
         assert await anext(events) == step(1)
-    news.tell(step(2))
+    news.publish(step(2))
 
     with pytest.raises(StopAsyncIteration):
         await anext(events)

@@ -111,7 +111,7 @@ def test_the_times_that_people_are_told_come_true(pace: ForwardTime, people: str
     alone = 8 * pace.seconds(256)
     show.run(until=6 * alone)
 
-    told = {job: standing.eta for job, standing in show.standings().items()}
+    told = {job: position.eta for job, position in show.positions().items()}
     show.run()
 
     assert len(told) >= 6
@@ -125,6 +125,6 @@ def test_pictures_that_share_the_time_count_it_once() -> None:
 
     show.run()
 
-    [painter] = show.painters
+    [painter] = show.engines
     work, busy = 20 * 256 * 256 * 8 / 1e6, max(show.ended.values())
     assert painter.pace == pytest.approx(busy / work, rel=0.2)

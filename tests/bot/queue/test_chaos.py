@@ -23,7 +23,7 @@ async def _engines_that_die(core: Stage, number: int, dice: random.Random, kills
     while True:
         name = f"engine-{number}-{kills.total()}"
         async with engine_process(core, "--step-seconds", "0.05", "--name", name) as process:
-            await until(lambda name=name: name in {view.id for view in core.service.dispatcher.engines()}, within=60)
+            await until(lambda name=name: name in {view.id for view in core.service.engines.views()}, within=60)
             life = dice.uniform(0.1, 1.9) if kills["engine"] < MOST_KILLS else None
             try:
                 await asyncio.wait_for(process.wait(), life)
@@ -48,7 +48,7 @@ async def test_nothing_is_lost_or_doubled_while_engines_and_bots_die(tmp_path: P
             if life < BOTS - 1:
                 await asyncio.sleep(dice.uniform(0.3, 1.5))
             else:
-                await until(lambda core=core: not core.service.dispatcher.held() and not core.waits(), within=150)
+                await until(lambda core=core: not core.service.live.handed_out() and not core.waits(), within=150)
             for keeper in keepers:
                 keeper.cancel()
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from bot.jobs.errors import InFlightReached, Paused, QueueFull, Refusal
 from bot.jobs.job import JobState, Requester
 from bot.queue import fair_queue
-from bot.queue.waiting import Board
+from bot.queue.live_jobs import LiveJobs
 from bot.requests.defaults import OwnerSettings
 from bot.requests.wish import Wish
 from bot.storage.ledger import Ledger, VirtualTimes
@@ -65,7 +65,7 @@ async def full_house(data: Path, owner: OwnerSettings = ROOMY) -> AsyncIterator[
             for _ in range(2):
                 await core.ask(BEN)
             states = [JobState.RUNNING, JobState.OFFERED]
-            await until(lambda: [job.state for job in core.service.dispatcher.held()] == states)
+            await until(lambda: [job.state for job in core.service.live.handed_out()] == states)
             yield core
 
 
@@ -112,9 +112,9 @@ async def test_a_crowd_has_its_places_told_without_a_replay_of_the_queue_for_eac
         places = list[int]()
         for _ in range(CROWD):
             job = await core.ask(ANNA)
-            standing = core.service.standing(job.id)
-            assert standing is not None
-            places.append(standing.place)
+            position = core.service.position(job.id)
+            assert position is not None
+            places.append(position.position)
 
         assert places == list(range(1, CROWD + 1))
         assert replays <= 10
@@ -176,31 +176,31 @@ acts = st.lists(st.tuples(st.sampled_from(["ask", "serve", "pass", "cancel", "re
 
 
 @given(acts=acts)
-def test_the_board_keeps_its_line_as_a_replay_would_draw_it_up(acts: list[tuple[str, str]]) -> None:
-    board, asked = Board(VirtualTimes(virtual=0.0, finishes={}, weights={})), 0
+def test_the_queue_keeps_its_line_as_a_replay_would_draw_it_up(acts: list[tuple[str, str]]) -> None:
+    live, asked = LiveJobs(VirtualTimes(virtual=0.0, finishes={}, weights={})), 0
     for act, who in acts:
-        live = list(board.jobs.values())
+        jobs = list(live.jobs.values())
         if act == "ask":
             asked += 1
-            board.add(job_of(asked, Arrival(who=who, steps=4 + asked % 3)))
-        elif act in ("serve", "pass") and board.line.turns:
-            turn = board.line.turns[0 if act == "serve" else -1]
-            board.took(turn)
-            board.update(replace(board.jobs[turn.ticket.job], state=JobState.OFFERED))
-        elif act == "cancel" and live:
-            board.update(replace(live[len(live) // 2], state=JobState.CANCELLED))
+            live.add(job_of(asked, Arrival(who=who, steps=4 + asked % 3)))
+        elif act in ("serve", "pass") and live.line.turns:
+            turn = live.line.turns[0 if act == "serve" else -1]
+            live.served(turn)
+            live.update(replace(live.jobs[turn.ticket.job], state=JobState.OFFERED))
+        elif act == "cancel" and jobs:
+            live.update(replace(jobs[len(jobs) // 2], state=JobState.CANCELLED))
         elif act == "requeue":
-            for job in live:
+            for job in jobs:
                 if job.state is JobState.OFFERED:
-                    board.update(replace(job, state=JobState.QUEUED))
+                    live.update(replace(job, state=JobState.QUEUED))
         elif act == "pause":
-            board.paused = frozenset() if board.paused else frozenset({None})
-        kept = [turn.ticket.job for turn in board.line.turns]
-        board.paused = board.paused  # which has the line drawn up anew
-        assert kept == [turn.ticket.job for turn in board.line.turns]
-        waiting = [job for job in board.jobs.values() if job.state is not JobState.RUNNING]
-        assert board.waiting == len(waiting)
-        assert board.in_flight(who) == sum(job.requester.principal == who for job in board.jobs.values())
+            live.paused = frozenset() if live.paused else frozenset({None})
+        kept = [turn.ticket.job for turn in live.line.turns]
+        live.paused = live.paused  # which has the line drawn up anew
+        assert kept == [turn.ticket.job for turn in live.line.turns]
+        waiting = [job for job in live.jobs.values() if job.state is not JobState.RUNNING]
+        assert live.waiting == len(waiting)
+        assert live.in_flight(who) == sum(job.requester.principal == who for job in live.jobs.values())
 
 
 @pytest.mark.parametrize("engines", [0, 1, 2])
@@ -209,9 +209,10 @@ def test_one_place_and_time_are_those_that_all_are_told(engines: int) -> None:
     show = Rehearsal(arrivals, [ForwardTime(points=((0, 0.01), (4096, 0.5)))] * engines)
     for second in range(1, 12):
         show.run(until=second / 2)
-        told = show.standings()
-        for job, standing in told.items():
-            one = show.standing(job)
+        told = show.positions()
+        for job, position in told.items():
+            one = show.position(job)
             assert one is not None
-            assert (one.place, one.held, one.eta is None) == (standing.place, standing.held, standing.eta is None)
-            assert one.eta is None or one.eta == pytest.approx(standing.eta)
+            assert replace(one, eta=None) == replace(position, eta=None)
+            assert (one.eta is None) is (position.eta is None)
+            assert one.eta is None or one.eta == pytest.approx(position.eta)

@@ -9,10 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bot.jobs.events import Ended, Moved, PainterLost, PainterState
+from bot.jobs.events import Ended, EngineState, Moved, PainterLost
 from bot.jobs.job import Failure, Job, JobState
 from bot.queue import dispatcher
-from bot.queue.lifecycle import MOST_ATTEMPTS, PURE_CHANCE, Course
+from bot.queue.eta import Positions
+from bot.queue.recovery import MOST_ATTEMPTS, PURE_CHANCE
 from bot.requests.wish import Wish
 from protocol.messages import Beat, Cancel, Cancelled, Finished, Generate, Stop, Stored
 from protocol.request import Lora
@@ -69,7 +70,7 @@ async def test_pictures_painted_at_once_do_not_look_slower_than_one_by_one(core:
     await line.finish(first)
     await line.finish(second)
 
-    [view] = core.service.dispatcher.engines()
+    [view] = core.service.engines.views()
     assert view.speed == pytest.approx(2 * jobs[0].cost / 8)
 
 
@@ -160,7 +161,7 @@ async def test_an_engine_that_idles_over_its_orders_is_told_again(core: Core) ->
 
     for _ in range(25):
         core.clock.advance(0.5)
-        await core.service.dispatcher.hear(line, line.name, Beat(steps=0, busy=False))
+        await core.service.dispatcher.engine_events.receive(line, line.name, Beat(steps=0, busy=False))
 
     assert [order.job for order in line.orders()] == [job.id, job.id]
 
@@ -173,7 +174,7 @@ async def test_an_engine_at_work_is_left_alone(core: Core) -> None:
 
     for _ in range(100):
         core.clock.advance(0.5)
-        await core.service.dispatcher.hear(line, line.name, Beat(steps=0, busy=True))
+        await core.service.dispatcher.engine_events.receive(line, line.name, Beat(steps=0, busy=True))
 
     assert len(line.orders()) == 1
 
@@ -188,7 +189,7 @@ async def test_a_job_whose_engine_we_stopped_ourselves_is_no_suspect(core: Core)
         await line.start(order)
         core.service.dispatcher.stop_engines()
         line.die()
-        await until(lambda: core.service.dispatcher.held() == [])
+        await until(lambda: core.service.live.handed_out() == [])
 
     assert all(line.holds(Stop()) for line in lines)
     waits = await core.service.job(job.id)
@@ -205,7 +206,9 @@ async def test_what_another_model_cannot_paint_fails_though_the_old_engine_is_ha
     [order] = await old.ordered(1)
     await core.service.dispatcher.retire({"old"})
     if not held:
-        await core.service.dispatcher.hear(old, "old", Cancelled(job=order.job, attempt=order.attempt, k=0))
+        await core.service.dispatcher.engine_events.receive(
+            old, "old", Cancelled(job=order.job, attempt=order.attempt, k=0)
+        )
     old.die()
 
     tiny = core.line("new")
@@ -215,7 +218,7 @@ async def test_what_another_model_cannot_paint_fails_though_the_old_engine_is_ha
     await tiny.join()
     await core.service.dispatcher.give_up_unpaintable()
 
-    await until(lambda: core.service.standing(job.id) is None)
+    await until(lambda: core.service.position(job.id) is None)
     assert (await core.service.job(job.id)).failure == Failure(code="model-changed", arguments={})
 
 
@@ -294,10 +297,10 @@ async def test_what_goes_wrong_in_the_block_comes_out_as_it_is(tmp_path: Path) -
 
 
 async def test_a_bug_in_its_own_work_ends_it_and_comes_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(self: Course) -> None:
+    def broken(self: Positions) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Course, "announce", broken)
+    monkeypatch.setattr(Positions, "announce", broken)
     with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True):
         async with opened(tmp_path) as core:
             await core.ask()
@@ -307,28 +310,28 @@ async def test_a_bug_in_its_own_work_ends_it_and_comes_out(tmp_path: Path, monke
 async def test_who_waits_hears_of_engines_that_come_up_and_are_gone(core: Core) -> None:
     line, dispatcher = core.line(), core.service.dispatcher
     with core.service.subscribe() as events:
-        heard = list[PainterState]()
+        heard = list[EngineState]()
 
         async def hear() -> None:
             event = await anext(events)
-            assert isinstance(event, PainterState)
+            assert isinstance(event, EngineState)
             heard.append(event)
 
-        dispatcher.loading("coming up", "Fake", "no torch")
+        dispatcher.engine_events.loading("coming up", "Fake", "no torch")
         await hear()
-        dispatcher.not_loading("coming up")
+        dispatcher.engine_events.not_loading("coming up")
         await hear()
-        dispatcher.not_loading("coming up")  # of which nothing is left to say
+        dispatcher.engine_events.not_loading("coming up")  # of which nothing is left to say
         await line.join()
         await hear()
         line.die()
         await hear()
 
     assert heard == [
-        PainterState(engine="coming up", state="loading", model="Fake", problem="no torch"),
-        PainterState(engine="coming up", state="lost", model="Fake"),
-        PainterState(engine="e1", state="ready", model=CARD.name),
-        PainterState(engine="e1", state="lost", model=CARD.name),
+        EngineState(engine="coming up", state="loading", model="Fake", problem="no torch"),
+        EngineState(engine="coming up", state="lost", model="Fake"),
+        EngineState(engine="e1", state="ready", model=CARD.name),
+        EngineState(engine="e1", state="lost", model=CARD.name),
     ]
 
 
@@ -342,7 +345,7 @@ async def test_who_waits_is_told_of_the_new_place_when_a_job_was_handed_out(core
             while places.get(jobs[2].id) != 2:
                 event = await anext(events)
                 if isinstance(event, Moved):
-                    places[event.job_id] = event.standing.place
+                    places[event.job_id] = event.position.position
 
 
 async def test_only_the_engines_that_are_named_are_told_to_leave(core: Core) -> None:
@@ -370,7 +373,7 @@ async def test_an_engine_that_retires_gives_back_what_it_has_not_begun_and_ends_
     assert not await dispatcher.retire({"old", "idle"})
     assert [command for command in old.sent if isinstance(command, Cancel)] == [Cancel(job=waiting.id)]
 
-    await dispatcher.hear(old, "old", Cancelled(job=second.job, attempt=second.attempt, k=0))
+    await dispatcher.engine_events.receive(old, "old", Cancelled(job=second.job, attempt=second.attempt, k=0))
     await old.finish(first)
     dispatcher.pause(frozenset())
     later = core.line("later")
@@ -407,7 +410,7 @@ async def test_what_an_engine_does_while_its_line_is_down_is_not_timed(core: Cor
     core.clock.advance(2)
     await back.finish(order)
 
-    [view] = core.service.dispatcher.engines()
+    [view] = core.service.engines.views()
     assert view.speed == pytest.approx(job.cost / 2 / 2)
 
 
@@ -454,7 +457,7 @@ async def test_an_engine_back_from_the_dead_is_told_to_drop_what_another_paints(
 
     back = core.line("zombie")
     await back.join(running=((job.id, 1),))
-    await core.service.dispatcher.hear(back, "zombie", Cancelled(job=job.id, attempt=1, k=0))
+    await core.service.dispatcher.engine_events.receive(back, "zombie", Cancelled(job=job.id, attempt=1, k=0))
     await other.start(again)
     await other.finish(again)
 
@@ -512,7 +515,7 @@ async def test_a_job_that_kills_three_engines_fails_as_poison(core: Core) -> Non
         [order] = await line.ordered(1)
         await line.start(order)
         line.die()
-    await until(lambda: core.service.standing(job.id) is None)
+    await until(lambda: core.service.position(job.id) is None)
 
     failed = await core.service.job(job.id)
     assert failed.state is JobState.FAILED
@@ -557,7 +560,7 @@ async def test_a_job_that_only_waited_in_dying_engines_is_no_poison(core: Core) 
         if number == 0:  # later the first is a suspect, and alone in its engine
             await line.ordered(2)
         line.die()
-        await until(lambda: not core.service.dispatcher.engines())
+        await until(lambda: not core.service.engines.views())
     line = core.line("last")
     await line.join()
 
@@ -590,7 +593,7 @@ async def test_a_job_that_kills_its_engines_before_they_can_say_that_it_began_is
         await line.join()
         heads.append((await line.ordered(1))[0].job)
         line.die()
-        await until(lambda: not core.service.dispatcher.engines())
+        await until(lambda: not core.service.engines.views())
     line = core.line("last")
     await line.join()
     [order] = await line.ordered(1)
@@ -655,7 +658,7 @@ async def test_a_damaged_picture_is_not_confirmed(core: Core) -> None:
     await line.join()
     [order] = await line.ordered(1)
 
-    await core.service.dispatcher.hear(
+    await core.service.dispatcher.engine_events.receive(
         line, line.name,
         Finished(job=job.id, attempt=order.attempt, k=0, seed=5, width=256, height=256, sha256="0" * 64, png=b"x",
                  seconds=0.1),
@@ -720,7 +723,7 @@ async def test_an_engine_that_gives_up_unasked_loses_the_job_to_the_queue(core: 
     await line.start(order)
 
     line.die()
-    await core.service.dispatcher.hear(line, "e1", Cancelled(job=job.id, attempt=order.attempt, k=0))
+    await core.service.dispatcher.engine_events.receive(line, "e1", Cancelled(job=job.id, attempt=order.attempt, k=0))
     await other.join()
 
     [again] = await other.ordered(1)
@@ -752,7 +755,7 @@ async def test_a_second_line_of_the_same_engine_takes_the_place_of_the_first(cor
 
     assert old.closed
     assert await core.state(job) is JobState.RENDERED
-    assert [view.state for view in core.service.dispatcher.engines()] == ["ready"]
+    assert [view.state for view in core.service.engines.views()] == ["ready"]
     assert (await new.ordered(1))[0].job == following.id
 
 
@@ -788,7 +791,7 @@ async def test_an_order_for_an_engine_that_dies_at_that_very_moment_goes_elsewhe
     with monkeypatch.context() as moments:
         moments.setattr(ledger, moment, write_while_it_dies)
         job = await core.ask()
-        await until(lambda: bool(core.service.dispatcher.held()))
+        await until(lambda: bool(core.service.live.handed_out()))
     await other.join()
 
     [again] = await other.ordered(1)
@@ -817,18 +820,18 @@ async def test_the_time_of_one_job_foretells_that_of_the_next(core: Core) -> Non
     line = core.line()
     await line.join()
     [order] = await line.ordered(1)
-    assert core.service.standing(third.id).eta is None  # pyright: ignore[reportOptionalMemberAccess]
+    assert core.service.position(third.id).eta is None  # pyright: ignore[reportOptionalMemberAccess]
     await line.start(order)
     await line.ordered(2)
     core.clock.advance(10.0)
     await line.finish(order)
 
     now = (await core.service.job(first.id)).ended or 0.0
-    standings = [core.service.standing(job.id) for job in (second, third)]
+    positions = [core.service.position(job.id) for job in (second, third)]
 
-    etas = [standing.eta for standing in standings if standing is not None and standing.eta is not None]
+    etas = [position.eta for position in positions if position is not None and position.eta is not None]
     assert [round(eta - now) for eta in etas] == [10, 20]
-    [view] = core.service.dispatcher.engines()
+    [view] = core.service.engines.views()
     assert view.speed == pytest.approx(first.cost / 10)
 
 
@@ -844,7 +847,7 @@ async def test_an_engine_that_learns_something_loses_no_order_on_its_way(core: C
 
     assert core.service.card == line.card
     assert len(line.orders()) == 1
-    assert core.service.dispatcher.held() == [await core.service.job(job.id)]
+    assert core.service.live.handed_out() == [await core.service.job(job.id)]
 
 
 async def test_what_waits_for_a_file_that_was_taken_away_fails_and_all_else_waits_on(core: Core) -> None:
@@ -874,9 +877,9 @@ async def test_places_count_from_what_is_painted(core: Core) -> None:
     await line.start((await line.ordered(1))[0])
     await line.ordered(2)
 
-    standings = [core.service.standing(job.id) for job in jobs]
+    positions = [core.service.position(job.id) for job in jobs]
 
-    assert [standing.place for standing in standings if standing] == [0, 0, 1, 2]
+    assert [position.position for position in positions if position] == [0, 0, 1, 2]
 
 
 async def test_a_new_bot_waits_for_the_old_engine_before_it_paints_again(tmp_path: Path) -> None:
@@ -925,10 +928,10 @@ async def test_the_term_that_a_new_bot_gives_counts_only_while_engines_can_be_he
 
     async with opened(tmp_path) as after:
         other, back = after.line("other"), after.line()
-        after.service.dispatcher.deaf("broker", True)
+        after.service.dispatcher.engine_events.deaf("broker", True)
         await other.join()
         await asyncio.sleep(6 * GRACE)
-        after.service.dispatcher.deaf("broker", False)
+        after.service.dispatcher.engine_events.deaf("broker", False)
         await back.join(running=((job.id, 1),))
         await asyncio.sleep(6 * GRACE)
         await back.finish(order)

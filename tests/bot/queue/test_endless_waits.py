@@ -11,9 +11,8 @@ import pytest
 
 from bot.jobs.errors import BeyondEngines, PainterBroken
 from bot.jobs.job import Failure, JobState
-from bot.queue import dispatcher, vigil
-from bot.queue import recovery as burials
-from bot.queue.lifecycle import MOST_ATTEMPTS, PURE_CHANCE
+from bot.queue import dispatcher, recovery
+from bot.queue.recovery import MOST_ATTEMPTS, PURE_CHANCE
 from bot.requests.control import Guide
 from bot.requests.wish import Wish
 from protocol.messages import Cancelled
@@ -53,7 +52,7 @@ async def test_a_suspect_that_no_engine_there_can_do_holds_nobody_up(core: Core)
     await inked.start((await inked.ordered(1))[0])
     await plain.join()
     inked.die()
-    await until(lambda: len(core.service.dispatcher.engines()) == 1)
+    await until(lambda: len(core.service.engines.views()) == 1)
 
     other = await core.ask(BEN)
 
@@ -68,7 +67,7 @@ async def test_an_engine_that_could_not_be_taken_on_gets_no_job(core: Core) -> N
     await line.join()
     await line.start((await line.ordered(1))[0])
     line.die()
-    await until(lambda: not core.service.dispatcher.engines())
+    await until(lambda: not core.service.engines.views())
 
     back = core.line("returning")
     async with no_room(core):
@@ -84,7 +83,7 @@ async def test_an_engine_that_could_not_be_taken_on_gets_no_job(core: Core) -> N
 async def test_an_engine_that_dies_while_the_disk_is_full_gives_its_jobs_back_when_there_is_room(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(burials, "STORAGE_RETRY", 0.05)
+    monkeypatch.setattr(recovery, "STORAGE_RETRY", 0.05)
     job = await core.ask()
     dying, other = core.line("dying"), core.line("other")
     await dying.join()
@@ -152,7 +151,7 @@ async def test_a_source_that_cannot_be_read_fails_its_job_and_leaves_the_engine_
 async def test_what_no_engine_can_do_any_more_fails_after_a_while_and_nothing_else_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vigil, "LOOK", 0.01)
+    monkeypatch.setattr(recovery, "LOOK_EVERY", 0.01)
     async with opened(tmp_path) as core:
         inked, plain = core.line("inked"), core.line("plain")
         inked.card = INKED
@@ -163,14 +162,14 @@ async def test_what_no_engine_can_do_any_more_fails_after_a_while_and_nothing_el
         await plain.join()
         [*_, waiting] = [await core.ask() for _ in range(3)]
         inked.die()
-        await until(lambda: len(core.service.dispatcher.engines()) == 1)
+        await until(lambda: len(core.service.engines.views()) == 1)
 
         await asyncio.sleep(0.05)
-        core.clock.advance(vigil.HOPE - 1)
+        core.clock.advance(recovery.UNPAINTABLE_FOR - 1)
         await asyncio.sleep(0.05)
         before = await core.state(beyond)
         core.clock.advance(2)
-        await until(lambda: core.service.standing(beyond.id) is None)
+        await until(lambda: core.service.position(beyond.id) is None)
 
         assert before is JobState.QUEUED
         assert (await core.service.job(beyond.id)).failure == Failure(code="beyond-engines", arguments={})
@@ -180,17 +179,17 @@ async def test_what_no_engine_can_do_any_more_fails_after_a_while_and_nothing_el
 async def test_what_waits_for_an_engine_that_cannot_start_fails_after_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vigil, "LOOK", 0.01)
+    monkeypatch.setattr(recovery, "LOOK_EVERY", 0.01)
     async with opened(tmp_path) as core:
         waiting = await core.ask()
         await cannot_start(core)
 
-        core.service.dispatcher.loading("engine-1", "starter")  # it tries again, as it does all the time
-        core.clock.advance(vigil.HOPE + 1)
+        core.service.dispatcher.engine_events.loading("engine-1", "starter")  # it tries again, as it does all the time
+        core.clock.advance(recovery.UNPAINTABLE_FOR + 1)
         await asyncio.sleep(0.05)
         before = await core.state(waiting)
         await cannot_start(core)
-        await until(lambda: core.service.standing(waiting.id) is None)
+        await until(lambda: core.service.position(waiting.id) is None)
 
         assert before is JobState.QUEUED
         assert (await core.service.job(waiting.id)).failure == Failure(code="painter-broken", arguments={})
@@ -199,11 +198,11 @@ async def test_what_waits_for_an_engine_that_cannot_start_fails_after_a_while(
 async def test_nobody_is_given_up_for_an_engine_that_could_start_at_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vigil, "LOOK", 0.01)
+    monkeypatch.setattr(recovery, "LOOK_EVERY", 0.01)
     async with opened(tmp_path) as core:
         waiting = await core.ask()
         await cannot_start(core)
-        core.clock.advance(vigil.HOPE - 1)
+        core.clock.advance(recovery.UNPAINTABLE_FOR - 1)
         line = core.line("engine-1")
 
         await line.join()
@@ -213,10 +212,10 @@ async def test_nobody_is_given_up_for_an_engine_that_could_start_at_last(
 
 
 async def test_while_no_engine_can_start_nothing_is_taken_on(core: Core) -> None:
-    core.service.dispatcher.loading("engine-1", "starter", WHY)
+    core.service.dispatcher.engine_events.loading("engine-1", "starter", WHY)
     with pytest.raises(PainterBroken) as refused:
         await core.ask()
-    core.service.dispatcher.loading("engine-2", "starter")  # another one comes up, and may well paint
+    core.service.dispatcher.engine_events.loading("engine-2", "starter")  # another one comes up, and may well paint
 
     taken = await core.ask()
 
@@ -226,8 +225,8 @@ async def test_while_no_engine_can_start_nothing_is_taken_on(core: Core) -> None
 
 async def cannot_start(core: Core) -> None:
     """Say so, and wait until it was seen."""
-    core.service.dispatcher.loading("engine-1", "starter", WHY)
-    await until(lambda: core.service.dispatcher._vigil._troubled is not None)
+    core.service.dispatcher.engine_events.loading("engine-1", "starter", WHY)
+    await until(lambda: core.service.dispatcher._recovery._troubled_since is not None)
 
 
 async def test_a_wish_that_only_two_engines_together_could_paint_is_refused(core: Core) -> None:
@@ -249,7 +248,9 @@ async def test_what_a_new_model_can_paint_too_is_painted_though_the_old_engine_i
     job = await core.ask()
     [order] = await old.ordered(1)
     await core.service.dispatcher.retire({"old"})
-    await core.service.dispatcher.hear(old, "old", Cancelled(job=order.job, attempt=order.attempt, k=0))
+    await core.service.dispatcher.engine_events.receive(
+        old, "old", Cancelled(job=order.job, attempt=order.attempt, k=0)
+    )
     old.die()
 
     new.card = OTHER
@@ -267,7 +268,7 @@ async def test_a_restarted_bot_remembers_how_often_a_job_was_next_when_its_engin
 
     async with opened(tmp_path) as after:
         await kill_engines(after, 1)
-        await until(lambda: after.service.standing(job.id) is None)
+        await until(lambda: after.service.position(job.id) is None)
 
         failed = await after.service.job(job.id)
     assert failed.failure == Failure(code="poison", arguments={"attempts": MOST_ATTEMPTS})
@@ -280,13 +281,13 @@ async def kill_engines(core: Core, count: int) -> None:
         await line.join()
         await line.ordered(1)
         line.die()
-        await until(lambda: not core.service.dispatcher.engines())
+        await until(lambda: not core.service.engines.views())
 
 
 async def test_a_broker_that_is_gone_for_good_keeps_no_job_from_the_engine_that_is_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(burials, "DEAF_FOR", 0.05)
+    monkeypatch.setattr(recovery, "DEAF_FOR", 0.05)
     async with opened(tmp_path) as before:
         job = await before.ask()
         line = before.line("at the broker")
@@ -294,7 +295,7 @@ async def test_a_broker_that_is_gone_for_good_keeps_no_job_from_the_engine_that_
         await line.start((await line.ordered(1))[0])
 
     async with opened(tmp_path) as after:
-        after.service.dispatcher.deaf("broker", True)
+        after.service.dispatcher.engine_events.deaf("broker", True)
         here = after.line("here")
         await here.join()
         [order] = await here.ordered(1)

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from bot.jobs.job import JobState
-from bot.queue.engines import Crew
+from bot.queue.engines import Engines
 from bot.requests.wish import Wish
 from protocol.messages import PROTOCOL, Command, EngineHello
 from protocol.request import Lora
@@ -47,11 +47,11 @@ async def test_a_job_that_no_engine_there_can_do_waits_and_holds_nobody_up(opene
             async with able.running():
                 await ready(core, engines=2)
                 [first] = await core.ended(await core.ask())
-            await until(lambda: len(core.service.dispatcher.engines()) == 1)
+            await until(lambda: len(core.service.engines.views()) == 1)
             async with core.engine("leaves with it", Script(step_seconds=5)).running():
                 await ready(core, engines=2)
                 larger = await core.service.upscale(first.id, 0, by=first.requester, origin="larger")
-            await until(lambda: len(core.service.dispatcher.engines()) == 1)
+            await until(lambda: len(core.service.engines.views()) == 1)
             [other] = await core.ended(await core.ask())
             assert (await core.service.job(larger.id)).state is JobState.QUEUED
 
@@ -140,12 +140,12 @@ def test_an_engine_whose_line_broke_twice_is_not_forgotten_once_it_is_there_anew
     hello = EngineHello(
         protocol=PROTOCOL, build="", engine="e1", card=CARD, device="", dtype="", threads=1, memory=0, policy=""
     )
-    crew = Crew()
-    gone = crew.join(Silence(), hello)
+    engines = Engines()
+    gone = engines.join(Silence(), hello)
     gone.link = None
-    crew.forget(gone)  # the first break's term is over
+    engines.forget(gone)  # the first break's term is over
 
-    back = crew.join(Silence(), hello)
-    crew.forget(gone)  # the second one's
+    back = engines.join(Silence(), hello)
+    engines.forget(gone)  # the second one's
 
-    assert crew.painters == {"e1": back}
+    assert engines.by_name == {"e1": back}

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from bot.jobs.events import Standing
+from bot.jobs.events import QueuePosition
 from bot.jobs.job import JobState
 from bot.queue.eta import all_of, one_of, worth_telling
-from bot.queue.waiting import Board
+from bot.queue.live_jobs import LiveJobs
 from bot.storage.ledger import VirtualTimes
 from engine.worker.scheduling.forward_time import ForwardTime
 from tests.support.rehearsal import Arrival, Rehearsal, job_of
@@ -18,60 +18,60 @@ PAUSED = 7  # a guild
 STEADY = ForwardTime(points=((0, 0.1), (4096, 0.1)))
 
 
-def told(board: Board) -> dict[str, Standing]:
+def told(live: LiveJobs) -> dict[str, QueuePosition]:
     """By job; each of them alone is told the same."""
-    told = all_of(board, (), now=0.0, monotonic=0.0)
-    assert {job: one_of(board, (), job, now=0.0, monotonic=0.0) for job in told} == told
+    told = all_of(live, (), now=0.0, monotonic=0.0)
+    assert {job: one_of(live, (), job, now=0.0, monotonic=0.0) for job in told} == told
     return told
 
 
 @pytest.fixture
-def board() -> Board:
-    return Board(VirtualTimes(virtual=0.0, finishes={}, weights={}))
+def live() -> LiveJobs:
+    return LiveJobs(VirtualTimes(virtual=0.0, finishes={}, weights={}))
 
 
-def test_what_a_pause_holds_back_says_so_and_stands_behind_all_that_moves(board: Board) -> None:
+def test_what_a_pause_holds_back_says_so_and_stands_behind_all_that_moves(live: LiveJobs) -> None:
     for number in range(4):
         job = job_of(number, Arrival(who="a"))
         guild = PAUSED if number < 2 else 1
-        board.add(replace(job, requester=replace(job.requester, guild=guild)))
+        live.add(replace(job, requester=replace(job.requester, guild=guild)))
 
-    board.paused = frozenset({PAUSED})
+    live.paused = frozenset({PAUSED})
 
-    assert told(board) == {
-        "2": Standing(place=1, eta=None),
-        "3": Standing(place=2, eta=None),
-        "0": Standing(place=3, eta=None, held=True),
-        "1": Standing(place=4, eta=None, held=True),
+    assert told(live) == {
+        "2": QueuePosition(position=1, eta=None),
+        "3": QueuePosition(position=2, eta=None),
+        "0": QueuePosition(position=3, eta=None, paused=True),
+        "1": QueuePosition(position=4, eta=None, paused=True),
     }
 
 
-def test_a_job_that_left_the_queue_for_an_engine_which_is_gone_waits_at_no_place(board: Board) -> None:
-    board.add(replace(job_of(0, Arrival(who="a")), state=JobState.OFFERED))
-    board.add(job_of(1, Arrival(who="a")))
+def test_a_job_that_left_the_queue_for_an_engine_which_is_gone_waits_at_no_place(live: LiveJobs) -> None:
+    live.add(replace(job_of(0, Arrival(who="a")), state=JobState.OFFERED))
+    live.add(job_of(1, Arrival(who="a")))
 
-    assert told(board) == {"0": Standing(place=0, eta=None), "1": Standing(place=1, eta=None)}
+    assert told(live) == {"0": QueuePosition(position=0, eta=None), "1": QueuePosition(position=1, eta=None)}
 
 
-def test_a_job_that_is_not_live_stands_nowhere(board: Board) -> None:
-    assert one_of(board, (), "0", now=0.0, monotonic=0.0) is None
+def test_a_job_that_is_not_live_stands_nowhere(live: LiveJobs) -> None:
+    assert one_of(live, (), "0", now=0.0, monotonic=0.0) is None
 
 
 def test_no_time_is_told_for_what_an_engine_has_whose_line_is_down() -> None:
     show = Rehearsal([Arrival(who="a")] * 12, [STEADY])
     show.run(until=1.2)
-    [painter] = show.painters
-    painted = list(painter.orders)
+    [engine] = show.engines
+    painted = list(engine.orders)
     assert painted
-    assert None not in [show.standings()[job].eta for job in painted]
+    assert None not in [show.positions()[job].eta for job in painted]
 
-    painter.link = None
+    engine.link = None
 
-    assert [show.standings()[job] for job in painted] == [Standing(place=0, eta=None)] * len(painted)
+    assert [show.positions()[job] for job in painted] == [QueuePosition(position=0, eta=None)] * len(painted)
 
 
-PLACE = Standing(place=3, eta=None)
-TIME = Standing(place=3, eta=1000.0)
+PLACE = QueuePosition(position=3, eta=None)
+TIME = QueuePosition(position=3, eta=1000.0)
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ TIME = Standing(place=3, eta=1000.0)
     [
         pytest.param(None, PLACE, True, id="the first that is known"),
         pytest.param(PLACE, PLACE, False, id="the same"),
-        pytest.param(PLACE, replace(PLACE, place=2), True, id="another place"),
-        pytest.param(PLACE, replace(PLACE, held=True), True, id="held back"),
+        pytest.param(PLACE, replace(PLACE, position=2), True, id="another place"),
+        pytest.param(PLACE, replace(PLACE, paused=True), True, id="held back"),
         pytest.param(PLACE, TIME, True, id="a time at last"),
         pytest.param(TIME, PLACE, True, id="no time any more"),
         pytest.param(TIME, TIME, False, id="the same time"),
@@ -91,6 +91,6 @@ TIME = Standing(place=3, eta=1000.0)
     ],
 )
 def test_a_new_place_is_worth_telling_and_a_new_time_from_five_seconds_on(
-    before: Standing | None, after: Standing, worth: bool
+    before: QueuePosition | None, after: QueuePosition, worth: bool
 ) -> None:
     assert worth_telling(before, after) is worth

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.queue.fair_queue import Lane, Line, Ticket, Turn, forecast, last_of, turns
+from bot.queue.eta import Lane, forecast, last_of
+from bot.queue.fair_queue import Line, Ticket, Turn, turns
 
 
 def tickets(*principals: str, cost: float = 1.0) -> list[Ticket]:

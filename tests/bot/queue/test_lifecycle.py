@@ -8,9 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from bot.jobs.events import Accepted, Began, Ended, JobEvent, Moved, Painted, PainterLost, Stepped, Subscription, Wrote
+from bot.jobs.events import (
+    Accepted,
+    Began,
+    Ended,
+    JobEvent,
+    Moved,
+    Painted,
+    PainterLost,
+    PromptEnhanced,
+    Stepped,
+    Subscription,
+)
 from bot.jobs.job import Job, JobState
-from bot.queue import lifecycle as course
+from bot.queue import eta
 from bot.requests.wish import Wish
 from protocol.messages import Enhanced
 from tests.support.lines import Core, opened
@@ -29,11 +40,11 @@ async def told(events: Subscription, last: Callable[[JobEvent], bool]) -> list[J
 
 
 def is_moved(job: Job, place: int) -> Callable[[JobEvent], bool]:
-    return lambda event: isinstance(event, Moved) and (event.job_id, event.standing.place) == (job.id, place)
+    return lambda event: isinstance(event, Moved) and (event.job_id, event.position.position) == (job.id, place)
 
 
 def places(heard: list[JobEvent]) -> list[tuple[str, int]]:
-    return [(event.job_id, event.standing.place) for event in heard if isinstance(event, Moved)]
+    return [(event.job_id, event.position.position) for event in heard if isinstance(event, Moved)]
 
 
 async def asked(core: Core) -> Job:
@@ -43,12 +54,12 @@ async def asked(core: Core) -> Job:
 
 
 async def test_memory_says_of_a_live_job_what_the_ledger_says(core: Core) -> None:
-    job, line, dispatcher = await asked(core), core.line(), core.service.dispatcher
+    job, line, live = await asked(core), core.line(), core.service.live
     seen = list[tuple[list[Job], list[Job]]]()
 
     async def look() -> None:
         now = await core.service.job(job.id)
-        seen.append((dispatcher.order() + dispatcher.held(), [now]))
+        seen.append((live.in_order() + live.handed_out(), [now]))
 
     await look()
     await line.join()
@@ -56,14 +67,16 @@ async def test_memory_says_of_a_live_job_what_the_ledger_says(core: Core) -> Non
     await look()
     await line.start(order)
     await look()
-    await dispatcher.hear(line, line.name, Enhanced(job=job.id, attempt=1, text="a red star", done=True))
+    await core.service.dispatcher.engine_events.receive(
+        line, line.name, Enhanced(job=job.id, attempt=1, text="a red star", done=True)
+    )
     await look()
     await line.finish(order, 1)
     await look()
     await line.fail(order, 2)
     await look()
     line.die()
-    await until(lambda: dispatcher.held() == [])
+    await until(lambda: live.handed_out() == [])
     await look()
 
     for memory, ledger in seen:
@@ -81,8 +94,10 @@ async def test_each_step_is_told_as_the_ledger_has_it(core: Core) -> None:
         await line.start(order)
         began = await told(events, lambda event: isinstance(event, Began))
         for text, done in (("a", False), ("a red star", True)):
-            await core.service.dispatcher.hear(line, line.name, Enhanced(job=job.id, attempt=1, text=text, done=done))
-        wrote = await told(events, lambda event: isinstance(event, Wrote) and event.text == "a red star")
+            await core.service.dispatcher.engine_events.receive(
+                line, line.name, Enhanced(job=job.id, attempt=1, text=text, done=done)
+            )
+        wrote = await told(events, lambda event: isinstance(event, PromptEnhanced) and event.text == "a red star")
         await line.step(order, 3)
         stepped = await told(events, lambda event: isinstance(event, Stepped))
         await line.finish(order, 1)
@@ -95,7 +110,7 @@ async def test_each_step_is_told_as_the_ledger_has_it(core: Core) -> None:
     assert accepted[-1] == Accepted(job=job)
     assert isinstance(began[-1], Began)
     assert began[-1].job.state is JobState.RUNNING
-    assert isinstance(wrote[-1], Wrote)
+    assert isinstance(wrote[-1], PromptEnhanced)
     assert wrote[-1].job.request.enhanced == "a red star"
     assert stepped[-1] == Stepped(job_id=job.id, step=3, steps=8, preview=b"jpeg")
     assert isinstance(painted[-1], Painted)
@@ -117,7 +132,7 @@ async def test_a_place_is_told_when_it_changes_and_not_to_those_who_stand_where_
 
 
 async def test_between_two_announcements_nobody_is_told_a_place(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(course, "ANNOUNCED_EVERY", 3600.0)
+    monkeypatch.setattr(eta, "ANNOUNCED_EVERY", 3600.0)
     with core.service.subscribe() as events:
         first = await core.ask()
         await told(events, is_moved(first, 1))
@@ -144,8 +159,8 @@ async def test_an_engine_that_takes_its_job_back_is_the_only_one_to_have_it(core
     later = await core.ask(BEN)
 
     assert [order.job for order in await other.ordered(1)] == [later.id]
-    assert core.service.dispatcher.order() == []
-    assert [held.id for held in core.service.dispatcher.held()] == [job.id, later.id]
+    assert core.service.live.in_order() == []
+    assert [held.id for held in core.service.live.handed_out()] == [job.id, later.id]
 
 
 async def test_a_new_bot_foretells_from_what_its_engine_showed_the_one_before(tmp_path: Path) -> None:
@@ -160,7 +175,7 @@ async def test_a_new_bot_foretells_from_what_its_engine_showed_the_one_before(tm
 
     async with opened(tmp_path) as core:
         await core.line().join()
-        [view] = core.service.dispatcher.engines()
+        [view] = core.service.engines.views()
 
     assert view.speed == pytest.approx(first.cost / 10)
 
@@ -174,7 +189,7 @@ async def test_a_new_bot_takes_on_an_engine_that_showed_nothing_of_its_speed(tmp
 
     async with opened(tmp_path) as core:
         await core.line().join()
-        [view] = core.service.dispatcher.engines()
+        [view] = core.service.engines.views()
 
         assert await core.state(job) is JobState.RENDERED
     assert (view.state, view.speed) == ("ready", None)

@@ -45,7 +45,7 @@ async def test_an_engine_killed_mid_job_costs_a_second_and_no_picture_twice(open
 
 async def test_a_prompt_that_kills_every_engine_fails_and_others_are_painted(opened: OpenStage, tmp_path: Path) -> None:
     async with opened(tmp_path, grace=0.1) as core:
-        core.service.dispatcher.card = CARD
+        core.service.engines.card = CARD
         poison = await core.ask(prompt="poison")
         async with asyncio.TaskGroup() as tasks:
             keeper = tasks.create_task(_keep_engines_coming(core))
@@ -152,7 +152,7 @@ async def test_people_are_told_that_the_painter_was_lost_and_that_it_began_anew(
             async with core.engine("first", Script(step_seconds=5)).running():
                 await ready(core)
                 await core.ask()
-                await until(lambda: any(view.state == "ready" for view in core.service.dispatcher.engines()))
+                await until(lambda: any(view.state == "ready" for view in core.service.engines.views()))
                 async with asyncio.timeout(30):
                     while not isinstance(await anext(events), Began):
                         pass

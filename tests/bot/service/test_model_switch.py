@@ -79,7 +79,7 @@ async def begun(service: JobService, *prompts: str) -> list[str]:
 
 
 async def ended(service: JobService, job_id: str) -> JobState:
-    await until(lambda: service.standing(job_id) is None, within=30)
+    await until(lambda: service.position(job_id) is None, within=30)
     return (await service.job(job_id)).state
 
 
@@ -162,7 +162,7 @@ async def test_a_model_that_does_not_load_is_said_and_the_old_one_comes_back(
 
         assert phases(stages) == ["finishing", "loading", "returning", "failed"]
         assert problem in stages[-1].problem
-        assert one.service.painter_ready
+        assert one.service.engine_ready
         assert await one.service.models.current() == "auto"
         request = await one.service.compose(Wish(prompt="a star"), ANNA)
         job = await one.service.submit(request, by=ANNA, origin="after")

@@ -56,7 +56,7 @@ async def bot(data: Path) -> AsyncGenerator[Bot, None]:
         ) as engine,
     ):
         service.models.attach(engine, configured=settings.model, folder=data / "models")
-        await until(lambda: service.painter_ready, within=PATIENCE)
+        await until(lambda: service.engine_ready, within=PATIENCE)
         yield Bot(service, engine)
 
 
@@ -67,7 +67,7 @@ async def changed(one: Bot, name: str) -> Stage:
 async def painted(one: Bot, origin: str) -> Job:
     request = await one.service.compose(Wish(prompt="a red star", steps=2), ANNA)
     job = await one.service.submit(request, by=ANNA, origin=origin)
-    await until(lambda: one.service.standing(job.id) is None, within=PATIENCE)
+    await until(lambda: one.service.position(job.id) is None, within=PATIENCE)
     return await one.service.job(job.id)
 
 

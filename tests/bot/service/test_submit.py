@@ -64,8 +64,8 @@ async def test_a_caller_that_gave_up_leaves_no_job_that_memory_forgot(
     request = await core.service.compose(Wish(prompt="a star"), ANNA)
     job = await core.service.submit(request, by=ANNA, origin="one")
 
-    assert core.service.standing(job.id) is not None
-    assert core.service.dispatcher.order() == [job]
+    assert core.service.position(job.id) is not None
+    assert core.service.live.in_order() == [job]
 
 
 async def test_a_pause_counts_also_for_what_is_being_accepted(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,13 +144,13 @@ class TestAFullQueue:
         assert refusal.arguments["retry"] == math.ceil(wall() + 10)
 
     async def test_alone_costs_a_look_at_all_of_it(self, core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
-        looks, look = list[None](), core.service.dispatcher.next_ending
+        looks, look = list[None](), core.service.dispatcher.positions.next_ending
 
         def noted() -> float | None:
             looks.append(None)
             return look()
 
-        monkeypatch.setattr(core.service.dispatcher, "next_ending", noted)
+        monkeypatch.setattr(core.service.dispatcher.positions, "next_ending", noted)
         core.service.defaults.owner = replace(ROOMY, queue=20)
 
         for _ in range(19):
@@ -167,6 +167,6 @@ async def paced(core: Core, *, seconds: float) -> None:
     await line.start((await line.ordered(1))[0])
     core.clock.advance(seconds)
     await line.finish(line.orders()[0])
-    assert not core.service.standing(first.id)
+    assert not core.service.position(first.id)
     await core.ask()
     await line.start((await line.ordered(2))[1])

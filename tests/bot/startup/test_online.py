@@ -29,11 +29,11 @@ async def test_why_no_painter_can_start_is_said_once_on_the_console_and_one_that
         serving = asyncio.create_task(serve(core.service, asyncio.create_task(asyncio.sleep(1e6)), None))
         await until(lambda: has_said("is online."))
         for attempt in range(3):  # each is a process of its own
-            dispatcher.loading(f"engine-{attempt}", "starter")
+            dispatcher.engine_events.loading(f"engine-{attempt}", "starter")
             await heard()
-            dispatcher.loading(f"engine-{attempt}", "starter", WHY)
+            dispatcher.engine_events.loading(f"engine-{attempt}", "starter", WHY)
             await heard()
-            dispatcher.not_loading(f"engine-{attempt}")
+            dispatcher.engine_events.not_loading(f"engine-{attempt}")
         await until(lambda: has_said(f"Painter does not load: {WHY}"))
         async with core.engine().running():
             await ready(core)

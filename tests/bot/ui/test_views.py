@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bot.jobs.events import Standing
+from bot.jobs.events import QueuePosition
 from bot.jobs.job import JobState
 from bot.requests.styles import Sheet, Words
 from bot.ui import modals, panels, views
@@ -34,7 +34,7 @@ def payload(view: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
 @pytest.mark.parametrize("wish", [{}, WORST, WORST | FRAMED, WRITTEN], ids=["usual", "worst", "framed", "written"])
 def test_every_state_of_a_job_is_a_message_that_discord_takes(job: MakeJob, locale: str, wish: dict[str, Any]) -> None:
-    standing = Standing(place=3, eta=1_800_000_000.0)
+    standing = QueuePosition(position=3, eta=1_800_000_000.0)
     for status in (
         views.LiveStatus(standing=standing),
         views.LiveStatus(standing=standing, step=3, steps=8, preview=True),
@@ -79,7 +79,7 @@ def test_the_whole_words_are_offered_where_the_written_out_ones_are_cut_short(jo
 
 
 def test_the_waiting_message_says_place_and_time(job: MakeJob) -> None:
-    status = views.LiveStatus(standing=Standing(place=3, eta=1_800_000_000.0))
+    status = views.LiveStatus(standing=QueuePosition(position=3, eta=1_800_000_000.0))
 
     message = payload(views.live(job(), status))
 
@@ -88,7 +88,7 @@ def test_the_waiting_message_says_place_and_time(job: MakeJob) -> None:
 
 
 def test_what_a_pause_holds_back_says_so(job: MakeJob) -> None:
-    status = views.LiveStatus(standing=Standing(place=1, eta=None, held=True))
+    status = views.LiveStatus(standing=QueuePosition(position=1, eta=None, paused=True))
 
     message = payload(views.live(job(), status))
 

@@ -37,10 +37,10 @@ class Bot:
     engine: EmbeddedEngine
 
     def problems(self) -> list[str | None]:
-        return [view.problem for view in self.service.dispatcher.engines()]
+        return [view.problem for view in self.service.engines.views()]
 
     async def ready(self) -> None:
-        await until(lambda: self.service.painter_ready, within=30)
+        await until(lambda: self.service.engine_ready, within=30)
 
 
 def fake(*options: str) -> CommandFor:
@@ -84,7 +84,7 @@ def pid_in(data: Path) -> int:
 
 async def test_the_first_bot_starts_an_engine_and_keeps_the_secret_to_its_owner(data: Path) -> None:
     async with bot(data) as first:
-        assert not first.service.painter_ready
+        assert not first.service.engine_ready
         await first.ready()
 
         address = read_address(data / "engine.json")
@@ -97,10 +97,10 @@ async def test_the_first_bot_starts_an_engine_and_keeps_the_secret_to_its_owner(
 
 async def test_people_can_see_that_the_engine_comes_up(data: Path) -> None:
     async with bot(data, fake("--load-seconds", "0.5")) as first:
-        await until(lambda: any(view.state == "loading" for view in first.service.dispatcher.engines()))
+        await until(lambda: any(view.state == "loading" for view in first.service.engines.views()))
         await first.ready()
 
-        assert [view.state for view in first.service.dispatcher.engines()] == ["ready"]
+        assert [view.state for view in first.service.engines.views()] == ["ready"]
         await first.engine.stop()
 
 
@@ -117,7 +117,7 @@ async def test_a_restarted_bot_adopts_the_living_engine_and_its_running_job(data
 
     async with bot(data, command) as second:
         await second.ready()
-        await until(lambda: second.service.standing(job.id) is None, within=30)
+        await until(lambda: second.service.position(job.id) is None, within=30)
 
         ended = await second.service.job(job.id)
         assert ended.state is JobState.RENDERED
@@ -133,7 +133,7 @@ async def test_an_engine_that_died_is_started_again(data: Path) -> None:
         pid = pid_in(data)
 
         os.kill(pid, signal.SIGKILL)
-        await until(lambda: not first.service.painter_ready)
+        await until(lambda: not first.service.engine_ready)
         await first.ready()
 
         assert first.engine.starts == 2
@@ -177,7 +177,7 @@ async def test_an_adopted_engine_that_died_is_started_again(data: Path) -> None:
         await second.ready()
         os.kill(pid, signal.SIGKILL)
         await asyncio.to_thread(os.waitpid, pid, 0)
-        await until(lambda: not second.service.painter_ready)
+        await until(lambda: not second.service.engine_ready)
         await second.ready()
 
         assert second.engine.starts == 1

@@ -55,20 +55,20 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def ready_engines(core: Stage) -> list[str]:
-    return [view.id for view in core.service.dispatcher.engines() if view.state == "ready"]
+    return [view.id for view in core.service.engines.views() if view.state == "ready"]
 
 
 async def test_an_engine_introduces_itself_and_is_answered(tmp_path: Path) -> None:
     async with stage(tmp_path) as core, dialled(core.link) as socket:
         await say(socket, Loading(protocol=PROTOCOL, build="1", engine="bare", model="big"))
         answer = frames.decode_command((await socket.receive(timeout=30)).data)
-        [loading] = core.service.dispatcher.engines()
+        [loading] = core.service.engines.views()
         await say(socket, hello())
         await ready(core)
 
         assert answer == BotHello(protocol=PROTOCOL, build="test")
         assert (loading.state, loading.name) == ("loading", "big")
-        assert [(view.id, view.state) for view in core.service.dispatcher.engines()] == [("bare", "ready")]
+        assert [(view.id, view.state) for view in core.service.engines.views()] == [("bare", "ready")]
         assert core.service.card == CARD
 
 
@@ -161,7 +161,7 @@ async def test_text_where_a_frame_was_expected_closes_the_peer(tmp_path: Path) -
 async def test_a_frame_over_the_cap_closes_the_peer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with stage(tmp_path) as core, core.engine("good").running():
         await ready(core)
-        small = LocalLink(core.service.dispatcher, secret=SECRET, build="test", max_frame=1000)
+        small = LocalLink(core.service.dispatcher.engine_events, secret=SECRET, build="test", max_frame=1000)
         async with small, dialled(small) as socket:
             await socket.send_bytes(b"x" * 2000)
             message = await socket.receive(timeout=30)
@@ -190,7 +190,7 @@ async def test_a_second_line_of_the_same_engine_ends_the_first(tmp_path: Path) -
         assert "took its place" in await refusal(first)
         assert first.close_code == aiohttp.WSCloseCode.POLICY_VIOLATION
         [job] = [await core.ask()]
-        await until(lambda: [held.id for held in core.service.dispatcher.held()] == [job.id])
+        await until(lambda: [held.id for held in core.service.live.handed_out()] == [job.id])
         assert ready_engines(core) == ["bare"]
 
 
@@ -219,11 +219,11 @@ async def test_a_peer_that_answers_no_ping_is_noticed(tmp_path: Path) -> None:
 async def test_an_engine_that_cannot_load_says_why(tmp_path: Path) -> None:
     script = Script(problem="The weights are incomplete.")
     async with stage(tmp_path) as core, core.engine(script=script).running():
-        await until(lambda: len(core.service.dispatcher.engines()) == 1)
+        await until(lambda: len(core.service.engines.views()) == 1)
 
-        [view] = core.service.dispatcher.engines()
+        [view] = core.service.engines.views()
         assert (view.state, view.problem) == ("loading", "The weights are incomplete.")
-    assert not core.service.painter_ready
+    assert not core.service.engine_ready
 
 
 async def test_engines_that_die_while_they_load_are_a_problem_once_it_is_no_chance(tmp_path: Path) -> None:
@@ -233,12 +233,12 @@ async def test_engines_that_die_while_they_load_are_a_problem_once_it_is_no_chan
             async with core.engine(script=Script(load_seconds=600)).running():
                 await until(lambda: any(peer.loading for peer in core.link.peers))
             await until(lambda: not core.link.peers)
-            return [view.problem for view in core.service.dispatcher.engines()]
+            return [view.problem for view in core.service.engines.views()]
 
         assert [await dies_loading(), await dies_loading()] == [[None], [None]]
         async with core.engine().running():  # this one loads: from now on it may be chance again
             await ready(core)
-        await until(lambda: not core.service.dispatcher.engines())
+        await until(lambda: not core.service.engines.views())
         assert [await dies_loading(), await dies_loading()] == [[None], [None]]
 
         [problem] = await dies_loading()

@@ -1,4 +1,4 @@
-"""Live jobs as memory has them: who waits, in which order they are served. The ledger is the truth behind it."""
+"""Live jobs as memory has them, and the order in which those that wait are served. The ledger is the truth."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.storage.jobs import Charge
 from bot.storage.ledger import VirtualTimes
 
 
-class Board:
+class LiveJobs:
     """Changed only after the ledger has committed the same change."""
 
     def __init__(self, times: VirtualTimes) -> None:
@@ -47,7 +47,7 @@ class Board:
             self._line = None
 
     def update(self, job: Job) -> None:
-        """What the ledger says now; a job that is no longer live leaves the board."""
+        """What the ledger says now; a job that has ended is no longer here."""
         before = self.jobs.get(job.id)
         if before is None:
             return
@@ -86,6 +86,10 @@ class Board:
         """How many live jobs this person has."""
         return self._persons[principal]
 
+    def of(self, principal: str) -> list[Job]:
+        """This person's, oldest first."""
+        return [job for job in self.jobs.values() if job.requester.principal == principal]
+
     @property
     def line(self) -> Line:
         """The turns of all waiting jobs but those that a pause holds back."""
@@ -93,6 +97,14 @@ class Board:
             waiting = (self._tickets[job.id] for job in self.jobs.values() if self._has_turn(job))
             self._line = Line(waiting, virtual=self._virtual, finishes=self._finishes)
         return self._line
+
+    def in_order(self) -> list[Job]:
+        """Waiting jobs in order of service; those held back by a pause come last."""
+        return [self.jobs[turn.ticket.job] for turn in self.line.turns] + self.held_back()
+
+    def handed_out(self) -> list[Job]:
+        """Those that an engine has."""
+        return [job for job in self.jobs.values() if job.state is not JobState.QUEUED]
 
     def held_back(self) -> list[Job]:
         """Waiting jobs that have no turn for now, oldest first."""
@@ -106,8 +118,8 @@ class Board:
             return None
         return Charge(principal=turn.ticket.principal, virtual=turn.start, finish=turn.finish)
 
-    def took(self, turn: Turn) -> None:
-        """The turn was taken: the clocks move, once per job."""
+    def served(self, turn: Turn) -> None:
+        """This turn was taken: the clocks move, once per job."""
         ticket = turn.ticket
         if self._line is not None and not self._line.serve(turn):
             self._line = None
