@@ -88,8 +88,6 @@ class SteadyBot(commands.AutoShardedBot):
         while True:
             try:
                 return await step()
-            except discord.LoginFailure:
-                raise
             except OUTAGES as trouble:
                 self.note_trouble(trouble)
                 await asyncio.sleep(_pause_after(trouble))

@@ -28,13 +28,13 @@ async def test_a_text_comes_with_its_picture_where_its_own_event_was_lost(
 ) -> None:
     async with opened(tmp_path) as core, asyncio.timeout(30):
         engine = core.engine()
-        say = engine._link.say
+        send = engine._link.send_event
 
         def mute(event: Event) -> None:
             if not isinstance(event, Enhanced):
-                say(event)
+                send(event)
 
-        monkeypatch.setattr(engine._link, "say", mute)
+        monkeypatch.setattr(engine._link, "send_event", mute)
         async with engine.running():
             await ready(core)
             [job] = await core.ended(await asked(core))
