@@ -30,7 +30,7 @@ from bot.storage.retention import Keep, pruning
 from config.logs import start_log
 from config.settings import Settings
 from config.sources import BrokenSetting, read_settings
-from playground.launch import Address, Unlaunched, launched
+from playground.launch import PlaygroundAddress, Unlaunched, launched
 
 HOW_TO_START = (
     "No Discord token: make a bot at https://discord.com/developers/applications and set ZIMAGINE_DISCORD__TOKEN to "
@@ -137,13 +137,13 @@ def _keep(settings: Settings) -> Keep:
     )
 
 
-def _endpoint(settings: Settings, place: Address | None) -> str | None:
+def _endpoint(settings: Settings, place: PlaygroundAddress | None) -> str | None:
     if place is not None:
         return place.url
     return None if settings.discord.endpoint is None else str(settings.discord.endpoint)
 
 
-def _token(settings: Settings, place: Address | None) -> str:
+def _token(settings: Settings, place: PlaygroundAddress | None) -> str:
     if place is not None:
         return place.token
     assert settings.discord.token is not None

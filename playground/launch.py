@@ -19,7 +19,7 @@ class Unlaunched(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Address:
+class PlaygroundAddress:
     """Where the playground listens, and the token it takes a bot by."""
 
     url: str
@@ -27,7 +27,7 @@ class Address:
 
 
 @asynccontextmanager
-async def launched(*, port: int, data: Path) -> AsyncGenerator[Address, None]:
+async def launched(*, port: int, data: Path) -> AsyncGenerator[PlaygroundAddress, None]:
     """The playground while the block lasts. It ends with this process too, however that ends. Raises Unlaunched."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "playground", "--port", str(port), "--data", str(data), "--with-parent",
@@ -42,7 +42,7 @@ async def launched(*, port: int, data: Path) -> AsyncGenerator[Address, None]:
         if not line:
             raise Unlaunched
         spoken = json.loads(line)
-        yield Address(url=spoken["url"], token=spoken["token"])
+        yield PlaygroundAddress(url=spoken["url"], token=spoken["token"])
     finally:
         process.stdin.close()
         try:

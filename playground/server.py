@@ -8,12 +8,12 @@ from typing import Any
 
 from aiohttp import web
 
-from playground.client.page_api import PageSide
+from playground.client.page_api import PageApi
 from playground.rest import basics as rest_basics
 from playground.rest import commands as rest_commands
 from playground.rest import interactions as rest_interactions
 from playground.rest import messages as rest_messages
-from playground.rest.app import RestSide
+from playground.rest.app import RestApi
 from playground.wire.bodies import DRAIN_LIMIT
 from playground.wire.exchange import OnExchange
 from playground.wire.faults import Faults
@@ -111,12 +111,12 @@ async def open_playground(
         state = State(store=store, rules=rules or Rules())
         store.forget_unused_files(first_at(state.rules.wall() - state.rules.token_life))
         app = web.Application(client_max_size=DRAIN_LIMIT, middlewares=[_only_from_here])
-        RestSide(
+        RestApi(
             state,
             [*rest_basics.ROUTES, *rest_commands.ROUTES, *rest_messages.ROUTES, *rest_interactions.ROUTES],
             on_exchange,
         ).add_to(app)
-        PageSide(state).add_to(app)
+        PageApi(state).add_to(app)
         app.router.add_get("/gateway", state.gateway.handle)
         app.router.add_get("/attachments/{channel}/{attachment}/{filename}", _file_server(store.attachments))
         app.router.add_get("/{path:.*}", _page_server(state))

@@ -14,7 +14,7 @@ from bot.client import ImageBot
 from bot.jobs.events import EngineState
 from bot.service.service import JobService
 from bot.startup.flags import BUILD, Stopped
-from playground.launch import Address
+from playground.launch import PlaygroundAddress
 
 NOT_KNOWN = "Discord does not know this token; reset it on the application's page and set it anew."
 # Closes after which nobody may come back: https://docs.discord.com/developers/topics/opcodes-and-status-codes
@@ -63,7 +63,7 @@ def _explain_end(connection: asyncio.Task[None]) -> NoReturn:
     raise Stopped("Discord has closed the connection.")
 
 
-async def serve(service: JobService, connection: asyncio.Task[None], place: Address | None) -> NoReturn:
+async def serve(service: JobService, connection: asyncio.Task[None], place: PlaygroundAddress | None) -> NoReturn:
     """Until it is cancelled. Raises Stopped where Discord ends it."""
     # What is loaded by now stays: looking through it for garbage again and again held everybody up, 20 to 70 ms a time.
     gc.freeze()

@@ -15,7 +15,7 @@ from bot.jobs.events import Ended, JobEvent
 from bot.jobs.job import JobState
 from bot.service.service import JobService
 from bot.startup.flags import Stopped
-from playground.launch import Address
+from playground.launch import PlaygroundAddress
 from playground.visitor import Unsaid, Visitor, as_text, form_as_text
 from playground.world.people import CHANNELS, PEOPLE
 
@@ -38,7 +38,7 @@ def make_folder(folder: Path) -> None:
 
 
 async def say(
-    lines: Sequence[str], bot: ImageBot, place: Address, *, save: Path | None, refusals: list[Refusal]
+    lines: Sequence[str], bot: ImageBot, place: PlaygroundAddress, *, save: Path | None, refusals: list[Refusal]
 ) -> int:
     """Types each line as the member would and shows what they would see; 1 where something was refused or failed."""
     try:

@@ -12,7 +12,7 @@ _LANGUAGES = {"en": "en-US", "zh": "zh-CN", "es": "es-ES", "pt": "pt-BR", "sv": 
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Seat:
+class Actor:
     """`nonce` is the page's own name for the act, told back with what becomes of it."""
 
     person: Person
@@ -21,10 +21,10 @@ class Seat:
     nonce: str
 
 
-def seat(body: Json, channel_id: Any = None) -> Seat:
+def actor_of(body: Json, channel_id: Any = None) -> Actor:
     """From a request of the page; the channel may be known from elsewhere. Raises GrammarError."""
     written = str(body.get("locale") or people.GUILD_LOCALE)
-    return Seat(
+    return Actor(
         person=person_of(body.get("person")),
         channel=channel_of(channel_id or body.get("channel")),
         locale=_LANGUAGES.get(written, written),

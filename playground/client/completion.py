@@ -1,8 +1,7 @@
 """What the composer offers while a command is typed: commands, options, choices, the bot's own suggestions."""
 
-from playground.client import grammar
-from playground.client import interact as asking
-from playground.client.actor import Seat
+from playground.client import grammar, interact
+from playground.client.actor import Actor
 from playground.client.grammar import (
     ATTACHMENT,
     BOOLEAN,
@@ -21,12 +20,12 @@ from playground.world.state import State
 MOST_ITEMS = 25
 
 
-async def items(state: State, seat: Seat, text: str, cursor: int) -> list[Json]:
+async def items(state: State, actor: Actor, text: str, cursor: int) -> list[Json]:
     """Items for text[:cursor]; each replaces text[start:end] by `insert`."""
     typed = text[:cursor]
     if not typed.startswith("/"):
         return []
-    commands, locale = state.commands_for(seat.person), seat.locale
+    commands, locale = state.commands_for(actor.person), actor.locale
     try:
         found = grammar.find_command(typed, commands)
     except GrammarError:
@@ -36,7 +35,7 @@ async def items(state: State, seat: Seat, text: str, cursor: int) -> list[Json]:
     segments, _ = grammar.split(typed, grammar.known_names(found.options), start=found.rest)
     offered: list[Json] = []
     if segments:
-        offered = await _values(state, seat, found, segments, cursor)
+        offered = await _values(state, actor, found, segments, cursor)
     given = {option["name"] for segment in segments if (option := grammar.by_name(found.options, segment.name))}
     return (offered + _options(typed, found.options, given, locale, cursor))[:MOST_ITEMS]
 
@@ -78,7 +77,7 @@ def _options(typed: str, options: list[Json], given: set[str], locale: str, curs
     ]
 
 
-async def _values(state: State, seat: Seat, found: grammar.Found, segments: list[Segment], cursor: int) -> list[Json]:
+async def _values(state: State, actor: Actor, found: grammar.Found, segments: list[Segment], cursor: int) -> list[Json]:
     current = segments[-1]
     option = grammar.by_name(found.options, current.name)
     if option is None:
@@ -86,19 +85,19 @@ async def _values(state: State, seat: Seat, found: grammar.Found, segments: list
     raw_start = current.value_start
     if option.get("autocomplete"):
         values = [value for segment in segments if (value := _half(found.options, segment, segment is current))]
-        choices = await asking.autocomplete(state, seat, found, values)
+        choices = await interact.autocomplete(state, actor, found, values)
         return [_item("choice", choice["name"], "", str(choice["value"]), raw_start, cursor) for choice in choices]
     wanted = current.value.casefold()
     if option.get("choices"):
         return [
             _item("choice", name, "", name, raw_start, cursor)
             for choice in option["choices"]
-            if wanted in (name := grammar.localized(choice, "name", seat.locale)).casefold()
+            if wanted in (name := grammar.localized(choice, "name", actor.locale)).casefold()
             or wanted in str(choice["value"]).casefold()
         ]
     return [
         _item("value", name, "", name, raw_start, cursor)
-        for name in _known_values(option, seat.locale)
+        for name in _known_values(option, actor.locale)
         if name.casefold().lstrip("@#").startswith(wanted.lstrip("@#"))
     ]
 

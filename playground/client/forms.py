@@ -5,9 +5,9 @@ from typing import Any
 
 from playground.client import resolving
 from playground.client.grammar import GrammarError
-from playground.rules import component_kinds as kinds
+from playground.rules import component_kinds
 from playground.wire.jsons import Json, listed, number
-from playground.wire.media import Upload
+from playground.wire.media import UploadedFile
 from playground.world.people import Channel
 from playground.world.state import State
 
@@ -24,14 +24,14 @@ def names(modal: Json) -> dict[str, str]:
 def fields_of(modal: Json) -> Iterator[tuple[Json, str]]:
     """Every field of a modal with the label it stands under."""
     for component in modal["components"]:
-        if component["type"] == kinds.LABEL:
+        if component["type"] == component_kinds.LABEL:
             yield component["component"], component["label"]
         for child in listed(component, "components"):
             yield child, child.get("label") or child["custom_id"]
 
 
 async def filled(
-    state: State, channel: Channel, modal: Json, values: Mapping[str, Any], uploads: Sequence[Upload]
+    state: State, channel: Channel, modal: Json, values: Mapping[str, Any], uploads: Sequence[UploadedFile]
 ) -> tuple[list[Json], Json]:
     """The components to submit and what they resolve to. Raises GrammarError as a client would show it."""
     known = {field["custom_id"] for field, _ in fields_of(modal)}
@@ -42,10 +42,10 @@ async def filled(
     components: list[Json] = []
     for place, component in enumerate(modal["components"], start=1):
         shown: Json = {"type": component["type"], "id": component.get("id") or place}
-        if component["type"] == kinds.LABEL:
+        if component["type"] == component_kinds.LABEL:
             field = component["component"]
             shown["component"] = await _field(state, channel, field, component["label"], values, uploads, resolved)
-        elif component["type"] == kinds.ROW:
+        elif component["type"] == component_kinds.ROW:
             shown["components"] = [
                 await _field(state, channel, child, child.get("label") or "", values, uploads, resolved)
                 for child in component["components"]
@@ -60,20 +60,20 @@ async def _field(
     field: Json,
     label: str,
     values: Mapping[str, Any],
-    uploads: Sequence[Upload],
+    uploads: Sequence[UploadedFile],
     resolved: Json,
 ) -> Json:
     kind, custom_id = field["type"], field["custom_id"]
     shown: Json = {"type": kind, "custom_id": custom_id, "id": field.get("id") or 100 + len(custom_id)}
     value = values.get(custom_id)
-    if kind == kinds.TEXT_INPUT:
+    if kind == component_kinds.TEXT_INPUT:
         return shown | {"value": _text(field, label, field.get("value") or "" if value is None else value)}
-    if kind == kinds.CHECKBOX:
+    if kind == component_kinds.CHECKBOX:
         return shown | {"value": _yes(bool(field.get("default")) if value is None else value)}
-    if kind == kinds.RADIO_GROUP:
+    if kind == component_kinds.RADIO_GROUP:
         picks = _picks(field, label, _listed(_defaults(field) if value is None else value), most=1)
         return shown | {"value": picks[0] if picks else None}
-    if kind == kinds.FILE_UPLOAD:
+    if kind == component_kinds.FILE_UPLOAD:
         return shown | {"values": await _files(state, channel, field, label, _listed(value), uploads, resolved)}
     picks = _picks(field, label, _listed(_defaults(field) if value is None else value))
     return shown | {"values": picks}
@@ -114,7 +114,9 @@ def _picks(field: Json, label: str, values: list[str], *, most: int | None = Non
     least = field.get("min_values")
     least = (1 if required else 0) if least is None else least
     ceiling = (
-        most or field.get("max_values") or (1 if field["type"] in kinds.SELECTS else len(listed(field, "options")))
+        most
+        or field.get("max_values")
+        or (1 if field["type"] in component_kinds.SELECTS else len(listed(field, "options")))
     )
     if not picks and not required:
         return picks
@@ -137,7 +139,7 @@ async def _files(
     field: Json,
     label: str,
     wanted: list[str],
-    uploads: Sequence[Upload],
+    uploads: Sequence[UploadedFile],
     resolved: Json,
 ) -> list[str]:
     required = field.get("required", True) is not False

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from playground.client import grammar, resolving
-from playground.client.actor import Seat
+from playground.client.actor import Actor
 from playground.client.grammar import GrammarError, Invocation
-from playground.rules import component_kinds as kinds
+from playground.rules import component_kinds
 from playground.wire.jsons import Json, inner, listed
-from playground.wire.media import Upload
+from playground.wire.media import UploadedFile
 from playground.world import messages, people
 from playground.world.interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL_SUBMIT, Interaction
 from playground.world.people import Person
@@ -17,32 +17,34 @@ from playground.world.state import State
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class SentInteraction:
     """An interaction on its way; `outcome` becomes the body of the first answer, or {"type": 0}."""
 
     interaction: Interaction
     outcome: "asyncio.Future[Json]"
 
 
-async def say(state: State, seat: Seat, text: str, uploads: list[Upload]) -> str:
+async def send_message(state: State, actor: Actor, text: str, uploads: list[UploadedFile]) -> str:
     """A plain message of a person; returns its id."""
     if uploads:
-        _check_may_attach(seat.person)
+        _check_may_attach(actor.person)
     if len(text) > 2000:
         raise GrammarError(f"A message has at most 2000 characters, this one has {len(text)}.")
-    message = await messages.create(state, seat.channel.id, seat.person, {"content": text}, uploads)
+    message = await messages.create(state, actor.channel.id, actor.person, {"content": text}, uploads)
     await state.put_message(message, ephemeral_for=None, created=True)
     return message["id"]
 
 
-async def command(state: State, seat: Seat, text: str, invocation: Invocation, uploads: list[Upload]) -> Asked:
+async def command(
+    state: State, actor: Actor, text: str, invocation: Invocation, uploads: list[UploadedFile]
+) -> SentInteraction:
     """A slash command with its options and files; `text` is the line it was read from."""
     if invocation.files:
-        _check_may_attach(seat.person)
+        _check_may_attach(actor.person)
     resolved: Json = {}
     values: list[Json] = []
     for given in invocation.given:
-        value = await resolving.value_of(state, given, uploads, seat.channel, resolved)
+        value = await resolving.value_of(state, given, uploads, actor.channel, resolved)
         values.append({"name": given.name, "type": given.type, "value": value})
     asked_files = {resolving.base_name(name) for name in invocation.files}
     unused = [upload.filename for upload in uploads if upload.filename not in asked_files]
@@ -52,40 +54,42 @@ async def command(state: State, seat: Seat, text: str, invocation: Invocation, u
     if resolved:
         data["resolved"] = resolved
     asked = {"name": " ".join(invocation.path), "text": text}
-    return await _send(state, seat, data, _metadata(state, seat, COMMAND), asked=asked)
+    return await _send(state, actor, data, _metadata(state, actor, COMMAND), asked=asked)
 
 
-async def autocomplete(state: State, seat: Seat, found: grammar.Found, values: Sequence[Json]) -> list[Json]:
+async def autocomplete(state: State, actor: Actor, found: grammar.Found, values: Sequence[Json]) -> list[Json]:
     """The bot's suggestions for the value that carries `focused`; none if it does not answer in time."""
     if not state.gateway.online:
         return []
     data = _command_data(found.command, found.path, values)
-    asked = await _send(state, seat, data, _metadata(state, seat, AUTOCOMPLETE))
+    asked = await _send(state, actor, data, _metadata(state, actor, AUTOCOMPLETE))
     callback = await asked.outcome
     return listed(inner(callback, "data"), "choices")
 
 
 async def click(
-    state: State, seat: Seat, message: Json, custom_id: str, values: Sequence[str] = (), *, quiet: bool = False
-) -> Asked:
+    state: State, actor: Actor, message: Json, custom_id: str, values: Sequence[str] = (), *, quiet: bool = False
+) -> SentInteraction:
     """A pressed button or a chosen select of a message; the page hears nothing of a quiet one."""
     component = next(
-        (part for part, _ in kinds.walk(message["components"]) if part.get("custom_id") == custom_id), None
+        (part for part, _ in component_kinds.walk(message["components"]) if part.get("custom_id") == custom_id), None
     )
     if component is None:
         raise GrammarError("This message has no such button any more.")
     if component.get("disabled"):
         raise GrammarError("This button is disabled.")
     data: Json = {"custom_id": custom_id, "component_type": component["type"], "id": component["id"]}
-    if component["type"] in kinds.SELECTS:
+    if component["type"] in component_kinds.SELECTS:
         data["values"] = chosen(component, list(values))
         resolved = resolving.picked(component["type"], data["values"])
         data |= {"resolved": resolved} if resolved else {}
-    metadata = _metadata(state, seat, COMPONENT) | {"interacted_message_id": message["id"]}
-    return await _send(state, seat, data, metadata, message=message, quiet=quiet)
+    metadata = _metadata(state, actor, COMPONENT) | {"interacted_message_id": message["id"]}
+    return await _send(state, actor, data, metadata, message=message, quiet=quiet)
 
 
-async def submit(state: State, seat: Seat, opened: Interaction, components: list[Json], resolved: Json) -> Asked:
+async def submit(
+    state: State, actor: Actor, opened: Interaction, components: list[Json], resolved: Json
+) -> SentInteraction:
     """A filled form; `components` carry values as Discord sends them."""
     modal = opened.modal or {}
     data: Json = {"custom_id": modal["custom_id"], "components": components}
@@ -95,9 +99,9 @@ async def submit(state: State, seat: Seat, opened: Interaction, components: list
     if opened.message_id:
         found = state.store.message(opened.message_id)
         message = found[0] if found else None
-    metadata = _metadata(state, seat, MODAL_SUBMIT) | {"triggering_interaction_metadata": opened.metadata}
+    metadata = _metadata(state, actor, MODAL_SUBMIT) | {"triggering_interaction_metadata": opened.metadata}
     state.interactions.forget_modal(opened)
-    return await _send(state, seat, data, metadata, message=message)
+    return await _send(state, actor, data, metadata, message=message)
 
 
 def chosen(component: Json, values: list[str]) -> list[str]:
@@ -106,7 +110,7 @@ def chosen(component: Json, values: list[str]) -> list[str]:
     most = component.get("max_values") or 1
     if not least <= len(set(values)) <= most or len(set(values)) != len(values):
         raise GrammarError(f"Choose {least}." if least == most else f"Choose {least} to {most}.")
-    if component["type"] == kinds.STRING_SELECT:
+    if component["type"] == component_kinds.STRING_SELECT:
         offered = [option["value"] for option in component["options"]]
         unknown = [value for value in values if value not in offered]
         if unknown:
@@ -121,37 +125,37 @@ def _check_may_attach(person: Person) -> None:
 
 async def _send(
     state: State,
-    seat: Seat,
+    actor: Actor,
     data: Json,
     metadata: Json,
     *,
     asked: Json | None = None,
     message: Json | None = None,
     quiet: bool = False,
-) -> Asked:
+) -> SentInteraction:
     interaction = Interaction(
         id=metadata["id"],
         token=state.interactions.new_token(),
         kind=metadata["type"],
-        person_id=seat.person.id,
-        channel_id=seat.channel.id,
-        locale=seat.locale,
-        nonce=seat.nonce,
+        person_id=actor.person.id,
+        channel_id=actor.channel.id,
+        locale=actor.locale,
+        nonce=actor.nonce,
         metadata=metadata,
         asked=asked or {},
         message_id=message["id"] if message else None,
     )
     outcome = state.interactions.open(interaction, quiet=quiet)
-    payload = _payload(state, seat, interaction, data)
+    payload = _payload(state, actor, interaction, data)
     if message is not None:
         payload["message"] = state.shown(message)
     await state.gateway.dispatch("INTERACTION_CREATE", payload)
-    return Asked(interaction=interaction, outcome=outcome)
+    return SentInteraction(interaction=interaction, outcome=outcome)
 
 
-def _payload(state: State, seat: Seat, interaction: Interaction, data: Json) -> Json:
-    permissions = str(seat.person.permissions)
-    channel: Json = {"channel": seat.channel.payload() | {"permissions": permissions}}
+def _payload(state: State, actor: Actor, interaction: Interaction, data: Json) -> Json:
+    permissions = str(actor.person.permissions)
+    channel: Json = {"channel": actor.channel.payload() | {"permissions": permissions}}
     return (channel if state.rules.interactions_name_channel else {}) | {
         "id": interaction.id,
         "application_id": people.APPLICATION_ID,
@@ -161,10 +165,10 @@ def _payload(state: State, seat: Seat, interaction: Interaction, data: Json) -> 
         "data": data,
         "guild_id": people.GUILD_ID,
         "guild": {"id": people.GUILD_ID, "locale": people.GUILD_LOCALE, "features": []},
-        "channel_id": seat.channel.id,
-        "member": seat.person.member() | {"permissions": permissions},
+        "channel_id": actor.channel.id,
+        "member": actor.person.member() | {"permissions": permissions},
         "app_permissions": str(people.BOT.permissions),
-        "locale": seat.locale,
+        "locale": actor.locale,
         "guild_locale": people.GUILD_LOCALE,
         "entitlements": [],
         "authorizing_integration_owners": {"0": people.GUILD_ID},
@@ -173,9 +177,9 @@ def _payload(state: State, seat: Seat, interaction: Interaction, data: Json) -> 
     }
 
 
-def _metadata(state: State, seat: Seat, kind: int) -> Json:
+def _metadata(state: State, actor: Actor, kind: int) -> Json:
     owners = {"0": people.GUILD_ID}
-    return {"id": state.new_id(), "type": kind, "user": seat.person.user(), "authorizing_integration_owners": owners}
+    return {"id": state.new_id(), "type": kind, "user": actor.person.user(), "authorizing_integration_owners": owners}
 
 
 def _command_data(command: Json, path: tuple[str, ...], values: Sequence[Json]) -> Json:

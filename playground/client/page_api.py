@@ -9,16 +9,15 @@ from urllib.parse import unquote
 
 from aiohttp import WSMsgType, web
 
-from playground.client import completion, forms, grammar
-from playground.client import interact as asking
-from playground.client.actor import Seat, channel_of, person_of, seat
+from playground.client import completion, forms, grammar, interact
+from playground.client.actor import Actor, actor_of, channel_of, person_of
 from playground.client.grammar import GrammarError
-from playground.rules import component_kinds as kinds
+from playground.rules import component_kinds
 from playground.rules.messages import EPHEMERAL
 from playground.wire.bodies import answer, as_object, read_body
-from playground.wire.errors import Refusal, unknown_message
+from playground.wire.errors import ApiError, unknown_message
 from playground.wire.jsons import Json, inner, listed
-from playground.wire.media import Upload
+from playground.wire.media import UploadedFile
 from playground.world import people
 from playground.world.interactions import Interaction
 from playground.world.state import State
@@ -27,7 +26,7 @@ PING_SECONDS = 20.0
 PAGE_REQUEST_SIZE = 60 * 1024 * 1024  # larger than a bot may send: a person learns the limit as a sentence
 
 
-class PageSide:
+class PageApi:
     """Routes under /page."""
 
     def __init__(self, state: State) -> None:
@@ -57,8 +56,8 @@ class PageSide:
                 return answer(200, await act(as_object(body), uploads))
             except GrammarError as error:
                 return answer(400, {"error": str(error)})
-            except Refusal as refusal:
-                return answer(refusal.status, {"error": _sentence(refusal)})
+            except ApiError as error:
+                return answer(error.status, {"error": _sentence(error)})
 
         return serve
 
@@ -122,23 +121,23 @@ class PageSide:
                 listening.cancel()
         return socket
 
-    async def _say(self, body: Json, uploads: list[Upload]) -> Json:
-        here, text = seat(body), _text(body, "text")
+    async def _say(self, body: Json, uploads: list[UploadedFile]) -> Json:
+        here, text = actor_of(body), _text(body, "text")
         line = text.strip()
         if line.startswith("click:"):
             return {"interaction_id": await self._press(here, line, uploads), "message_id": None}
         if line.startswith("/"):
             invocation = grammar.parse(line, self._state.commands_for(here.person), here.locale)
-            asked = await asking.command(self._state, here, line, invocation, uploads)
+            asked = await interact.command(self._state, here, line, invocation, uploads)
             return {"interaction_id": asked.interaction.id, "message_id": None}
         if not line and not uploads:
             raise GrammarError("There is nothing to send.")
-        return {"interaction_id": None, "message_id": await asking.say(self._state, here, text, uploads)}
+        return {"interaction_id": None, "message_id": await interact.send_message(self._state, here, text, uploads)}
 
-    async def _press(self, here: Seat, line: str, uploads: list[Upload]) -> str:
+    async def _press(self, here: Actor, line: str, uploads: list[UploadedFile]) -> str:
         """Presses the newest button of that name; what follows the name fills the form it opens."""
         message, custom_id, rest = self._button(here, line)
-        asked = await asking.click(self._state, here, message, custom_id, quiet=bool(rest))
+        asked = await interact.click(self._state, here, message, custom_id, quiet=bool(rest))
         if not rest:
             return asked.interaction.id
         await asked.outcome
@@ -149,10 +148,12 @@ class PageSide:
         values = grammar.fill(rest, forms.names(modal))
         return await self._fill_in(here, asked.interaction, modal, values, uploads)
 
-    def _button(self, here: Seat, line: str) -> tuple[Json, str, str]:
+    def _button(self, here: Actor, line: str) -> tuple[Json, str, str]:
         offered: list[str] = []
         for message, _ in self._state.store.messages(here.channel.id, viewer=here.person.id, limit=200):
-            buttons = {_label(part): part for part, _ in kinds.walk(message["components"]) if part.get("custom_id")}
+            buttons = {
+                _label(part): part for part, _ in component_kinds.walk(message["components"]) if part.get("custom_id")
+            }
             found = grammar.button_of(line, buttons)
             if found:
                 return message, buttons[found[0]]["custom_id"], found[1]
@@ -165,32 +166,32 @@ class PageSide:
         )
 
     async def _fill_in(
-        self, here: Seat, opened: Interaction, modal: Json, values: Mapping[str, Any], uploads: list[Upload]
+        self, here: Actor, opened: Interaction, modal: Json, values: Mapping[str, Any], uploads: list[UploadedFile]
     ) -> str:
         components, resolved = await forms.filled(self._state, here.channel, modal, values, uploads)
-        asked = await asking.submit(self._state, here, opened, components, resolved)
+        asked = await interact.submit(self._state, here, opened, components, resolved)
         return asked.interaction.id
 
-    async def _complete(self, body: Json, uploads: list[Upload]) -> Json:
+    async def _complete(self, body: Json, uploads: list[UploadedFile]) -> Json:
         text, cursor = _text(body, "text"), body.get("cursor")
         at = cursor if isinstance(cursor, int) and 0 <= cursor <= len(text) else len(text)
-        return {"items": await completion.items(self._state, seat(body), text, at)}
+        return {"items": await completion.items(self._state, actor_of(body), text, at)}
 
-    async def _click(self, body: Json, uploads: list[Upload]) -> Json:
-        here = seat(body)
+    async def _click(self, body: Json, uploads: list[UploadedFile]) -> Json:
+        here = actor_of(body)
         message = self._state.visible(_text(body, "message"), here.person.id, channel_id=here.channel.id)
         values = [str(value) for value in listed(body, "values")]
-        asked = await asking.click(self._state, here, message, _text(body, "custom_id"), values)
+        asked = await interact.click(self._state, here, message, _text(body, "custom_id"), values)
         return {"interaction_id": asked.interaction.id}
 
-    async def _submit(self, body: Json, uploads: list[Upload]) -> Json:
+    async def _submit(self, body: Json, uploads: list[UploadedFile]) -> Json:
         opened = self._state.interactions.by_id(_text(body, "interaction_id"))
         if opened is None or opened.modal is None or opened.person_id != _text(body, "person"):
             raise GrammarError("This form is no longer open.")
-        here, values = seat(body, opened.channel_id), inner(body, "fields")
+        here, values = actor_of(body, opened.channel_id), inner(body, "fields")
         return {"interaction_id": await self._fill_in(here, opened, opened.modal, values, uploads)}
 
-    async def _dismiss(self, body: Json, uploads: list[Upload]) -> Json:
+    async def _dismiss(self, body: Json, uploads: list[UploadedFile]) -> Json:
         person = person_of(body.get("person"))
         message = self._state.visible(_text(body, "message"), person.id)
         if not message["flags"] & EPHEMERAL:
@@ -198,7 +199,7 @@ class PageSide:
         await self._state.delete_message(message, ephemeral_for=person.id)
         return {}
 
-    async def _delete(self, body: Json, uploads: list[Upload]) -> Json:
+    async def _delete(self, body: Json, uploads: list[UploadedFile]) -> Json:
         person = person_of(body.get("person"))
         message = self._state.visible(_text(body, "message"), person.id)
         if message["flags"] & EPHEMERAL:
@@ -223,13 +224,13 @@ def _label(part: Json) -> str:
     return part.get("label") or inner(part, "emoji").get("name") or ""
 
 
-def _sentence(refusal: Refusal) -> str:
-    if refusal.code == 10008:
+def _sentence(error: ApiError) -> str:
+    if error.code == 10008:
         return "This message is gone."
-    if refusal.status == 413:
+    if error.status == 413:
         return "This is too large to send."
-    details = _first_detail(refusal.errors or {})
-    return f"{refusal.message}: {details}" if details else refusal.message.rstrip(".") + "."
+    details = _first_detail(error.errors or {})
+    return f"{error.message}: {details}" if details else error.message.rstrip(".") + "."
 
 
 def _first_detail(errors: Json) -> str:

@@ -5,17 +5,17 @@ from typing import Any
 
 from playground.client import grammar
 from playground.client.grammar import Given, GrammarError
-from playground.rules import component_kinds as kinds
+from playground.rules import component_kinds
 from playground.wire import media
 from playground.wire.jsons import Json
-from playground.wire.media import Upload
+from playground.wire.media import UploadedFile
 from playground.world import people
 from playground.world.people import Channel, Person
 from playground.world.state import State
 
 
 async def value_of(
-    state: State, given: Given, uploads: list[Upload], channel: Channel, resolved: Json
+    state: State, given: Given, uploads: list[UploadedFile], channel: Channel, resolved: Json
 ) -> str | int | float | bool:
     """The value of an option as it is sent."""
     written = str(given.value)
@@ -66,18 +66,18 @@ def picked(kind: int, values: list[str]) -> Json:
     for value in values:
         person, channel = people.person_by_id(value), people.channel_by_id(value)
         role = next((role for role in people.ROLES if role.id == value), None)
-        if person is not None and kind in (kinds.USER_SELECT, kinds.MENTIONABLE_SELECT):
+        if person is not None and kind in (component_kinds.USER_SELECT, component_kinds.MENTIONABLE_SELECT):
             _resolve_person(person, resolved)
-        elif channel is not None and kind == kinds.CHANNEL_SELECT:
+        elif channel is not None and kind == component_kinds.CHANNEL_SELECT:
             resolved.setdefault("channels", {})[value] = _resolved_channel(channel)
-        elif role is not None and kind in (kinds.ROLE_SELECT, kinds.MENTIONABLE_SELECT):
+        elif role is not None and kind in (component_kinds.ROLE_SELECT, component_kinds.MENTIONABLE_SELECT):
             resolved.setdefault("roles", {})[value] = role.payload()
-        elif kind != kinds.STRING_SELECT:
+        elif kind != component_kinds.STRING_SELECT:
             raise GrammarError(f'"{value}" is not on offer.')
     return resolved
 
 
-async def keep_file(state: State, channel: Channel, upload: Upload) -> Json:
+async def keep_file(state: State, channel: Channel, upload: UploadedFile) -> Json:
     """Stores a file that belongs to an interaction; the object that `resolved` shows."""
     if len(upload.content) > state.rules.attachment_size:
         limit = state.rules.attachment_size // (1024 * 1024)

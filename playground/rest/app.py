@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 from aiohttp import web
 
 from playground.wire.bodies import answer, as_object, read_body
-from playground.wire.errors import Refusal, not_found, unauthorized
+from playground.wire.errors import ApiError, not_found, unauthorized
 from playground.wire.exchange import Exchange, OnExchange, SentFile
 from playground.wire.faults import Fault
 from playground.wire.jsons import Json
-from playground.wire.media import Upload
+from playground.wire.media import UploadedFile
 from playground.wire.ratelimits import Buckets
 from playground.world.state import State
 
@@ -28,7 +28,7 @@ class Call:
     params: dict[str, str]
     query: dict[str, str]
     body: Any
-    uploads: list[Upload]
+    uploads: list[UploadedFile]
 
     @property
     def form(self) -> Json:
@@ -49,7 +49,7 @@ class Route:
     open: bool = False
 
 
-class RestSide:
+class RestApi:
     """Serves routes as Discord's API does."""
 
     def __init__(self, state: State, routes: list[Route], on_exchange: OnExchange | None) -> None:
@@ -78,7 +78,7 @@ class RestSide:
 
     async def _serve(self, route: Route, request: web.Request) -> web.Response:
         call = Call(params={}, query={}, body=None, uploads=[])
-        fault = self._state.faults.take(request.method, request.path, request.content_length or 0)
+        fault = self._state.faults.next_fault(request.method, request.path, request.content_length or 0)
         injected = fault is not None and fault.kind in ("status", "strange")
         headers: dict[str, str] = {}
         try:
@@ -89,8 +89,8 @@ class RestSide:
             else:
                 self._authorize(route, request)
                 status, body, headers = await self._answer(route, call)
-        except Refusal as refusal:
-            status, body = refusal.status, refusal.body()
+        except ApiError as error:
+            status, body = error.status, error.body()
         self._record(route, request, call, status, body, injected=injected)
         if fault is not None and fault.kind == "lost":
             _cut(request)
@@ -112,7 +112,7 @@ class RestSide:
 
     async def _answer(self, route: Route, call: Call) -> tuple[int, Any, dict[str, str]]:
         major = next((call.params[name] for name in _MAJOR if name in call.params), "")
-        verdict = self._buckets.take(route.method, route.template, major)
+        verdict = self._buckets.count_request(route.method, route.template, major)
         headers = verdict.headers if verdict else {}
         if verdict and verdict.retry_after is not None:
             body: Json = {
@@ -124,8 +124,8 @@ class RestSide:
             return 429, body, headers | {"Via": "1.1 playground"}
         try:
             status, body = await route.handler(self._state, call)
-        except Refusal as refusal:
-            status, body = refusal.status, refusal.body()
+        except ApiError as error:
+            status, body = error.status, error.body()
         return status, body, headers
 
     def _record(

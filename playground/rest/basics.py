@@ -2,7 +2,7 @@
 
 from playground.rest.app import Answer, Call, Route
 from playground.rules.fields import array, check, flag, one_of, text, whole
-from playground.wire import errors as refusals
+from playground.wire import errors
 from playground.wire.errors import Problems
 from playground.wire.jsons import Json
 from playground.world import people
@@ -65,7 +65,7 @@ async def _gateway_bot(state: State, call: Call) -> Answer:
 async def _user(state: State, call: Call) -> Answer:
     person = people.person_by_id(call.params["user_id"])
     if person is None:
-        raise refusals.unknown_user()
+        raise errors.unknown_user()
     return 200, person.user()
 
 
@@ -94,7 +94,7 @@ async def _member(state: State, call: Call) -> Answer:
     _check_guild(call)
     person = people.person_by_id(call.params["user_id"])
     if person is None:
-        raise refusals.unknown_member()
+        raise errors.unknown_member()
     return 200, person.member()
 
 
@@ -112,7 +112,7 @@ async def _edit_channel(state: State, call: Call) -> Answer:
     thread = state.threads.get(channel.id)
     asked = {name: form[name] for name in _THREAD if form.get(name) is not None}
     if thread is None or asked not in ({}, {"archived": False}) or (asked and thread.locked):
-        raise refusals.missing_permissions()
+        raise errors.missing_permissions()
     if asked:
         state.open_thread(channel.id)
     return 200, thread.payload()
@@ -125,7 +125,7 @@ async def _typing(state: State, call: Call) -> Answer:
 
 def _check_guild(call: Call) -> None:
     if call.params["guild_id"] != people.GUILD_ID:
-        raise refusals.unknown_guild()
+        raise errors.unknown_guild()
 
 
 ROUTES = [

@@ -4,7 +4,7 @@ from typing import Any
 
 from playground.rest.app import Answer, Call, Route
 from playground.rules.commands import CHAT_INPUT, ENTRY_POINT, SUBCOMMAND_GROUP, check_command, check_commands
-from playground.wire import errors as refusals
+from playground.wire import errors
 from playground.wire.jsons import Json, is_list, is_object, listed
 from playground.world import people
 from playground.world.state import State
@@ -26,7 +26,7 @@ async def _overwrite(state: State, call: Call) -> Answer:
     commands = [_registered(state, scope, asked, before) for asked in call.body]
     kept = {command["id"] for command in commands}
     if any(command["type"] == ENTRY_POINT and command["id"] not in kept for command in before.values()):
-        raise refusals.entry_point_left_out()
+        raise errors.entry_point_left_out()
     state.set_commands(scope, commands)
     return 200, commands
 
@@ -66,10 +66,10 @@ async def _delete(state: State, call: Call) -> Answer:
 
 def _scope(call: Call) -> str:
     if call.params["application_id"] != people.APPLICATION_ID:
-        raise refusals.missing_access()
+        raise errors.missing_access()
     guild_id = call.params.get("guild_id", "")
     if guild_id not in ("", people.GUILD_ID):
-        raise refusals.missing_access()
+        raise errors.missing_access()
     return guild_id
 
 
@@ -77,7 +77,7 @@ def _find(state: State, call: Call) -> Json:
     for command in state.store.commands(_scope(call)):
         if command["id"] == call.params["command_id"]:
             return command
-    raise refusals.unknown_command()
+    raise errors.unknown_command()
 
 
 def _registered(state: State, scope: str, asked: Json, before: dict[tuple[int, str], Json]) -> Json:

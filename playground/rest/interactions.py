@@ -6,7 +6,7 @@ from playground.rest.app import Answer, Call, Route
 from playground.rules.components import check_modal
 from playground.rules.fields import array, check, text
 from playground.rules.messages import EPHEMERAL, LOADING
-from playground.wire import errors as refusals
+from playground.wire import errors
 from playground.wire.errors import Problems
 from playground.wire.jsons import Json, inner, is_object, number
 from playground.world import messages, people
@@ -23,7 +23,7 @@ async def _callback(state: State, call: Call) -> Answer:
     form = call.form
     kind, data = form.get("type"), inner(form, "data")
     if kind not in _allowed(interaction):
-        raise refusals.invalid(("type",), "BASE_TYPE_CHOICES", f"Value must be one of {_allowed(interaction)}.")
+        raise errors.invalid(("type",), "BASE_TYPE_CHOICES", f"Value must be one of {_allowed(interaction)}.")
     resource = await _ANSWERS[kind](state, interaction, data, call)
     state.interactions.settle(interaction, "thinking" if kind == DEFERRED_MESSAGE else "answered", form)
     if call.query.get("with_response", "").lower() not in ("1", "true"):
@@ -162,7 +162,7 @@ async def _delete(state: State, call: Call) -> Answer:
 
 def _of_webhook(state: State, call: Call) -> Interaction:
     if call.params["webhook_id"] != people.APPLICATION_ID:
-        raise refusals.unknown_webhook()
+        raise errors.unknown_webhook()
     return state.interactions.by_token(call.params["webhook_token"])
 
 
@@ -172,7 +172,7 @@ def _find(state: State, call: Call) -> tuple[Interaction, Json]:
     message = state.visible(message_id, interaction.person_id)
     mine = message.get("webhook_id") == people.APPLICATION_ID
     if not mine or message["channel_id"] != interaction.channel_id:
-        raise refusals.unknown_message()
+        raise errors.unknown_message()
     return interaction, message
 
 

@@ -1,7 +1,7 @@
 """Routes of a channel's messages."""
 
 from playground.rest.app import Answer, Call, Route
-from playground.wire import errors as refusals
+from playground.wire import errors
 from playground.wire.jsons import Json
 from playground.wire.snowflakes import first_at
 from playground.world import messages, people
@@ -13,7 +13,7 @@ async def _history(state: State, call: Call) -> Answer:
     channel = state.channel(call.params["channel_id"])
     limit = _number(call, "limit", 50)
     if not 1 <= limit <= 100:
-        raise refusals.invalid(("limit",), "NUMBER_TYPE_MAX", "int value should be between 1 and 100.")
+        raise errors.invalid(("limit",), "NUMBER_TYPE_MAX", "int value should be between 1 and 100.")
     before, after = call.query.get("before"), call.query.get("after")
     if call.query.get("around"):
         before = str(_number(call, "around", 0) + (1 << 22))
@@ -36,7 +36,7 @@ async def _create(state: State, call: Call) -> Answer:
     channel, form = state.channel(call.params["channel_id"]), call.form
     nonce = form.get("nonce")
     if nonce is not None and len(str(nonce)) > 25:
-        raise refusals.invalid(("nonce",), "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")
+        raise errors.invalid(("nonce",), "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")
     if nonce is not None and form.get("enforce_nonce"):
         since = first_at(state.rules.wall() - state.rules.nonce_life)
         twin = state.store.message_by_nonce(channel.id, str(nonce), since=since)
@@ -62,7 +62,7 @@ async def _edit(state: State, call: Call) -> Answer:
 async def _delete(state: State, call: Call) -> Answer:
     message = _find(state, call)
     if message["author"]["id"] != people.BOT.id and not people.BOT.may(people.MANAGE_MESSAGES):
-        raise refusals.missing_permissions()
+        raise errors.missing_permissions()
     messages.refuse_closed(state, message["channel_id"], "delete")
     await state.delete_message(message, ephemeral_for=None)
     return 204, None
@@ -77,10 +77,10 @@ def _reply(state: State, channel_id: str, reference: Json) -> Json:
     message_id = str(reference.get("message_id", ""))
     try:
         state.visible(message_id, None, channel_id=channel_id)
-    except refusals.Refusal:
+    except errors.ApiError:
         if reference.get("fail_if_not_exists", True):
             message = "Unknown message"
-            raise refusals.invalid(("message_reference",), "MESSAGE_REFERENCE_UNKNOWN_MESSAGE", message) from None
+            raise errors.invalid(("message_reference",), "MESSAGE_REFERENCE_UNKNOWN_MESSAGE", message) from None
         return {}
     where = {"type": 0, "channel_id": channel_id, "message_id": message_id, "guild_id": people.GUILD_ID}
     return {"type": REPLY, "message_reference": where}
@@ -89,7 +89,7 @@ def _reply(state: State, channel_id: str, reference: Json) -> Json:
 def _number(call: Call, name: str, default: int) -> int:
     written = call.query.get(name, str(default))
     if not written.isdecimal():
-        raise refusals.invalid((name,), "NUMBER_TYPE_COERCE", f'Value "{written}" is not int.')
+        raise errors.invalid((name,), "NUMBER_TYPE_COERCE", f'Value "{written}" is not int.')
     return int(written)
 
 

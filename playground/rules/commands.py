@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from playground.rules.fields import Field, array, check, flag, record, text, whole
-from playground.wire import errors as refusals
+from playground.wire import errors
 from playground.wire.errors import FieldPath, Problems
 from playground.wire.jsons import Json, inner, is_list, is_object, listed
 
@@ -92,7 +92,7 @@ def check_commands(commands: Any) -> None:
     """The body of a bulk overwrite."""
     problems = Problems()
     if not is_list(commands):
-        raise refusals.invalid((), "LIST_TYPE_CONVERT", "Only iterables may be used in a ListType")
+        raise errors.invalid((), "LIST_TYPE_CONVERT", "Only iterables may be used in a ListType")
     seen: set[tuple[int, str]] = set()
     counts = {CHAT_INPUT: 0, USER: 0, MESSAGE: 0}
     for index, command in enumerate(commands):
@@ -108,7 +108,7 @@ def check_commands(commands: Any) -> None:
     for kind, count in counts.items():
         if count > MOST.get(kind, 100):
             message = f"Maximum number of application commands reached ({MOST.get(kind, 100)})."
-            raise refusals.Refusal(400, 30032, message)
+            raise errors.ApiError(400, 30032, message)
 
 
 def check_command(command: Any) -> None:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from playground.rules import component_kinds as kinds
+from playground.rules import component_kinds
 from playground.rules.components import check_message_components
 from playground.rules.fields import array, check, record, text, whole
-from playground.wire import errors as refusals
+from playground.wire import errors
 from playground.wire.errors import Problems
 from playground.wire.jsons import Json, inner, listed
-from playground.wire.media import Upload, safe_name
+from playground.wire.media import UploadedFile, safe_name
 
 MAX_FILES = 10
 MAX_EMBED_TEXT = 6000
@@ -38,7 +38,9 @@ _EMBED_FIELD = {"name": text(1, 256, required=True), "value": text(1, 1024, requ
 _ATTACHMENT = {"filename": text(1, 1024), "description": text(0, 1024)}
 
 
-def check_message(body: Json, uploads: list[Upload], *, flags: int, before: Json | None, attachment_size: int) -> None:
+def check_message(
+    body: Json, uploads: list[UploadedFile], *, flags: int, before: Json | None, attachment_size: int
+) -> None:
     """`flags` are those that the message will have; `before` is the message that is edited; sizes in bytes."""
     problems = Problems()
     check(body, _MESSAGE, (), problems)
@@ -51,20 +53,23 @@ def check_message(body: Json, uploads: list[Upload], *, flags: int, before: Json
     _check_attachments(body, uploads, before, problems)
     problems.refuse_if_any()
     if any(len(upload.content) > attachment_size for upload in uploads):
-        raise refusals.too_large()
+        raise errors.too_large()
 
 
 def refuse_empty(message: Json) -> None:
     """A message has to show something."""
     if not any(message.get(part) for part in ("content", "embeds", "components", "attachments", "sticker_items")):
-        raise refusals.empty_message()
+        raise errors.empty_message()
 
 
 def refuse_links(message: Json, harmful: Sequence[str]) -> None:
     """Discord's filter of harmful links reads all text of a message."""
-    texts = [message["content"], *(str(part.get("content", "")) for part, _ in kinds.walk(message["components"]))]
+    texts = [
+        message["content"],
+        *(str(part.get("content", "")) for part, _ in component_kinds.walk(message["components"])),
+    ]
     if any(link in text for link in harmful for text in texts):
-        raise refusals.harmful_link()
+        raise errors.harmful_link()
 
 
 def _check_legacy_fields(body: Json, before: Json, problems: Problems) -> None:
@@ -93,7 +98,7 @@ def _check_embeds(embeds: list[Any], problems: Problems) -> None:
         problems.add(("embeds",), "MAX_EMBED_SIZE_EXCEEDED", message)
 
 
-def _check_attachments(body: Json, uploads: list[Upload], before: Json | None, problems: Problems) -> None:
+def _check_attachments(body: Json, uploads: list[UploadedFile], before: Json | None, problems: Problems) -> None:
     told = listed(body, "attachments")
     kept = {attachment["id"] for attachment in listed(before or {}, "attachments")}
     fields = {upload.field for upload in uploads}

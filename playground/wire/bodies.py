@@ -6,9 +6,9 @@ from typing import Any
 
 from aiohttp import BodyPartReader, MultipartReader, web
 
-from playground.wire.errors import Refusal, too_large
+from playground.wire.errors import ApiError, too_large
 from playground.wire.jsons import Json, is_object
-from playground.wire.media import Upload
+from playground.wire.media import UploadedFile
 
 DRAIN_LIMIT = 64 * 1024 * 1024  # bytes read past the ceiling, so that a client hears 413 instead of a reset
 CHUNK = 256 * 1024
@@ -24,11 +24,11 @@ def answer(status: int, body: Any, headers: dict[str, str] | None = None) -> web
 
 async def read_body(
     request: web.Request, *, ceiling: int, payload_part: str, file_parts: str = ".*"
-) -> tuple[Any, list[Upload]]:
+) -> tuple[Any, list[UploadedFile]]:
     """The JSON and the files of a request, at most `ceiling` bytes together.
 
     In multipart the JSON is the part `payload_part`; files are the parts that have a file name and whose
-    name matches `file_parts`. Raises Refusal.
+    name matches `file_parts`. Raises ApiError.
     """
     if request.content_type == "multipart/form-data":
         return await _read_multipart(request, ceiling, payload_part, file_parts)
@@ -36,7 +36,7 @@ async def read_body(
     if not raw:
         return None, []
     if request.content_type != "application/json":
-        raise Refusal(400, 50035, "Invalid Form Body")
+        raise ApiError(400, 50035, "Invalid Form Body")
     return _decode(raw), []
 
 
@@ -56,19 +56,19 @@ async def _read(request: web.Request, ceiling: int) -> bytes:
 
 async def _read_multipart(
     request: web.Request, ceiling: int, payload_part: str, file_parts: str
-) -> tuple[Any, list[Upload]]:
+) -> tuple[Any, list[UploadedFile]]:
     payload: Any = None
-    uploads: list[Upload] = []
+    uploads: list[UploadedFile] = []
     size = 0
     reader = await request.multipart()
     while (part := await reader.next()) is not None:
         if isinstance(part, MultipartReader):
-            raise Refusal(400, 50035, "Invalid Form Body")
+            raise ApiError(400, 50035, "Invalid Form Body")
         content, size = await _read_part(part, size, ceiling)
         if part.name == payload_part:
             payload = _decode(content)
         elif part.filename and re.fullmatch(file_parts, part.name or ""):
-            uploads.append(Upload(field=part.name or "", filename=part.filename, content=content))
+            uploads.append(UploadedFile(field=part.name or "", filename=part.filename, content=content))
     if size > ceiling:
         raise too_large()
     return payload, uploads
@@ -89,7 +89,7 @@ def _decode(raw: bytes) -> Any:
     try:
         return json.loads(raw)
     except ValueError:
-        raise Refusal(400, 50109, "The request body contains invalid JSON.") from None
+        raise ApiError(400, 50109, "The request body contains invalid JSON.") from None
 
 
 def as_object(body: Any) -> Json:
@@ -97,5 +97,5 @@ def as_object(body: Any) -> Json:
     if body is None:
         return {}
     if not is_object(body):
-        raise Refusal(400, 50035, "Invalid Form Body")
+        raise ApiError(400, 50035, "Invalid Form Body")
     return body

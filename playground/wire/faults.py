@@ -95,7 +95,7 @@ class Faults:
         self._waiting.clear()
         self._weather = None
 
-    def take(self, method: str, path: str, size: int) -> Fault | None:
+    def next_fault(self, method: str, path: str, size: int) -> Fault | None:
         """The fault that this request of `size` bytes meets, counted; None when all is well."""
         for fault in self._waiting:
             if fault.method in (None, method) and fault.path.search(path) and size > fault.over:

@@ -19,7 +19,7 @@ _PICTURES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GI
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Upload:
+class UploadedFile:
     """A file part as it arrived."""
 
     field: str
@@ -35,7 +35,7 @@ def safe_name(filename: str) -> str:
 
 
 async def keep(
-    upload: Upload, *, folder: Path, channel_id: str, attachment_id: str, description: str | None, ephemeral: bool
+    upload: UploadedFile, *, folder: Path, channel_id: str, attachment_id: str, description: str | None, ephemeral: bool
 ) -> Json:
     """Writes a file and describes it as an attachment object; its url is a path until it is shown."""
     filename = safe_name(upload.filename)

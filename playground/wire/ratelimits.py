@@ -38,7 +38,7 @@ class Buckets:
         self._wall = wall
         self._windows: dict[tuple[str, str, str], _Window] = {}
 
-    def take(self, method: str, route: str, major: str) -> Verdict | None:
+    def count_request(self, method: str, route: str, major: str) -> Verdict | None:
         """None for routes without a limit: answers to interactions are exempt."""
         if not self._limits.enforced or route.startswith("/interactions"):
             return None

@@ -34,11 +34,11 @@ class Audience:
         finally:
             self._viewers.remove(viewer)
 
-    def tell(self, event: Json, *, only: str | None = None) -> None:
+    def tell_viewers(self, event: Json, *, only: str | None = None) -> None:
         """To all, or to the pages of the one person with the id `only`."""
-        self.tell_each(lambda person: event if only in (None, person.id) else None)
+        self.tell_each_viewer(lambda person: event if only in (None, person.id) else None)
 
-    def tell_each(self, event_for: Callable[[Person], Json | None]) -> None:
+    def tell_each_viewer(self, event_for: Callable[[Person], Json | None]) -> None:
         for viewer in self._viewers:
             event = event_for(viewer.person)
             if event is not None:

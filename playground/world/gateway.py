@@ -69,7 +69,7 @@ class Gateway:
     async def ask_to_reconnect(self) -> None:
         """Op 7, as Discord sends before it restarts a gateway."""
         for connection in self._connections():
-            await connection.say(RECONNECT, None)
+            await connection.send_op(RECONNECT, None)
 
     async def invalidate(self, *, resumable: bool = False) -> None:
         """Op 9; without `resumable` the sessions are forgotten."""
@@ -77,7 +77,7 @@ class Gateway:
         if not resumable:
             self._sessions.clear()
         for connection in connections:
-            await connection.say(INVALID_SESSION, resumable)
+            await connection.send_op(INVALID_SESSION, resumable)
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
         """One connection, from HELLO to its close."""
@@ -87,7 +87,7 @@ class Gateway:
         socket = web.WebSocketResponse(max_msg_size=16 * 1024)
         await socket.prepare(request)
         connection = Connection(socket, compressor(request.query.get("compress")))
-        await connection.say(HELLO, {"heartbeat_interval": HEARTBEAT_INTERVAL_MS})
+        await connection.send_op(HELLO, {"heartbeat_interval": HEARTBEAT_INTERVAL_MS})
         session: Session | None = None
         recent: deque[float] = deque(maxlen=SENDS_PER_MINUTE)
         loop = asyncio.get_running_loop()
@@ -120,7 +120,7 @@ class Gateway:
             return session
         if op == HEARTBEAT:
             await asyncio.sleep(ACK_AFTER)
-            await connection.say(HEARTBEAT_ACK, None)
+            await connection.send_op(HEARTBEAT_ACK, None)
         elif op == IDENTIFY:
             if session is not None:
                 await connection.socket.close(code=4005, message=b"Already authenticated.")
@@ -195,7 +195,7 @@ class Gateway:
         seq = data.get("seq")
         oldest = session.missed[0][0] if session and session.missed else (session.seq + 1 if session else 0)
         if session is None or not isinstance(seq, int) or seq > session.seq or seq + 1 < oldest:
-            await connection.say(INVALID_SESSION, False)
+            await connection.send_op(INVALID_SESSION, False)
             return None
         while missed := [entry for entry in session.missed if entry[0] > seq]:  # more may come while we send
             for _, text in missed:

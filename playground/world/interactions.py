@@ -5,7 +5,7 @@ import secrets
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from playground.wire import errors as refusals
+from playground.wire import errors
 from playground.wire.jsons import Json
 from playground.wire.snowflakes import first_at, seconds_of
 from playground.world.audience import Audience
@@ -67,25 +67,25 @@ class Interactions:
             self._quiet.add(interaction.id)
         self._timers[interaction.id] = loop.call_later(self._rules.answer_within, self._give_up, interaction)
         self._save(interaction)
-        self._tell(interaction, "sent")
+        self._tell_page(interaction, "sent")
         return outcome
 
     def by_token(self, token: str) -> Interaction:
         """For webhook routes: only answered interactions have a webhook, and only for a while."""
         interaction = self._by_token.get(token)
         if interaction is None or interaction.state in ("waiting", "failed"):
-            raise refusals.unknown_webhook()
+            raise errors.unknown_webhook()
         if self._rules.wall() - seconds_of(interaction.id) > self._rules.token_life:
-            raise refusals.invalid_webhook_token()
+            raise errors.invalid_webhook_token()
         return interaction
 
     def to_answer(self, interaction_id: str, token: str) -> Interaction:
         """For the callback route: known, in time, not yet answered."""
         interaction = self._by_token.get(token)
         if interaction is None or interaction.id != interaction_id or interaction.state == "failed":
-            raise refusals.unknown_interaction()
+            raise errors.unknown_interaction()
         if interaction.state != "waiting":
-            raise refusals.already_acknowledged()
+            raise errors.already_acknowledged()
         return interaction
 
     def claim(self, interaction: Interaction) -> None:
@@ -109,8 +109,8 @@ class Interactions:
                 "nonce": interaction.nonce,
                 "modal": {"interaction_id": interaction.id} | modal,
             }
-            self._audience.tell(event, only=interaction.person_id)
-        self._tell(interaction, state)
+            self._audience.tell_viewers(event, only=interaction.person_id)
+        self._tell_page(interaction, state)
         self._finish(interaction, callback)
 
     def thought(self, interaction: Interaction) -> None:
@@ -118,7 +118,7 @@ class Interactions:
         if interaction.state == "thinking":
             interaction.state = "answered"
             self._save(interaction)
-            self._tell(interaction, "answered")
+            self._tell_page(interaction, "answered")
 
     def forget_modal(self, interaction: Interaction) -> None:
         interaction.modal = None
@@ -140,7 +140,7 @@ class Interactions:
         interaction.state = "failed"
         self._stop_timer(interaction)
         self._save(interaction)
-        self._tell(interaction, "failed", error=DID_NOT_RESPOND)
+        self._tell_page(interaction, "failed", error=DID_NOT_RESPOND)
         self._finish(interaction, {"type": 0})
 
     def _finish(self, interaction: Interaction, callback: Json) -> None:
@@ -154,10 +154,10 @@ class Interactions:
         if timer is not None:
             timer.cancel()
 
-    def _tell(self, interaction: Interaction, state: str, *, error: str | None = None) -> None:
+    def _tell_page(self, interaction: Interaction, state: str, *, error: str | None = None) -> None:
         if interaction.kind != AUTOCOMPLETE and interaction.id not in self._quiet:
             event: Json = {"type": "interaction", "nonce": interaction.nonce, "state": state, "error": error}
-            self._audience.tell(event, only=interaction.person_id)
+            self._audience.tell_viewers(event, only=interaction.person_id)
 
     def _save(self, interaction: Interaction) -> None:
         if interaction.kind != AUTOCOMPLETE:

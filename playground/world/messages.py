@@ -3,13 +3,12 @@
 import re
 from typing import Literal
 
-from playground.rules import component_kinds as kinds
+from playground.rules import component_kinds
 from playground.rules import messages as message_rules
 from playground.rules.messages import COMPONENTS_V2, EPHEMERAL, LOADING, SILENT, SUPPRESS_EMBEDS
-from playground.wire import errors as refusals
-from playground.wire import media
+from playground.wire import errors, media
 from playground.wire.jsons import Json, inner, listed, number
-from playground.wire.media import Upload
+from playground.wire.media import UploadedFile
 from playground.world import people
 from playground.world.people import Person
 from playground.world.showing import shown_components
@@ -25,7 +24,7 @@ async def create(
     channel_id: str,
     author: Person,
     body: Json,
-    uploads: list[Upload],
+    uploads: list[UploadedFile],
     *,
     ephemeral: bool = False,
     more: Json | None = None,
@@ -42,7 +41,7 @@ async def create(
     return message
 
 
-async def edit(state: State, before: Json, body: Json, uploads: list[Upload]) -> Json:
+async def edit(state: State, before: Json, body: Json, uploads: list[UploadedFile]) -> Json:
     """An edited copy of a message, checked but not yet stored."""
     refuse_closed(state, before["channel_id"], "edit")
     asked = number(body, "flags")
@@ -80,7 +79,7 @@ def blank(state: State, channel_id: str, author: Person, flags: int) -> Json:
     }
 
 
-async def _fill(state: State, message: Json, body: Json, uploads: list[Upload]) -> None:
+async def _fill(state: State, message: Json, body: Json, uploads: list[UploadedFile]) -> None:
     message["attachments"] = await _attachments(state, message, body, uploads)
     if "content" in body:
         message["content"] = body["content"] or ""
@@ -91,7 +90,7 @@ async def _fill(state: State, message: Json, body: Json, uploads: list[Upload]) 
     message["mentions"] = _mentions(message, body.get("allowed_mentions"))
 
 
-async def _attachments(state: State, message: Json, body: Json, uploads: list[Upload]) -> list[Json]:
+async def _attachments(state: State, message: Json, body: Json, uploads: list[UploadedFile]) -> list[Json]:
     """Those listed and kept, then the new ones in the order in which they were sent."""
     told: dict[str, Json] = {str(item.get("id")): item for item in listed(body, "attachments")}
     kept_all = "attachments" not in body
@@ -102,7 +101,9 @@ async def _attachments(state: State, message: Json, body: Json, uploads: list[Up
     made: list[Json] = []
     for upload in uploads:
         about = told.get(upload.field.removeprefix("files[").removesuffix("]"), {})
-        renamed = Upload(field=upload.field, filename=about.get("filename") or upload.filename, content=upload.content)
+        renamed = UploadedFile(
+            field=upload.field, filename=about.get("filename") or upload.filename, content=upload.content
+        )
         made.append(
             await media.keep(
                 renamed,
@@ -128,7 +129,10 @@ def _embed(state: State, embed: Json, attachments: list[Json]) -> Json:
 
 def _mentions(message: Json, allowed: Json | None) -> list[Json]:
     """People whom the text pings; texts in components ping too."""
-    texts = [message["content"], *(str(part.get("content", "")) for part, _ in kinds.walk(message["components"]))]
+    texts = [
+        message["content"],
+        *(str(part.get("content", "")) for part, _ in component_kinds.walk(message["components"])),
+    ]
     named = dict.fromkeys(re.findall(r"<@!?(\d+)>", " ".join(texts)))
     if allowed is not None and "users" not in listed(allowed, "parse"):
         named = {person_id: None for person_id in named if person_id in listed(allowed, "users")}
@@ -144,12 +148,12 @@ def refuse_closed(state: State, channel_id: str, act: Literal["create", "edit", 
     if thread is None:
         return
     if thread.archived and (thread.locked or act != "create"):
-        raise refusals.archived_thread()
+        raise errors.archived_thread()
     if thread.locked and act != "delete":
-        raise refusals.locked_thread()
+        raise errors.locked_thread()
 
 
 def refuse_foreign(message: Json) -> None:
     """Only its author edits a message."""
     if message["author"]["id"] != people.BOT.id:
-        raise refusals.not_the_author()
+        raise errors.not_the_author()

@@ -28,7 +28,7 @@ class Connection:
     socket: web.WebSocketResponse
     pack: Compressor
 
-    async def say(self, op: int, data: Any) -> None:
+    async def send_op(self, op: int, data: Any) -> None:
         """Anything but a dispatch."""
         await self.send(json.dumps({"op": op, "d": data, "s": None, "t": None}))
 

@@ -2,23 +2,23 @@
 
 from collections.abc import Callable
 
-from playground.rules import component_kinds as kinds
+from playground.rules import component_kinds
 from playground.wire import media
 from playground.wire.errors import FieldPath, Problems
 from playground.wire.jsons import Json, is_list, is_object
 
 _SELECT_DEFAULTS: Json = {"min_values": 1, "max_values": 1}
 _DEFAULTS: dict[int, Json] = {
-    kinds.CONTAINER: {"accent_color": None, "spoiler": False},
-    kinds.THUMBNAIL: {"description": None, "spoiler": False},
-    kinds.FILE: {"spoiler": False},
-    kinds.SEPARATOR: {"spacing": 1, "divider": True},
-    **dict.fromkeys(kinds.SELECTS, _SELECT_DEFAULTS),
+    component_kinds.CONTAINER: {"accent_color": None, "spoiler": False},
+    component_kinds.THUMBNAIL: {"description": None, "spoiler": False},
+    component_kinds.FILE: {"spoiler": False},
+    component_kinds.SEPARATOR: {"spacing": 1, "divider": True},
+    **dict.fromkeys(component_kinds.SELECTS, _SELECT_DEFAULTS),
 }
 
 
 def shown_components(components: list[Json], attachments: list[Json], new_id: Callable[[], str]) -> list[Json]:
-    """From checked components of a request. Raises Refusal if media names a file that is not there."""
+    """From checked components of a request. Raises ApiError if media names a file that is not there."""
     showing = _Showing(components, attachments, new_id)
     shown = [showing.component(part, ("components", index)) for index, part in enumerate(components)]
     showing.problems.refuse_if_any()
@@ -27,7 +27,7 @@ def shown_components(components: list[Json], attachments: list[Json], new_id: Ca
 
 class _Showing:
     def __init__(self, components: list[Json], attachments: list[Json], new_id: Callable[[], str]) -> None:
-        taken = {part["id"] for part, _ in kinds.walk(components) if part.get("id")}
+        taken = {part["id"] for part, _ in component_kinds.walk(components) if part.get("id")}
         self._free = (number for number in range(1, 1000) if number not in taken)
         self._attachments = attachments
         self._new_id = new_id
@@ -42,13 +42,13 @@ class _Showing:
             shown["components"] = [self.component(child, (*path, "components", index)) for index, child in children]
         if is_object(part.get("accessory")):
             shown["accessory"] = self.component(part["accessory"], (*path, "accessory"))
-        if kind == kinds.GALLERY:
+        if kind == component_kinds.GALLERY:
             shown["items"] = [
                 self._item(item, (*path, "items", index, "media")) for index, item in enumerate(part["items"])
             ]
-        if kind == kinds.THUMBNAIL:
+        if kind == component_kinds.THUMBNAIL:
             shown["media"] = self._media(part["media"], (*path, "media"))
-        if kind == kinds.FILE:
+        if kind == component_kinds.FILE:
             shown["file"] = self._media(part["file"], (*path, "file"))
             shown |= self._name_and_size(shown["file"])
         return shown

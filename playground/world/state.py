@@ -68,7 +68,7 @@ class State:
 
     def set_commands(self, scope: str, commands: list[Json]) -> None:
         self.store.set_commands(scope, commands)
-        self.audience.tell_each(lambda person: {"type": "commands", "commands": self.commands_for(person)})
+        self.audience.tell_each_viewer(lambda person: {"type": "commands", "commands": self.commands_for(person)})
 
     def visible(self, message_id: str, viewer: str | None, *, channel_id: str | None = None) -> Json:
         """A message that `viewer` may see; with None, one that everybody may see."""
@@ -85,7 +85,7 @@ class State:
         if created and ephemeral_for is None:
             self.open_thread(message["channel_id"])
         page_message = self.for_page(message, ephemeral_for)
-        self.audience.tell({"type": "message", "message": page_message}, only=ephemeral_for)
+        self.audience.tell_viewers({"type": "message", "message": page_message}, only=ephemeral_for)
         if ephemeral_for is None:
             event = "MESSAGE_CREATE" if created else "MESSAGE_UPDATE"
             await self.gateway.dispatch(event, self._for_gateway(message))
@@ -93,7 +93,7 @@ class State:
     async def delete_message(self, message: Json, *, ephemeral_for: str | None) -> None:
         self.store.delete_message(message["id"])
         where = {"channel_id": message["channel_id"], "id": message["id"]}
-        self.audience.tell({"type": "delete"} | where, only=ephemeral_for)
+        self.audience.tell_viewers({"type": "delete"} | where, only=ephemeral_for)
         if ephemeral_for is None:
             await self.gateway.dispatch("MESSAGE_DELETE", where | {"guild_id": people.GUILD_ID})
 
@@ -118,7 +118,7 @@ class State:
         return shown
 
     def _tell_presence(self, presence: Json) -> None:
-        self.audience.tell({"type": "bot"} | presence)
+        self.audience.tell_viewers({"type": "bot"} | presence)
 
 
 def _may_use(person: Person, command: Json) -> bool:

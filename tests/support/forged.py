@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from playground import Playground
-from playground.client import interact as asking
-from playground.client.actor import Seat
+from playground.client import interact
+from playground.client.actor import Actor
 from playground.world import people
 from playground.world.interactions import COMPONENT, MODAL_SUBMIT, Interaction
 from playground.world.people import Person
@@ -38,9 +38,9 @@ async def submit(playground: Playground, who: Person, custom_id: str, fields: di
 async def _send(playground: Playground, who: Person, kind: int, data: Any, claims: dict[str, Any]) -> None:
     state = playground._state
     channel = people.CHANNELS[0]
-    seat = Seat(person=who, channel=channel, locale=who.locale, nonce="")
-    message, metadata = state.new_id(), asking._metadata(state, seat, kind)
-    pressed = asking._metadata(state, seat, COMPONENT) | {"interacted_message_id": message}
+    actor = Actor(person=who, channel=channel, locale=who.locale, nonce="")
+    message, metadata = state.new_id(), interact._metadata(state, actor, kind)
+    pressed = interact._metadata(state, actor, COMPONENT) | {"interacted_message_id": message}
     metadata |= (
         {"triggering_interaction_metadata": pressed} if kind == MODAL_SUBMIT else {"interacted_message_id": message}
     )
@@ -49,7 +49,7 @@ async def _send(playground: Playground, who: Person, kind: int, data: Any, claim
         locale=who.locale, nonce="", metadata=metadata,
     )  # fmt: skip
     state.interactions.open(interaction)
-    payload = asking._payload(state, seat, interaction, data) | claims
+    payload = interact._payload(state, actor, interaction, data) | claims
     payload["channel"] = payload["channel"] | {"id": payload["channel_id"]}
     payload["message"] = _message(message, payload["channel_id"], data)
     if payload.get("guild_id") == OTHER_GUILD:  # there they may everything
