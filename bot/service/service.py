@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
-from bot.jobs.errors import AlreadyDeleted, DiskFull, NothingToCancel, NotYours, TooLate, UnknownJob
+from bot.jobs.errors import AlreadyDeleted, DiskFull, NothingToCancel, NotYours, PictureGone, TooLate, UnknownJob
 from bot.jobs.events import Events, QueuePosition, Subscription
 from bot.jobs.ids import IdSource, MonotonicClock, WallClock, random_id
-from bot.jobs.job import Job, Requester
+from bot.jobs.job import Job, Picture, Requester
 from bot.queue.dispatcher import Dispatcher
 from bot.queue.engine import EngineView
 from bot.queue.live_jobs import LiveJobs
@@ -26,16 +26,15 @@ from bot.requests.defaults import Defaults, OwnerSettings
 from bot.requests.derive import Continue
 from bot.requests.styles import StyleBook
 from bot.requests.wish import Wish
-from bot.service.lookup import Lookup
 from bot.service.model_switch import Models
-from bot.service.submit import Acceptance
+from bot.service.submit import Submission
 from bot.storage.blobs import BlobStore
 from bot.storage.database import LedgerFull
 from bot.storage.ledger import Ledger
 from bot.storage.rows import InteractionToken, Origin
 from bot.storage.settings import Settings
 from protocol.card import ModelCard
-from protocol.request import SEED_RANGE, ImageRequest
+from protocol.request import SEED_RANGE, ImageRequest, Kind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +51,7 @@ class QueueView:
     guild_paused: bool
 
 
-class JobService(Lookup):
+class JobService:
     """Opened by `open_service`. Refusals rise to the caller and change nothing."""
 
     def __init__(
@@ -67,7 +66,7 @@ class JobService(Lookup):
         ids: IdSource,
         seeds: Callable[[], int],
     ) -> None:
-        super().__init__(state.ledger, state.blobs)
+        self.ledger, self.blobs = state.ledger, state.blobs
         self.dispatcher = dispatcher
         self.engines, self.live = state.engines, state.live
         self.defaults = defaults
@@ -84,7 +83,7 @@ class JobService(Lookup):
             trouble=lambda: state.engines.trouble,
             seed=seeds,
         )
-        self._acceptance = Acceptance(state, dispatcher=dispatcher, defaults=defaults, composer=self._composer, ids=ids)
+        self._submission = Submission(state, dispatcher=dispatcher, defaults=defaults, composer=self._composer, ids=ids)
 
     @property
     def card(self) -> ModelCard | None:
@@ -116,7 +115,7 @@ class JobService(Lookup):
 
         Raises Paused, DiskFull, LimitReached, QueueFull, Invalid.
         """
-        return await self._acceptance.submit(request, by=by, parent=parent, **origin)
+        return await self._submission.submit(request, by=by, parent=parent, **origin)
 
     async def keep(self, origin: str, *, payload: dict[str, Any], by: Requester, at: float) -> None:
         """Keep a request that is about to be answered before it is a job, until it is one. Raises DiskFull."""
@@ -153,6 +152,42 @@ class JobService(Lookup):
         request = await self._composer.complete(derive.merged(old, wish), by, source=old.source, mask=old.mask)
         request = derive.written_out(old, request)
         return await self.submit(request, by=by, parent=(job_id, None), **origin)
+
+    async def job(self, job_id: str) -> Job:
+        """This job as it stands. Raises UnknownJob."""
+        job = await self.ledger.job(job_id)
+        if job is None or not job.request.prompt:  # emptied: its person was forgotten
+            raise UnknownJob
+        return job
+
+    async def check_is_here(self, job_id: str, *, by: Requester) -> None:
+        """Its message is in the channel where `by` acts. Raises UnknownJob: from elsewhere its id was made up."""
+        job = await self.job(job_id)
+        if (job.requester.guild, job.requester.channel) != (by.guild, by.channel):
+            raise UnknownJob
+
+    async def job_and_picture(self, job_id: str, k: int) -> tuple[Job, Picture]:
+        """A job with its picture k. Raises UnknownJob, PictureGone."""
+        job = await self.job(job_id)
+        for picture in job.pictures:
+            if picture.k == k:
+                return job, picture
+        raise PictureGone
+
+    async def picture(self, job_id: str, k: int) -> bytes:
+        """Picture k as PNG. Raises UnknownJob, PictureGone."""
+        _, picture = await self.job_and_picture(job_id, k)
+        content = await self.blobs.get(picture.blob)
+        if content is None:
+            raise PictureGone
+        return content
+
+    async def wish_behind(self, job_id: str) -> Job:
+        """The job whose words made this picture: for an enlargement, the one that painted what it enlarges."""
+        job = await self.job(job_id)
+        while job.request.kind is Kind.UPSCALE and job.parent is not None:
+            job = await self.job(job.parent[0])
+        return job
 
     async def cancel(self, job_id: str, *, by: Requester) -> Job:
         """Its author, a moderator of its guild or the owner gives it up. Raises NotYours, TooLate, UnknownJob."""

@@ -24,7 +24,7 @@ QUEUE_RETRY = 60.0  # seconds until a full queue is worth another try when no es
 REMEMBERED = 4096  # origins; Discord repeats an interaction within minutes, if at all
 
 
-class Acceptance:
+class Submission:
     """From a complete request to a row, and to the dispatcher."""
 
     def __init__(
