@@ -16,7 +16,7 @@ from protocol.card import ModelCard
 from protocol.messages import EngineHello
 from protocol.request import ImageRequest
 
-EMBEDDED = "local"  # the name of the bot's own engine until it says another
+LOCAL = "local"  # the name of the bot's own engine until it says another
 
 
 class Engines:
@@ -42,7 +42,7 @@ class Engines:
 
     def loading(self, name: str, model: str, problem: str | None) -> None:
         """An engine comes up, or cannot."""
-        self._loading.pop(EMBEDDED, None)
+        self._loading.pop(LOCAL, None)
         self._loading[name] = EngineView(
             id=name,
             name=model,
@@ -63,7 +63,7 @@ class Engines:
 
     def join(self, link: EngineLink, hello: EngineHello) -> Engine:
         """The engine that introduces itself on this line; an older line of the same engine is closed."""
-        self.not_loading(EMBEDDED)
+        self.not_loading(LOCAL)
         self.not_loading(hello.engine)
         engine = self.by_name.setdefault(hello.engine, Engine(hello=hello, link=link))
         if engine.link is not None and engine.link is not link:

@@ -14,7 +14,7 @@ import msgspec
 from bot.jobs.errors import ModelChanging, NeedsOwner, NoEngineHere, SameModel, UnknownModel
 from bot.jobs.events import EngineState, Events
 from bot.jobs.job import Requester
-from bot.queue.engines import EMBEDDED
+from bot.queue.engines import LOCAL
 from bot.storage.database import STORAGE_ERRORS
 from bot.storage.settings import Settings
 
@@ -45,7 +45,7 @@ class Stage:
         return self.phase in ("ready", "failed")
 
 
-class Change:
+class ModelSwitch:
     """One change under way: whoever keeps the engine tells it how far that is. An iterator of its stages."""
 
     def __init__(
@@ -85,7 +85,7 @@ class LocalEngine(Protocol):
         """What it was started with."""
         ...
 
-    def switch(self, change: Change) -> None:
+    def switch(self, change: ModelSwitch) -> None:
         """Begin a change; none is under way. The keeper ends it, come what may."""
         ...
 
@@ -149,12 +149,10 @@ class Models:
 
         def tell(phase: Phase, problem: str) -> Stage:
             self.stage = Stage(phase=phase, model=name, problem=problem)
-            self._events.publish(
-                EngineState(engine=EMBEDDED, state="ready" if self.stage.over else "loading", model=name)
-            )
+            self._events.publish(EngineState(engine=LOCAL, state="ready" if self.stage.over else "loading", model=name))
             return self.stage
 
-        change = Change(model, tell=tell, settle=lambda: self._settle(model, by))
+        change = ModelSwitch(model, tell=tell, settle=lambda: self._settle(model, by))
         self.stage = Stage(phase="finishing", model=name)
         self._engine.switch(change)
         return change.stages()

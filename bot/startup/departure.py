@@ -10,7 +10,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from bot.links.local.engine_process import EmbeddedEngine
+from bot.links.local.engine_process import EngineProcess
 
 # Seconds from the signal to the end of the process, whatever is still under way then: a thread cannot be cancelled,
 # and a file half written by a ledger that is being migrated is what a crash would leave as well.
@@ -58,7 +58,7 @@ class Departure:
         if self._work is not None:
             self._work.cancel()
 
-    async def leave(self, engine: EmbeddedEngine) -> None:
+    async def leave(self, engine: EngineProcess) -> None:
         """Stop the engine too, unless it is to be adopted."""
         if not self._keeps_engine:
             await engine.stop()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bot.links.local.command import engine_command
-from bot.links.local.engine_process import embedded_engine
+from bot.links.local.engine_process import local_engine
 from bot.service.service import JobService
 from bot.startup.commands import NO_CLUSTER
 from bot.startup.departure import Departure
@@ -40,7 +40,7 @@ async def link_engines(
         if chosen.url is None or service.card is None:
             await _expect(service, model, settings.engine)
         engine = await stack.enter_async_context(
-            embedded_engine(
+            local_engine(
                 service.dispatcher,
                 data=data,
                 command=engine_command(**settings.engine.model_dump(exclude={"local", "model", "models"})),

@@ -20,7 +20,7 @@ from bot.client import ImageBot
 from bot.delivery.edit_limits import EditLimits
 from bot.jobs.errors import Refusal
 from bot.links.local.command import CommandFor
-from bot.links.local.engine_process import embedded_engine
+from bot.links.local.engine_process import local_engine
 from bot.links.local.websocket import LocalLink
 from bot.requests.defaults import OwnerSettings
 from bot.service.service import JobService, open_service
@@ -97,7 +97,7 @@ class Studio:
 
     async def _start_engine(self, stack: AsyncExitStack, command: CommandFor) -> None:
         models = self.service.models
-        keeper = embedded_engine(
+        keeper = local_engine(
             self.service.dispatcher, data=self.data, command=command, model=models.first("auto"), build="test"
         )
         engine = await stack.enter_async_context(keeper)

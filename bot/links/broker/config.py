@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nkeys
 
-from protocol import broker as cluster
+from protocol import broker
 
 SERVER_FILE = "nats-server.conf"
 BOT_FILE = "bot.nk"
@@ -51,7 +51,7 @@ _USER = """\
 def write_config(folder: Path, *, engines: int) -> Path:
     """The server's file; beside it one secret file for the bot and one for each engine. Keys that are there stay.
 
-    Raises OSError and cluster.BrokenCredentials.
+    Raises OSError and broker.BrokenCredentials.
     """
     folder.mkdir(parents=True, exist_ok=True)
     users = [_user("bot", _key(folder / BOT_FILE), _bot_publishes(), _bot_hears())]
@@ -69,28 +69,28 @@ def write_config(folder: Path, *, engines: int) -> Path:
 
 def engine_publishes(seat: str) -> list[str]:
     """News and pictures of its own, and receipts for its own orders."""
-    return [cluster.event(seat), cluster.result(seat, "*", "*", "*"), f"$JS.ACK.{cluster.JOBS}.{seat}.>"]
+    return [broker.event(seat), broker.result(seat, "*", "*", "*"), f"$JS.ACK.{broker.JOBS}.{seat}.>"]
 
 
 def engine_hears(seat: str) -> list[str]:
     """Its own orders and commands, the bot's call, and answers to itself."""
-    return [cluster.deal(seat), cluster.command(seat), cluster.CALL, f"{cluster.inbox(seat)}.>"]
+    return [broker.deal(seat), broker.command(seat), broker.CALL, f"{broker.inbox(seat)}.>"]
 
 
 def _bot_publishes() -> list[str]:
     return [
-        cluster.CALL,
-        cluster.order("*", "*"),
-        cluster.command("*"),
-        *(f"$JS.API.STREAM.*.{stream}" for stream in (cluster.JOBS, cluster.RESULTS)),
-        *(f"$JS.API.CONSUMER.*.{stream}.>" for stream in (cluster.JOBS, cluster.RESULTS)),
-        *(f"$JS.API.CONSUMER.DURABLE.CREATE.{stream}.>" for stream in (cluster.JOBS, cluster.RESULTS)),
-        f"$JS.ACK.{cluster.RESULTS}.{cluster.BOT_SEAT}.>",
+        broker.CALL,
+        broker.order("*", "*"),
+        broker.command("*"),
+        *(f"$JS.API.STREAM.*.{stream}" for stream in (broker.JOBS, broker.RESULTS)),
+        *(f"$JS.API.CONSUMER.*.{stream}.>" for stream in (broker.JOBS, broker.RESULTS)),
+        *(f"$JS.API.CONSUMER.DURABLE.CREATE.{stream}.>" for stream in (broker.JOBS, broker.RESULTS)),
+        f"$JS.ACK.{broker.RESULTS}.{broker.BOT_SEAT}.>",
     ]
 
 
 def _bot_hears() -> list[str]:
-    return [cluster.EVENTS, cluster.IN_TRAY, cluster.CALL, f"{cluster.inbox(cluster.BOT_SEAT)}.>"]
+    return [broker.EVENTS, broker.IN_TRAY, broker.CALL, f"{broker.inbox(broker.BOT_SEAT)}.>"]
 
 
 def _user(name: str, key: str, publish: list[str], subscribe: list[str]) -> str:
@@ -108,4 +108,4 @@ def _key(file: Path) -> str:
         handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(handle, "wb") as stream:
             stream.write(seed + b"\n")
-    return cluster.public_key(cluster.read_seed(file))
+    return broker.public_key(broker.read_seed(file))

@@ -21,17 +21,16 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from bot.links.broker.parts import Parts
-from bot.links.broker.results import InTray
+from bot.links.broker.results import Results
 from bot.links.broker.seat import BROKER_ERRORS, Seat
 from bot.links.broker.steps import Steps
 from bot.links.broker.streams import Streams
 from bot.queue.engine_events import EngineEvents
 from bot.queue.recovery import GRACE
-from protocol import broker as cluster
-from protocol import frames as wire
+from protocol import broker, frames
 from protocol.messages import PROTOCOL, Beat, BotHello, Cancelled, EngineHello, Event, Failed, Finished, Loading
 
-DEAF_AFTER = 3 * cluster.PULSE  # seconds without an echo
+DEAF_AFTER = 3 * broker.PULSE  # seconds without an echo
 LOOK_AFTER = 30.0  # seconds between two looks at the streams, which somebody may have deleted
 TIDY = 3600.0  # seconds between two looks at parts that never became whole
 
@@ -42,17 +41,17 @@ log = logging.getLogger(__name__)
 async def broker_link(
     events: EngineEvents,
     *,
-    access: cluster.Access,
+    access: broker.Access,
     build: str,
     parts: Path,
-    lease: float = cluster.LEASE,
+    lease: float = broker.LEASE,
     grace: float = GRACE,
-) -> AsyncGenerator[NatsLink, None]:
+) -> AsyncGenerator[BrokerLink, None]:
     """At the broker until the block ends; a broker that is away is dialled for ever.
 
     `parts` is a folder for large pictures that are still to become whole.
     """
-    link = NatsLink(events, access=access, build=build, parts=Parts(parts), lease=lease, grace=grace)
+    link = BrokerLink(events, access=access, build=build, parts=Parts(parts), lease=lease, grace=grace)
     working = asyncio.create_task(link.run(), name="broker")
     working.add_done_callback(_report)
     try:
@@ -70,11 +69,11 @@ def _report(task: asyncio.Task[None]) -> None:
         log.critical("the link to the broker has ended; restart the bot", exc_info=error)
 
 
-class NatsLink:
+class BrokerLink:
     """Seats of engines at one broker."""
 
     def __init__(
-        self, events: EngineEvents, *, access: cluster.Access, build: str, parts: Parts, lease: float, grace: float
+        self, events: EngineEvents, *, access: broker.Access, build: str, parts: Parts, lease: float, grace: float
     ) -> None:
         self.seats: dict[str, Seat] = {}
         self._events = events
@@ -82,10 +81,10 @@ class NatsLink:
         self._build = build
         self._parts = parts
         self._steps = Steps()
-        self._in_tray = InTray(events, parts, steps=self._steps, seat=self._seat, refuse=self._refuse)
+        self._results = Results(events, parts, steps=self._steps, seat=self._seat, refuse=self._refuse)
         self._name = secrets.token_hex(8).encode()  # of this bot process, so that engines notice a new one
         # The dispatcher adds its grace, and a lapse is noticed up to one pulse late.
-        self._term = max(lease - grace - cluster.PULSE, 3 * cluster.PULSE)
+        self._term = max(lease - grace - broker.PULSE, 3 * broker.PULSE)
         self._clock = 0.0  # seconds during which the broker was there: nobody is late while it is away
         self._echoed: float | None = None
         self._forgotten = True  # the broker may have lost its streams, and engines what we said
@@ -100,14 +99,14 @@ class NatsLink:
         self._events.deaf(self, True)
         while True:
             try:
-                async with cluster.connected(self._access, seat=cluster.BOT_SEAT, back=self._came_back) as client:
+                async with broker.connected(self._access, seat=broker.BOT_SEAT, back=self._came_back) as client:
                     await self._work(client)
-            except* (*BROKER_ERRORS, cluster.BrokenCredentials) as errors:
+            except* (*BROKER_ERRORS, broker.BrokenCredentials) as errors:
                 sentence = f"{type(errors.exceptions[0]).__name__} {errors.exceptions[0]}"
                 if sentence != said:
                     log.warning("the broker cannot be used: %s", sentence)
                     said = sentence
-            await asyncio.sleep(cluster.DIAL_AGAIN)
+            await asyncio.sleep(broker.DIAL_AGAIN)
 
     async def finished(self) -> None:
         """Wait until what was heard is written down."""
@@ -118,16 +117,16 @@ class NatsLink:
 
     async def _work(self, client: Client) -> None:
         """Until the connection is closed for good."""
-        events = await client.subscribe(cluster.EVENTS)
-        pictures = await client.subscribe(cluster.IN_TRAY, pending_bytes_limit=-1)
-        echoes = await client.subscribe(cluster.CALL)
+        events = await client.subscribe(broker.EVENTS)
+        pictures = await client.subscribe(broker.IN_TRAY, pending_bytes_limit=-1)
+        echoes = await client.subscribe(broker.CALL)
         self._streams = Streams(client, bot=self._name.decode())
         self._forgotten = True
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             owned = [
                 tasks.create_task(self._hear_events(events.messages)),
-                tasks.create_task(self._in_tray.empty(pictures.messages)),
+                tasks.create_task(self._results.receive(pictures.messages)),
                 tasks.create_task(self._hear_echoes(echoes.messages)),
                 tasks.create_task(self._tidy()),
             ]
@@ -149,8 +148,8 @@ class NatsLink:
                 if client.is_connected:
                     await self._look_after_streams()
                 if client.is_connected:
-                    await client.publish(cluster.CALL, self._name)
-            await asyncio.sleep(cluster.PULSE)
+                    await client.publish(broker.CALL, self._name)
+            await asyncio.sleep(broker.PULSE)
 
     async def _look_after_streams(self) -> None:
         if self._streams is None or not (self._forgotten or time.monotonic() - self._ensured > LOOK_AFTER):
@@ -180,7 +179,7 @@ class NatsLink:
                 continue
             now = time.monotonic()
             if self._echoed is not None:
-                self._clock += min(now - self._echoed, 2 * cluster.PULSE)
+                self._clock += min(now - self._echoed, 2 * broker.PULSE)
             self._echoed = now
             self._events.deaf(self, False)
             for seat in list(self.seats.values()):
@@ -217,22 +216,22 @@ class NatsLink:
     async def _hear_events(self, messages: AsyncIterator[Msg]) -> None:
         async for message in messages:
             seat_id = message.subject.rsplit(".", 1)[-1]
-            if not cluster.is_seat(seat_id):
+            if not broker.is_seat(seat_id):
                 if not self._strange:
                     self._strange = True
                     log.warning("somebody speaks at the broker from where no engine can sit, and is not heard")
                 continue
             seat = self._seat(seat_id)
             seat.heard = self._clock
-            if message.data == cluster.NO_WORD:
+            if message.data == broker.NO_WORD:
                 self._drop(seat, "has left")
             else:
                 seat.take(message.data)
 
     async def _hear(self, seat: Seat, frame: bytes) -> None:
         try:
-            await self._take(seat, wire.decode_event(frame))
-        except wire.BadFrame as error:
+            await self._take(seat, frames.decode_event(frame))
+        except frames.BadFrame as error:
             self._refuse(seat, f"a broken frame: {error}")
 
     async def _take(self, seat: Seat, event: Event) -> None:
@@ -245,7 +244,7 @@ class NatsLink:
                 )
             case EngineHello() | Loading() if seat.ready and seat.name != event.engine:
                 self._drop(seat, "was started anew")
-                self._seat(seat.id).take(wire.encode(event))  # what was sent to its predecessor is not for it
+                self._seat(seat.id).take(frames.encode(event))  # what was sent to its predecessor is not for it
             case EngineHello():
                 await self._join(seat, event)
             case Loading():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bot.jobs.ids import WallClock
 from bot.storage.blobs import write_durably
-from protocol import frames as wire
+from protocol import frames
 from protocol.broker import Piece
 
 MOST_WHOLES = 32  # from one seat at once; beyond, the oldest was never to be whole
@@ -53,7 +53,7 @@ class Parts:
             folder.mkdir(parents=True)
             self._tidy(folder.parent)
         present = {path.name: path.stat().st_size for path in folder.glob("[0-9]*") if path.name != str(piece.part)}
-        if sum(present.values()) + len(content) > wire.MAX_FRAME:
+        if sum(present.values()) + len(content) > frames.MAX_FRAME:
             raise TooMuch
         write_durably(folder / str(piece.part), content)
         if len(present) + 1 < piece.parts:

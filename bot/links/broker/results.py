@@ -17,18 +17,17 @@ from bot.links.broker.parts import Parts, TooMuch
 from bot.links.broker.seat import BROKER_ERRORS, Seat
 from bot.links.broker.steps import Steps
 from bot.queue.engine_events import EngineEvents
-from protocol import broker as cluster
-from protocol import frames as wire
+from protocol import broker, frames
 from protocol.messages import Failed, Finished
 
 AGAIN = 1.0  # seconds until a picture that cannot be stored is offered again
-NAMES = len(cluster.PICTURES.split("."))
+NAMES = len(broker.PICTURES.split("."))
 MOST_OFFERS = 15  # of an ending whose engine never comes back
 
 log = logging.getLogger(__name__)
 
 
-class InTray:
+class Results:
     """Hands endings to the dispatcher. `seat` finds a seat by its name, `refuse` turns it away with a reason."""
 
     def __init__(
@@ -46,7 +45,7 @@ class InTray:
         self._seat = seat
         self._refuse = refuse
 
-    async def empty(self, messages: AsyncIterator[Msg]) -> None:
+    async def receive(self, messages: AsyncIterator[Msg]) -> None:
         """Take in what comes, for ever."""
         async for message in messages:
             await self._steps.take(self._take(message))
@@ -59,24 +58,24 @@ class InTray:
 
     async def _store(self, message: Msg) -> None:
         names = message.subject.split(".")
-        if len(names) != NAMES or not cluster.is_seat(names[2]):
+        if len(names) != NAMES or not broker.is_seat(names[2]):
             # Not by way of the stream, which only a broker without credentials allows.
             log.warning("something that is no picture was left for the bot, and is not looked at")
             return
         _, _, seat_id, job, k, token = names
         seat, named = self._seat(seat_id), f"{job} {k}"
         try:
-            piece = cluster.read_piece(token)
+            piece = broker.read_piece(token)
             whole = message.data
             if piece.parts > 1:
                 whole = await self._parts.put(seat_id, named, piece, message.data)
             if whole is None:
                 await message.ack()
                 return
-            event = wire.decode_event(whole)
+            event = frames.decode_event(whole)
             if not isinstance(event, Finished | Failed) or (event.job, str(event.k)) != (job, k):
-                raise wire.BadFrame("what it left is no picture of that job")
-        except (wire.BadFrame, ValueError, TooMuch) as error:
+                raise frames.BadFrame("what it left is no picture of that job")
+        except (frames.BadFrame, ValueError, TooMuch) as error:
             self._refuse(seat, f"a broken picture: {error}")
             await message.term()
             return

@@ -23,8 +23,7 @@ from nats.js.api import (
     StreamConfig,
 )
 
-from protocol import broker as cluster
-from protocol import frames as wire
+from protocol import broker, frames
 from protocol.messages import Command, Generate
 
 MOST_ORDERS = 64  # the dispatcher leaves at most a few for each engine
@@ -60,8 +59,8 @@ class Streams:
         """Streams and consumers as they should be, whatever the broker has lost."""
         await self._stream(
             StreamConfig(
-                name=cluster.JOBS,
-                subjects=[cluster.ORDERS],
+                name=broker.JOBS,
+                subjects=[broker.ORDERS],
                 retention=RetentionPolicy.WORK_QUEUE,
                 discard=DiscardPolicy.NEW,
                 max_msgs=self._most_orders,
@@ -71,8 +70,8 @@ class Streams:
         )
         await self._stream(
             StreamConfig(
-                name=cluster.RESULTS,
-                subjects=[cluster.PICTURES],
+                name=broker.RESULTS,
+                subjects=[broker.PICTURES],
                 retention=RetentionPolicy.WORK_QUEUE,
                 discard=DiscardPolicy.NEW,
                 discard_new_per_subject=True,  # a picture that is sent again is not kept twice
@@ -82,10 +81,10 @@ class Streams:
             )
         )
         await self._jetstream.add_consumer(
-            cluster.RESULTS,
+            broker.RESULTS,
             ConsumerConfig(
-                durable_name=cluster.BOT_SEAT,
-                deliver_subject=cluster.IN_TRAY,
+                durable_name=broker.BOT_SEAT,
+                deliver_subject=broker.IN_TRAY,
                 deliver_policy=DeliverPolicy.ALL,
                 ack_policy=AckPolicy.EXPLICIT,
                 ack_wait=STORING,
@@ -98,16 +97,16 @@ class Streams:
     async def seat(self, *, seat: str, hello_is_new: bool) -> None:
         """A place for orders to this seat; what lies there for an engine of the past is cleared away."""
         if hello_is_new:
-            await self._jetstream.purge_stream(cluster.JOBS, subject=cluster.order(seat, "*"))
+            await self._jetstream.purge_stream(broker.JOBS, subject=broker.order(seat, "*"))
         await self._jetstream.add_consumer(
-            cluster.JOBS,
+            broker.JOBS,
             ConsumerConfig(
                 durable_name=seat,
-                deliver_subject=cluster.deal(seat),
-                filter_subject=cluster.order(seat, "*"),
+                deliver_subject=broker.deal(seat),
+                filter_subject=broker.order(seat, "*"),
                 deliver_policy=DeliverPolicy.ALL,
                 ack_policy=AckPolicy.EXPLICIT,
-                ack_wait=cluster.LEASE,
+                ack_wait=broker.LEASE,
                 max_ack_pending=MOST_ORDERS,
                 inactive_threshold=HOUR,
             ),
@@ -116,7 +115,7 @@ class Streams:
     async def clear(self, seat: str) -> None:
         """Orders that an engine which is gone did not fetch; they are in the queue again."""
         with suppress(nats.errors.Error, OSError, TimeoutError):
-            await self._jetstream.purge_stream(cluster.JOBS, subject=cluster.order(seat, "*"))
+            await self._jetstream.purge_stream(broker.JOBS, subject=broker.order(seat, "*"))
 
     def number(self) -> str:
         """Later than all before, for this bot process."""
@@ -127,12 +126,12 @@ class Streams:
 
         Raises Full, TooLarge and nats.errors.Error.
         """
-        frame = wire.encode(order)
-        if len(frame) > min(self._client.max_payload - cluster.HEADERS, cluster.MOST_ORDER):
+        frame = frames.encode(order)
+        if len(frame) > min(self._client.max_payload - broker.HEADERS, broker.MOST_ORDER):
             raise TooLarge
-        headers = {cluster.ENGINE: engine, cluster.NUMBER: number, Header.MSG_ID.value: number}
+        headers = {broker.ENGINE: engine, broker.NUMBER: number, Header.MSG_ID.value: number}
         try:
-            await self._jetstream.publish(cluster.order(seat, order.job), frame, headers=headers)
+            await self._jetstream.publish(broker.order(seat, order.job), frame, headers=headers)
         except nats.js.errors.APIError as error:
             if error.err_code == FULL:
                 raise Full(str(error.description)) from error
@@ -140,12 +139,12 @@ class Streams:
 
     async def take_back(self, seat: str, job: str) -> None:
         """An order that was not fetched yet. Raises nats.errors.Error."""
-        await self._jetstream.purge_stream(cluster.JOBS, subject=cluster.order(seat, job))
+        await self._jetstream.purge_stream(broker.JOBS, subject=broker.order(seat, job))
 
     async def tell(self, seat: str, command: Command | None) -> None:
         """Say something once; None asks who is there. Raises nats.errors.Error."""
-        frame = cluster.NO_WORD if command is None else wire.encode(command)
-        await self._client.publish(cluster.command(seat), frame, headers={cluster.NUMBER: self.number()})
+        frame = broker.NO_WORD if command is None else frames.encode(command)
+        await self._client.publish(broker.command(seat), frame, headers={broker.NUMBER: self.number()})
 
     async def _stream(self, config: StreamConfig) -> None:
         try:

@@ -18,8 +18,8 @@ from bot.links.local.command import CommandFor
 from bot.links.local.process import DetachedProcess
 from bot.links.local.websocket import HEARTBEAT, LocalLink
 from bot.queue.dispatcher import Dispatcher
-from bot.queue.engines import EMBEDDED
-from bot.service.model_switch import Change
+from bot.queue.engines import LOCAL
+from bot.service.model_switch import ModelSwitch
 from protocol.messages import Stop
 
 POLL = 0.2  # seconds between two looks at the process
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def embedded_engine(
+async def local_engine(
     dispatcher: Dispatcher,
     *,
     data: Path,
@@ -43,7 +43,7 @@ async def embedded_engine(
     model: str,
     build: str,
     heartbeat: float = HEARTBEAT,
-) -> AsyncGenerator[EmbeddedEngine, None]:
+) -> AsyncGenerator[EngineProcess, None]:
     """Listen and keep an engine alive until the block ends. The engine itself lives on unless it was stopped."""
     file = data / "engine.json"
     known = await asyncio.to_thread(read_address, file)
@@ -55,7 +55,7 @@ async def embedded_engine(
         log.warning("port %d is in use by another program; taking a free one", known.port)
         link = LocalLink(dispatcher.engine_events, secret=secret, build=build, heartbeat=heartbeat)
     async with link:
-        engine = EmbeddedEngine(dispatcher, link, file=file, secret=secret, command=command, model=model)
+        engine = EngineProcess(dispatcher, link, file=file, secret=secret, command=command, model=model)
         watching = asyncio.create_task(engine.watch(known))
         try:
             yield engine
@@ -66,7 +66,7 @@ async def embedded_engine(
             engine.let_go()
 
 
-class EmbeddedEngine:
+class EngineProcess:
     """The local engine's process and address. `link` is where it dials."""
 
     def __init__(
@@ -89,7 +89,7 @@ class EmbeddedEngine:
         self._secret = secret
         self._command_for = command
         self._command = tuple(command(link.url, file, model))
-        self._wanted: Change | None = None
+        self._wanted: ModelSwitch | None = None
         self._address: Address | None = None
         self._written = self._complained = False
         self._stopping = asyncio.Event()
@@ -117,7 +117,7 @@ class EmbeddedEngine:
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
 
-    def switch(self, change: Change) -> None:
+    def switch(self, change: ModelSwitch) -> None:
         """Paint with another model as soon as what is being painted is finished."""
         self._wanted = change
 
@@ -131,7 +131,7 @@ class EmbeddedEngine:
         if self.process is not None:
             self.process.let_go()
 
-    async def _change_model(self, change: Change) -> None:
+    async def _change_model(self, change: ModelSwitch) -> None:
         """Finish, end, start with the new model; with the old one again where that does not paint."""
         old, problem = self.model, ""
         change.tell("finishing")
@@ -215,14 +215,14 @@ class EmbeddedEngine:
     async def _start(self) -> None:
         if self._stopping.is_set():
             return
-        self._events.loading(EMBEDDED, self.model)
+        self._events.loading(LOCAL, self.model)
         try:
             # Not in a thread: a process started there while this task is cancelled would be nobody's.
             self.process = DetachedProcess.start(
                 self._command, mark=str(self._file), log=self._file.with_name("engine.log")
             )
         except OSError as error:
-            self._events.loading(EMBEDDED, self.model, f"The engine cannot be started: {error}.")
+            self._events.loading(LOCAL, self.model, f"The engine cannot be started: {error}.")
             return
         self.starts += 1
         log.info("started the engine (process %d)", self.process.pid)
@@ -235,7 +235,7 @@ class EmbeddedEngine:
         ending = "ended" if code is None else f"ended with exit code {code}"
         log.warning("the engine %s; starting another in %.1f s (its log: engine.log)", ending, wait)
         once = wait == FIRST_WAIT  # which may be chance
-        self._events.loading(EMBEDDED, self.model, None if once else f"The engine {ending}; its log is engine.log.")
+        self._events.loading(LOCAL, self.model, None if once else f"The engine {ending}; its log is engine.log.")
 
     async def _write(self, pid: int | None) -> None:
         self._address = Address(port=self.link.port, secret=self._secret, pid=pid, command=self._command)

@@ -16,8 +16,8 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from bot.queue.engine_events import EngineEvents
-from bot.queue.engines import EMBEDDED
-from protocol import frames as wire
+from bot.queue.engines import LOCAL
+from protocol import frames
 from protocol.messages import PROTOCOL, Beat, BotHello, Command, EngineHello, Event, Loading, Refused, Stop
 
 HOST = "127.0.0.1"
@@ -74,7 +74,7 @@ class Peer:
         """Send what was said, until the line breaks or is closed."""
         with suppress(ConnectionError):
             while (command := await self._outbox.get()) is not None:
-                await self.socket.send_bytes(wire.encode(command))
+                await self.socket.send_bytes(frames.encode(command))
             await self.socket.close(code=WSCloseCode.POLICY_VIOLATION if self.reason else WSCloseCode.OK)
 
 
@@ -89,7 +89,7 @@ class LocalLink:
         build: str,
         port: int = 0,
         heartbeat: float = HEARTBEAT,
-        max_frame: int = wire.MAX_FRAME,
+        max_frame: int = frames.MAX_FRAME,
     ) -> None:
         self.port = port
         self.peers: set[Peer] = set()
@@ -160,7 +160,7 @@ class LocalLink:
         problem = peer.problem
         if problem is None and self._deaths >= MOST_DEATHS:
             problem = f"The engine broke down {self._deaths} times while it loaded {peer.model}; its log is engine.log."
-        self._events.loading(EMBEDDED, peer.model, problem)
+        self._events.loading(LOCAL, peer.model, problem)
 
     async def _hang_up(self, peer: Peer, speaking: asyncio.Task[None]) -> None:
         """Let the last words out if the line takes them; a frozen peer's never would."""
@@ -172,7 +172,7 @@ class LocalLink:
         try:
             while await self._hear_one(peer):
                 pass
-        except wire.BadFrame as error:
+        except frames.BadFrame as error:
             self._refuse(peer, f"a broken frame: {error}")
         except ConnectionError as error:
             log.info("the line of engine %s broke: %s", peer.name or "without a name", error)
@@ -184,14 +184,14 @@ class LocalLink:
         message = await peer.socket.receive(timeout=None if peer.name else GREETING)
         match message.type:
             case WSMsgType.BINARY:
-                return await self._take(peer, wire.decode_event(message.data))
+                return await self._take(peer, frames.decode_event(message.data))
             case WSMsgType.CLOSE | WSMsgType.CLOSING | WSMsgType.CLOSED:
                 return False
             case WSMsgType.ERROR:
                 self._refuse(peer, str(message.data or peer.socket.exception() or "a frozen or broken line"))
                 return False
             case _:
-                raise wire.BadFrame("text where a frame was expected")
+                raise frames.BadFrame("text where a frame was expected")
 
     async def _take(self, peer: Peer, event: Event) -> bool:
         match event:

@@ -16,7 +16,7 @@ from bot.jobs.errors import ModelChanging, NeedsOwner, NoEngineHere, SameModel, 
 from bot.jobs.events import Ended, Stepped
 from bot.jobs.job import JobState
 from bot.links.local.address import read_address
-from bot.links.local.engine_process import embedded_engine
+from bot.links.local.engine_process import local_engine
 from bot.links.local.process import DetachedProcess
 from bot.requests.wish import Wish
 from bot.service.model_switch import Models, Stage
@@ -30,7 +30,7 @@ async def bot(data: Path, *options: str, configured: str = "auto") -> AsyncGener
     """A bot's core with its own engine, as `run_bot.py` puts it together."""
     async with (
         open_service(data, owner=ROOMY, grace=0.3, adoption=5.0) as service,
-        embedded_engine(
+        local_engine(
             service.dispatcher,
             data=data,
             command=fake(*options),

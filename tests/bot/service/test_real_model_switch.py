@@ -12,7 +12,7 @@ import pytest
 from bot.jobs.job import Job, JobState
 from bot.links.local.address import read_address
 from bot.links.local.command import engine_command
-from bot.links.local.engine_process import embedded_engine
+from bot.links.local.engine_process import local_engine
 from bot.links.local.process import DetachedProcess
 from bot.requests.wish import Wish
 from bot.service.model_switch import Stage
@@ -47,7 +47,7 @@ async def bot(data: Path) -> AsyncGenerator[Bot, None]:
     settings = EngineSettings(model="starter", device="cpu", threads=1, base=str(data / "models" / "tiny"))
     async with (
         open_service(data, owner=ROOMY, adoption=PATIENCE) as service,
-        embedded_engine(
+        local_engine(
             service.dispatcher,
             data=data,
             command=engine_command(**settings.model_dump(exclude={"local", "model", "models"})),

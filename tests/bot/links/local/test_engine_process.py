@@ -17,10 +17,10 @@ import pytest
 
 from bot.jobs.events import Stepped
 from bot.jobs.job import JobState
-from bot.links.local import engine_process as embedded
+from bot.links.local import engine_process
 from bot.links.local.address import Address, read_address, write_address
 from bot.links.local.command import CommandFor
-from bot.links.local.engine_process import EmbeddedEngine, embedded_engine
+from bot.links.local.engine_process import EngineProcess, local_engine
 from bot.links.local.process import DetachedProcess
 from bot.requests.wish import Wish
 from bot.service.service import JobService, open_service
@@ -34,7 +34,7 @@ class Bot:
     """A bot's core with its own engine."""
 
     service: JobService
-    engine: EmbeddedEngine
+    engine: EngineProcess
 
     def problems(self) -> list[str | None]:
         return [view.problem for view in self.service.engines.views()]
@@ -56,7 +56,7 @@ def fake(*options: str) -> CommandFor:
 async def bot(data: Path, command: CommandFor | None = None) -> AsyncGenerator[Bot, None]:
     async with (
         open_service(data, owner=ROOMY, grace=0.3, adoption=5.0) as service,
-        embedded_engine(
+        local_engine(
             service.dispatcher, data=data, command=command or fake(), model="fake", build="test", heartbeat=5.0
         ) as engine,
     ):
@@ -151,7 +151,7 @@ async def test_an_engine_that_dies_while_the_disk_is_full_is_started_again_and_i
             raise OSError("no space left on device")
         write_address(file, address)
 
-    monkeypatch.setattr(embedded, "write_address", write)
+    monkeypatch.setattr(engine_process, "write_address", write)
     async with bot(data) as first:
         await first.ready()
         full = True
@@ -213,7 +213,7 @@ async def test_stop_ends_the_engine_and_forgets_it(data: Path) -> None:
 
 
 async def test_a_frozen_engine_keeps_no_bot_that_leaves(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "FAREWELL", 600.0)  # is for engines that make room for another model
+    monkeypatch.setattr(engine_process, "FAREWELL", 600.0)  # is for engines that make room for another model
     async with bot(data) as first:
         await first.ready()
         process = first.engine.process
@@ -237,8 +237,8 @@ async def test_an_engine_that_cannot_start_says_so_and_is_tried_again(data: Path
 async def test_an_engine_that_cannot_start_is_tried_ever_more_rarely(
     data: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(embedded, "FIRST_WAIT", 0.1)
-    monkeypatch.setattr(embedded, "LONGEST_WAIT", 0.4)
+    monkeypatch.setattr(engine_process, "FIRST_WAIT", 0.1)
+    monkeypatch.setattr(engine_process, "LONGEST_WAIT", 0.4)
 
     async with bot(data, lambda _url, file, _model: [sys.executable, "-c", "", str(file)]) as first:
         await until(lambda: first.engine.starts >= 5, within=30)
