@@ -65,7 +65,7 @@ async def test_a_full_stream_of_orders_refuses_clearly_until_there_is_room(tmp_p
             small = streams.Streams(client, most_orders=1)
             await small.ensure([])
             await small.order("seat", order, engine="fake", number="1")
-            with pytest.raises(streams.Full, match="maximum messages exceeded"):
+            with pytest.raises(streams.OrdersFull, match="maximum messages exceeded"):
                 await small.order("seat", other, engine="fake", number="2")
 
             await small.take_back("seat", "a")

@@ -14,7 +14,7 @@ from nats.aio.client import Client
 from bot.jobs.job import JobState
 from bot.links.broker import link as nats
 from bot.links.broker.config import write_config
-from bot.links.broker.link import BrokerLink, broker_link
+from bot.links.broker.link import EnginesAtBroker, broker_link
 from bot.service.service import open_service
 from engine.links.broker import BrokerLink
 from protocol import broker as cluster
@@ -273,7 +273,7 @@ async def a_client(server: Broker) -> AsyncGenerator[Client, None]:
 
 
 @asynccontextmanager
-async def at_broker(folder: Path, server: Broker) -> AsyncGenerator[tuple[Stage, BrokerLink], None]:
+async def at_broker(folder: Path, server: Broker) -> AsyncGenerator[tuple[Stage, EnginesAtBroker], None]:
     """A core and its line."""
     data = folder / "bot"
     data.mkdir()
@@ -287,7 +287,7 @@ async def at_broker(folder: Path, server: Broker) -> AsyncGenerator[tuple[Stage,
         yield Stage(data=data, service=service, link=None, url=server.url), link  # type: ignore[arg-type]
 
 
-async def cut_off(link: BrokerLink) -> None:
+async def cut_off(link: EnginesAtBroker) -> None:
     """The broker ends the bot's connection for good, as it does where the bot was too slow."""
     assert link._streams is not None
     await link._streams._client.close()

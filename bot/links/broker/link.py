@@ -46,12 +46,12 @@ async def broker_link(
     parts: Path,
     lease: float = broker.LEASE,
     grace: float = GRACE,
-) -> AsyncGenerator[BrokerLink, None]:
+) -> AsyncGenerator[EnginesAtBroker, None]:
     """At the broker until the block ends; a broker that is away is dialled for ever.
 
     `parts` is a folder for large pictures that are still to become whole.
     """
-    link = BrokerLink(events, access=access, build=build, parts=Parts(parts), lease=lease, grace=grace)
+    link = EnginesAtBroker(events, access=access, build=build, parts=Parts(parts), lease=lease, grace=grace)
     working = asyncio.create_task(link.run(), name="broker")
     working.add_done_callback(_report)
     try:
@@ -69,7 +69,7 @@ def _report(task: asyncio.Task[None]) -> None:
         log.critical("the link to the broker has ended; restart the bot", exc_info=error)
 
 
-class BrokerLink:
+class EnginesAtBroker:
     """Seats of engines at one broker."""
 
     def __init__(

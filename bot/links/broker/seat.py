@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import nats.errors
 
-from bot.links.broker.streams import Full, Streams, TooLarge
+from bot.links.broker.streams import OrdersFull, OrderTooLarge, Streams
 from protocol.messages import Cancel, Command, Failed, Generate, Refused, Stop, Stored
 
 OFFER_AGAIN = 0.5  # seconds until a broker that took no order is asked again
@@ -108,10 +108,10 @@ class Seat:
         while True:
             try:
                 await streams.order(self.id, order, engine=self.name, number=number)
-            except TooLarge:
+            except OrderTooLarge:
                 failures = [Failed(job=order.job, attempt=order.attempt, k=k, code="too-heavy") for k in order.wanted]
                 await self._too_large(self, failures)
-            except Full as full:
+            except OrdersFull as full:
                 if not said:
                     log.warning("the broker takes no order for engine %s: %s", self.name, full)
                 said = True

@@ -35,11 +35,11 @@ STORING = 30.0  # seconds the bot may take to store one
 FULL = 10077  # JetStream's code for a stream that takes no more
 
 
-class Full(Exception):
+class OrdersFull(Exception):
     """The stream of orders takes no more."""
 
 
-class TooLarge(Exception):
+class OrderTooLarge(Exception):
     """An order is larger than the messages that the broker takes."""
 
 
@@ -124,17 +124,17 @@ class Streams:
     async def order(self, seat: str, order: Generate, *, engine: str, number: str) -> None:
         """Leave an order for the engine of this name; once, however often it is tried with the same number.
 
-        Raises Full, TooLarge and nats.errors.Error.
+        Raises OrdersFull, OrderTooLarge and nats.errors.Error.
         """
         frame = frames.encode(order)
         if len(frame) > min(self._client.max_payload - broker.HEADERS, broker.MOST_ORDER):
-            raise TooLarge
+            raise OrderTooLarge
         headers = {broker.ENGINE: engine, broker.NUMBER: number, Header.MSG_ID.value: number}
         try:
             await self._jetstream.publish(broker.order(seat, order.job), frame, headers=headers)
         except nats.js.errors.APIError as error:
             if error.err_code == FULL:
-                raise Full(str(error.description)) from error
+                raise OrdersFull(str(error.description)) from error
             raise
 
     async def take_back(self, seat: str, job: str) -> None:

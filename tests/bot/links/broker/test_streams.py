@@ -14,7 +14,7 @@ import nats.js.errors
 import pytest
 from nats.aio.client import Client
 
-from bot.links.broker.streams import Streams, TooLarge
+from bot.links.broker.streams import OrderTooLarge, Streams
 from protocol import broker as cluster
 from protocol import frames as wire
 from protocol.messages import Cancel, Generate
@@ -168,7 +168,7 @@ async def test_an_order_may_fill_a_message_to_the_last_byte(
         source = source[len(wire.encode(order(source=source))) - most :]
 
         await streams.order("seat", order(source=source), engine=ENGINE, number="1")
-        with pytest.raises(TooLarge):
+        with pytest.raises(OrderTooLarge):
             await streams.order("seat", order(source=source + b"\0"), engine=ENGINE, number="2")
 
         assert len(await lying(client)) == 1
