@@ -20,27 +20,10 @@ from bot.service.service import JobService
 from bot.storage.database import STORAGE_ERRORS
 from bot.translations.commands import CommandTranslator
 from protocol.card import ModelCard
+from protocol.request import FEATURES
 
 # Options by what a model must be able to do for them. An old list of Discord's may still send one: it is refused.
-NEEDS = {
-    "guidance": "guidance",
-    "negative": "guidance",
-    "image": "image",
-    "strength": "image",
-    "mask": "inpaint",
-    "region": "inpaint",
-    "style": "style",
-    "enhance": "enhance",
-    "quality": "quality",
-    "variety": "variety",
-    "lora": "lora",
-    "lora_weight": "lora",
-    "lora2": "lora",
-    "lora2_weight": "lora",
-    "control": "control",
-    "control_image": "control",
-    "control_strength": "control",
-}
+NEEDS = {option: feature.name for feature in FEATURES for option in feature.options}
 OF = "imagine"  # the command that has them
 
 ENTRY_POINT = 4  # the type of a command that starts an Activity; Discord makes it, and only its owner may remove it

@@ -86,8 +86,8 @@ async def send_edit(form: Interaction, job: str) -> None:
     bot = form.client
     data = cast("dict[str, Any]", form.data or {})
     typed = modals.typed(data.get("components", []))
-    wish = modals.wish_of(typed, bot.service.card, most_steps=bot.service.defaults.owner.most_steps)
-    await _open(form, await bot.service.edit(job, wish, by=bot.requester(form), **bot.origin(form)))
+    draft = modals.draft_of(typed, bot.service.card, most_steps=bot.service.defaults.owner.most_steps)
+    await _open(form, await bot.service.edit(job, draft, by=bot.requester(form), **bot.origin(form)))
 
 
 async def delete(click: Interaction, job: str, k: int) -> None:

@@ -21,12 +21,12 @@ class Help(commands.Cog):
     @app_commands.command(name=named("command-help"), description=named("command-help-text"))
     async def help(self, interaction: discord.Interaction[ImageBot]) -> None:
         service = self._bot.service
-        tastes = service.defaults.tastes(self._bot.requester(interaction))
+        usual = service.defaults.of_pictures(self._bot.requester(interaction))
         view = panels.help_screen(
             interaction.locale.value,
             service.card,
             most_steps=service.defaults.owner.most_steps,
-            guidance=tastes.guidance,
+            guidance=usual.guidance,
         )
         await answers.show(interaction, view)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import discord
 from discord import app_commands
@@ -10,8 +11,7 @@ from discord.ext import commands
 
 from bot.attachments import KEEP_TRANSPARENCY, mask_of
 from bot.client import ImageBot
-from bot.requests import sizes as canvas
-from bot.requests import wish as compose
+from bot.requests.sizes import png_size
 from bot.translations.commands import named
 from bot.ui import text
 from cogs.options import Asked, asks
@@ -27,31 +27,22 @@ class Imagine(commands.Cog):
     @app_commands.command(name=named("command-imagine"), description=named("command-imagine-text"))
     @asks(Asked)
     async def imagine(self, interaction: discord.Interaction[ImageBot], asked: Asked) -> None:
-        bot = self._bot
-        card = bot.service.known_card()
-        given = asked.attachments
-        wish = asked.wish(card, dict.fromkeys(given, b""))
-        # What can be refused without its pictures is refused before they are fetched, to the person alone.
-        compose.check(wish, card)
-        if given:
-            wish = asked.wish(card, await self._fetched(interaction, asked, card))
-        by = bot.requester(interaction)
-        request = await bot.service.compose(wish, by)
-        job = await bot.service.submit(request, by=by, **bot.origin(interaction))
+        bot, by = self._bot, self._bot.requester(interaction)
+        draft = asked.draft(bot.service.known_card())
+        fetch = partial(self._fetch, interaction, asked) if asked.attachments else None
+        job = await bot.service.imagine(draft, by=by, fetch=fetch, **bot.origin(interaction))
         await bot.delivery.open(interaction, job)
 
-    async def _fetched(
-        self, interaction: discord.Interaction[ImageBot], asked: Asked, card: ModelCard
-    ) -> dict[str, bytes]:
-        """The attachments by their option, cleaned."""
-        reader, given = self._bot.pictures, asked.attachments
+    async def _fetch(self, interaction: discord.Interaction[ImageBot], asked: Asked) -> dict[str, bytes]:
+        """The attachments by the field of a request that they are for, cleaned."""
+        reader, given, card = self._bot.pictures, asked.attachments, self._bot.service.known_card()
         for attachment in given.values():
             reader.check(attachment)
         # Fetching and decoding may take longer than Discord's 3 s.
         await self._bot.pending.think(interaction, by=self._bot.requester(interaction))
         pictures = dict[str, bytes]()
-        for name, attachment in given.items():  # in the order of the options: an image before its mask
-            pictures[name] = await reader.read(attachment, *_purpose(name, asked, card, pictures))
+        for field, attachment in given.items():
+            pictures[field] = await reader.read(attachment, *_purpose(field, asked, card, pictures))
         return pictures
 
     @imagine.autocomplete("shape")
@@ -64,8 +55,8 @@ class Imagine(commands.Cog):
     async def styles(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:
         if self._bot.service.card is not None and not self._bot.service.card.offers("style"):
             return []
-        sheets = self._bot.service.styles.offered(interaction.guild_id)
-        return text.style_choices(interaction.locale.value, sheets, typed)
+        styles = self._bot.service.styles.offered(interaction.guild_id)
+        return text.style_choices(interaction.locale.value, styles, typed)
 
     @imagine.autocomplete("lora")
     @imagine.autocomplete("lora2")
@@ -81,12 +72,12 @@ class Imagine(commands.Cog):
         return text.control_choices(interaction.locale.value, kinds, typed)
 
 
-def _purpose(name: str, asked: Asked, card: ModelCard, pictures: Mapping[str, bytes]) -> tuple[str, ...]:
-    """What an attachment is for, in the words of `bot.attachments`."""
-    if name == "mask":
-        return mask_of(canvas.png_size(pictures["image"]))
+def _purpose(field: str, asked: Asked, card: ModelCard, pictures: Mapping[str, bytes]) -> tuple[str, ...]:
+    """What a picture is for, in the words of `bot.attachments`."""
+    if field == "mask":
+        return mask_of(png_size(pictures["source"]))
     told_where = asked.mask is not None or asked.region is not None
-    return (KEEP_TRANSPARENCY,) if name == "image" and not told_where and card.offers("inpaint") else ()
+    return (KEEP_TRANSPARENCY,) if field == "source" and not told_where and card.offers("inpaint") else ()
 
 
 async def setup(bot: ImageBot) -> None:

@@ -1,5 +1,5 @@
-"""What /imagine can be asked. A new option is a line in `Asked`, one in `Asked.wish`, and one in
-`bot.command_sync.NEEDS` where not every model can do it.
+"""What /imagine can be asked. A new option is a line in `Asked`, where a field of `ImageRequest` of that name takes it
+over as it is, and `protocol.request.FEATURES` says what it needs; where there is more to it, `Asked.draft` says so.
 
 Its words are `option-<name>` and `option-<name>-text` in the translations, those of a choice `<name>-<value>`.
 """
@@ -19,9 +19,10 @@ from discord.app_commands import Range
 
 from bot.requests import loras
 from bot.requests.control import LEAST_CONTROL, MOST_CONTROL, guide
+from bot.requests.draft import AS_SAID, LEAST_STRENGTH, RequestDraft
 from bot.requests.loras import LEAST_WEIGHT, MOST_WEIGHT
 from bot.requests.styles import MOST_NAME
-from bot.requests.wish import LEAST_STRENGTH, Wish
+from bot.storage.blobs import UNSTORED
 from bot.translations.commands import named
 from bot.ui import text
 from protocol.card import ModelCard
@@ -59,13 +60,14 @@ class Asked:
 
     @property
     def attachments(self) -> dict[str, discord.Attachment]:
-        """The files that were given, by their option."""
-        given = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {name: value for name, value in given if isinstance(value, discord.Attachment)}
+        """The files that were given, by the field of a request that they are for: an image before its mask."""
+        given = {"source": self.image, "mask": self.mask, "control": self.control_image}
+        return {field: attachment for field, attachment in given.items() if attachment is not None}
 
-    def wish(self, card: ModelCard, pictures: Mapping[str, bytes]) -> Wish:
-        """What was asked, as a wish. `pictures` are the attachments by their option, cleaned."""
-        return Wish(
+    def draft(self, card: ModelCard) -> RequestDraft:
+        """What was said, for the model of this card."""
+        unstored = dict.fromkeys(self.attachments, UNSTORED)
+        return RequestDraft(
             prompt=self.prompt,
             shape=text.shape_of(self.shape, card.shapes) if self.shape else None,
             seed=self.seed,
@@ -73,20 +75,20 @@ class Asked:
             steps=self.steps,
             guidance=self.guidance,
             negative=self.negative,
-            source=pictures.get("image"),
+            source=unstored.get("source"),
             strength=self.strength,
-            mask=pictures.get("mask"),
+            mask=unstored.get("mask"),
             region=Region(self.region) if self.region else None,
             style=self.style,
             enhance=self.enhance,
-            quality=self.quality,
             variety=self.variety,
             loras=loras.wanted([(self.lora, self.lora_weight), (self.lora2, self.lora2_weight)]),
             control=guide(
                 text.control_of(self.control) if self.control else None,
-                pictures.get("control_image"),
+                unstored.get("control"),
                 self.control_strength,
             ),
+            as_said={name: said for name in AS_SAID if (said := getattr(self, name, None)) is not None},
         )
 
 

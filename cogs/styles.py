@@ -8,7 +8,7 @@ from discord.app_commands import Range
 
 from bot.client import ImageBot
 from bot.jobs.errors import NeedsAdmin
-from bot.requests.styles import MOST_NAME, MOST_TEMPLATE, Sheet, Words
+from bot.requests.styles import MOST_NAME, MOST_TEMPLATE, Bilingual, StyleTemplates
 from bot.rest import answers
 from bot.translations import say
 from bot.translations.commands import named
@@ -48,8 +48,8 @@ class Styles(app_commands.Group, name=named("command-admin-styles"), description
         chinese_name: Name | None = None,
         chinese_template: Template | None = None,
     ) -> None:
-        sheet = _sheet(name, template, chinese_name, chinese_template)
-        added = await self._bot.service.styles.add(sheet, by=self._bot.requester(interaction))
+        templates = _templates(name, template, chinese_name, chinese_template)
+        added = await self._bot.service.styles.add(templates, by=self._bot.requester(interaction))
         await _answer(interaction, "styles-added", added)
 
     @app_commands.command(
@@ -66,8 +66,8 @@ class Styles(app_commands.Group, name=named("command-admin-styles"), description
         chinese_name: Name | None = None,
         chinese_template: Template | None = None,
     ) -> None:
-        sheet = _sheet(name, template, chinese_name, chinese_template)
-        changed = await self._bot.service.styles.change(style, sheet, by=self._bot.requester(interaction))
+        templates = _templates(name, template, chinese_name, chinese_template)
+        changed = await self._bot.service.styles.change(style, templates, by=self._bot.requester(interaction))
         await _answer(interaction, "styles-changed", changed)
 
     @app_commands.command(
@@ -91,25 +91,27 @@ class Styles(app_commands.Group, name=named("command-admin-styles"), description
     @change.autocomplete("style")
     @remove.autocomplete("style")
     async def offered(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:
-        sheets = self._bot.service.styles.offered(interaction.guild_id)
-        return text.style_choices(interaction.locale.value, sheets, typed)
+        styles = self._bot.service.styles.offered(interaction.guild_id)
+        return text.style_choices(interaction.locale.value, styles, typed)
 
     @restore.autocomplete("style")
     async def changed(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:
-        sheets = self._bot.service.styles.changed(interaction.guild_id)
-        return text.style_choices(interaction.locale.value, sheets, typed)
+        styles = self._bot.service.styles.changed(interaction.guild_id)
+        return text.style_choices(interaction.locale.value, styles, typed)
 
 
-def _sheet(name: str | None, template: str | None, chinese_name: str | None, chinese_template: str | None) -> Sheet:
-    return Sheet(
-        name=Words(en=name or "", zh=chinese_name or ""),
-        template=Words(en=template or "", zh=chinese_template or ""),
+def _templates(
+    name: str | None, template: str | None, chinese_name: str | None, chinese_template: str | None
+) -> StyleTemplates:
+    return StyleTemplates(
+        name=Bilingual(en=name or "", zh=chinese_name or ""),
+        template=Bilingual(en=template or "", zh=chinese_template or ""),
     )
 
 
-async def _answer(interaction: discord.Interaction[ImageBot], key: str, sheet: Sheet) -> None:
+async def _answer(interaction: discord.Interaction[ImageBot], key: str, templates: StyleTemplates) -> None:
     locale = interaction.locale.value
-    name = text.inline(sheet.name.of(chinese=text.reads_chinese(locale)), MOST_NAME)
+    name = text.inline(templates.name.of(chinese=text.reads_chinese(locale)), MOST_NAME)
     await answers.say(interaction, say(locale, key, name=name))
 
 

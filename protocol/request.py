@@ -1,7 +1,9 @@
-"""A complete wish for pictures, and the nouns it is made of. Knows nothing of people, sockets or torch."""
+"""A complete request for pictures, and the nouns it is made of. Knows nothing of people, sockets or torch."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
@@ -121,7 +123,7 @@ def is_chinese(words: str) -> bool:
 
 
 class ImageRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A complete wish: nothing in it is left to be filled in later.
+    """Complete: nothing in it is left to be filled in later.
 
     `width` and `height` are those of the finished pictures in pixels. Image k has the seed `seed + k` modulo 2**32.
     `source` is the SHA-256 of the picture that every kind but TEXT starts from; `strength` in (0, 1] says how much of
@@ -189,7 +191,11 @@ class ImageRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def is_sharp(self) -> bool:
         """Whether a super-resolution model makes it, without words and steps."""
-        return self.kind is Kind.UPSCALE and self.upscaler is Upscaler.SHARP
+        return self.is_enlarged_by(Upscaler.SHARP)
+
+    def is_enlarged_by(self, upscaler: Upscaler) -> bool:
+        """Whether it is a picture made larger in this way."""
+        return self.kind is Kind.UPSCALE and self.upscaler is upscaler
 
     @property
     def painted_prompt(self) -> str:
@@ -205,22 +211,10 @@ class ImageRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def features(self) -> tuple[str, ...]:
         """What a model must offer to paint it."""
-        wanted = {
-            self.kind.value: True,
-            "guidance": self.guidance > 0,
-            "outpaint": self.margins is not None,
-            self.upscaler.value: self.kind is Kind.UPSCALE and self.upscaler is not Upscaler.SUBTLE,
-            "variety": self.variety > 0 or self.blend is not None,
-            "lora": bool(self.loras),
-            "control": self.control is not None,
-            "style": self.style is not None,
-            "enhance": self.to_be_written,
-            "quality": self.quality,
-        }
-        return tuple(name for name, needed in wanted.items() if needed)
+        return tuple(feature.name for feature in FEATURES if feature.is_needed_by(self))
 
     def rerolled(self, *, seed: int) -> ImageRequest:
-        """The same wish from another seed."""
+        """The same from another seed."""
         return msgspec.structs.replace(self, seed=seed % SEED_RANGE)
 
     def varied(self, *, source: str, seed: int, strength: float = VARY_STRENGTH) -> ImageRequest:
@@ -277,3 +271,31 @@ class ImageRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             loras=() if upscaler is Upscaler.SHARP else self.loras,
             control=None,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """Something that a model offers (`ModelCard.features`) or not: which requests need it, and which options say it."""
+
+    name: str
+    is_needed_by: Callable[[ImageRequest], bool]
+    options: tuple[str, ...] = ()  # of /imagine, which is shown without them where no model offers this
+
+
+# The one table of what needs which feature.
+FEATURES = (
+    Feature("style", lambda request: request.style is not None, ("style",)),
+    Feature("enhance", lambda request: request.to_be_written, ("enhance",)),
+    Feature("quality", lambda request: request.quality, ("quality",)),
+    Feature("variety", lambda request: request.variety > 0 or request.blend is not None, ("variety",)),
+    Feature("text", lambda request: request.kind is Kind.TEXT),
+    Feature("image", lambda request: request.kind is Kind.IMAGE, ("image", "strength")),
+    Feature("inpaint", lambda request: request.kind is Kind.INPAINT, ("mask", "region")),
+    Feature("outpaint", lambda request: request.margins is not None),
+    Feature("upscale", lambda request: request.kind is Kind.UPSCALE),
+    Feature("creative", lambda request: request.is_enlarged_by(Upscaler.CREATIVE)),
+    Feature("sharp", lambda request: request.is_enlarged_by(Upscaler.SHARP)),
+    Feature("guidance", lambda request: request.guidance > 0, ("guidance", "negative")),
+    Feature("lora", lambda request: bool(request.loras), ("lora", "lora_weight", "lora2", "lora2_weight")),
+    Feature("control", lambda request: request.control is not None, ("control", "control_image", "control_strength")),
+)

@@ -1,4 +1,4 @@
-"""Completes wishes: what one leaves open is filled in, what it brings along is stored."""
+"""Completes drafts: what one leaves open is filled in, and the pictures that come along are stored."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import msgspec
 
 from bot.jobs.errors import DiskFull, PainterBroken, PainterLoading
 from bot.jobs.job import Requester
-from bot.requests import wish as compose
+from bot.requests import draft as drafts
 from bot.requests.defaults import Defaults
+from bot.requests.draft import NO_PICTURES, Pictures, RequestDraft
 from bot.requests.styles import StyleBook
-from bot.requests.wish import Wish
-from bot.storage.blobs import UNSTORED, BlobStore
+from bot.storage.blobs import BlobStore
 from protocol.card import ModelCard
 from protocol.request import ImageRequest
 
@@ -48,36 +48,31 @@ class Composer:
             raise PainterLoading
         return card
 
-    async def complete(
-        self, wish: Wish, by: Requester, *, source: str | None = None, mask: str | None = None
-    ) -> ImageRequest:
-        """The request that this wish means here. Raises Invalid refusals, Unavailable and DiskFull.
-
-        `source` and `mask` are SHA-256s of pictures that are stored; the wish's own are stored when all is well.
-        """
-        card = self.card()
-        if isinstance(wish.style, str):
-            wish = replace(wish, style=self._styles.resolve(wish.style, prompt=wish.prompt, by=by))
-        if wish.source is not None:
-            source, mask = UNSTORED, None
-        if wish.mask is not None:
-            mask = UNSTORED
-        request = compose.complete(
-            wish,
-            card=card,
-            tastes=self._defaults.tastes(by),
+    def complete(self, draft: RequestDraft, by: Requester, pictures: Pictures = NO_PICTURES) -> ImageRequest:
+        """The request that this draft means here. Raises Invalid refusals, PainterLoading, PainterBroken."""
+        if isinstance(draft.style, str):
+            draft = replace(draft, style=self._styles.resolve(draft.style, prompt=draft.prompt, by=by))
+        return drafts.complete(
+            draft,
+            card=self.card(),
+            defaults=self._defaults.of_pictures(by),
             most_steps=self._defaults.owner.most_steps,
             seed=self.seed(),
-            source=source,
-            mask=mask,
+            pictures=pictures,
         )
-        guide = wish.control.picture if wish.control is not None else None
-        given = {"source": wish.source, "mask": wish.mask, "control": guide}
-        new = {field: content for field, content in given.items() if content is not None}
-        if new and await asyncio.to_thread(self._blobs.is_short_of, self._defaults.owner.least_free):
+
+    def check(self, request: ImageRequest) -> None:
+        """Raise the refusal that it meets with the loaded model, or under the owner's ceiling."""
+        drafts.fits(request, card=self.card(), most_steps=self._defaults.owner.most_steps)
+
+    async def stored(self, request: ImageRequest, pictures: Pictures) -> ImageRequest:
+        """The same with its own pictures stored, under their names. Raises DiskFull."""
+        if not pictures:
+            return request
+        if await asyncio.to_thread(self._blobs.is_short_of, self._defaults.owner.least_free):
             raise DiskFull
-        stored = {field: await self._blobs.put(content) for field, content in new.items()}
-        followed = request.control
-        if followed is not None and "control" in stored:
-            followed = msgspec.structs.replace(followed, picture=stored["control"])
-        return msgspec.structs.replace(request, **stored | {"control": followed})
+        names = {field: await self._blobs.put(content) for field, content in pictures.items()}
+        control = request.control
+        if control is not None and "control" in names:
+            control = msgspec.structs.replace(control, picture=names["control"])
+        return msgspec.structs.replace(request, **names | {"control": control})

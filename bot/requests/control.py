@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.jobs.errors import ControlPictureWithoutKind, ControlWithoutPicture, NotOffered, OutOfRange, UnknownControl
-from bot.storage.blobs import UNSTORED
 from protocol.card import ModelCard
 from protocol.request import Control, ControlKind
 
@@ -15,11 +14,10 @@ LEAST_CONTROL, MOST_CONTROL = 0.05, 2.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Guide:
-    """What was said about it. `kind` as it was typed; `picture` is new, as PNG, or `stored` under this SHA-256."""
+    """What was said about it. `kind` as it was typed; `picture` is a SHA-256, or UNSTORED where one comes along."""
 
     kind: str | None = None
-    picture: bytes | None = None
-    stored: str | None = None
+    picture: str | None = None
     strength: float | None = None
 
     @classmethod
@@ -27,10 +25,10 @@ class Guide:
         """The guide of a request that is there already."""
         if control is None:
             return None
-        return cls(kind=control.kind.value, stored=control.picture, strength=control.strength)
+        return cls(kind=control.kind.value, picture=control.picture, strength=control.strength)
 
 
-def guide(kind: str | None, picture: bytes | None, strength: float | None) -> Guide | None:
+def guide(kind: str | None, picture: str | None, strength: float | None) -> Guide | None:
     """None where nothing was said."""
     if kind is None and picture is None and strength is None:
         return None
@@ -38,7 +36,7 @@ def guide(kind: str | None, picture: bytes | None, strength: float | None) -> Gu
 
 
 def resolved(guide: Guide | None, card: ModelCard) -> Control | None:
-    """What a request says of it; a new picture is called UNSTORED.
+    """What a request says of it.
 
     Raises NotOffered, ControlWithoutPicture, ControlPictureWithoutKind, UnknownControl, OutOfRange.
     """
@@ -46,15 +44,14 @@ def resolved(guide: Guide | None, card: ModelCard) -> Control | None:
         return None
     if not card.offers("control"):
         raise NotOffered(feature="control")
-    if guide.picture is None and guide.stored is None:
+    if guide.picture is None:
         raise ControlWithoutPicture
     if guide.kind is None:
         raise ControlPictureWithoutKind
     strength = USUAL_CONTROL if guide.strength is None else guide.strength
     if not LEAST_CONTROL <= strength <= MOST_CONTROL:
         raise OutOfRange(name="control_strength", value=strength, least=LEAST_CONTROL, most=MOST_CONTROL)
-    picture = UNSTORED if guide.picture is not None else guide.stored or UNSTORED
-    control = Control(kind=_kind(guide.kind, card), picture=picture, strength=strength)
+    control = Control(kind=_kind(guide.kind, card), picture=guide.picture, strength=strength)
     known(control, card)
     return control
 

@@ -22,9 +22,9 @@ from protocol.request import MAX_COUNT, MAX_GUIDANCE
 Value = str | int | float | bool
 SHAPE = re.compile(r"[1-9]\d?:[1-9]\d?")
 
-TASTES = ("shape", "steps", "guidance", "count", "variety")
+OF_PICTURES = ("shape", "steps", "guidance", "count", "variety")
 LIMITS = ("per_minute", "per_day", "in_flight")
-KEYS = TASTES + LIMITS  # "paused" is set by pause and resume alone
+KEYS = OF_PICTURES + LIMITS  # "paused" is set by pause and resume alone
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,8 +55,8 @@ class Shown:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tastes:
-    """What fills the gaps of a wish. `steps` None is the model's own number."""
+class PictureDefaults:
+    """What fills the gaps of a draft. `steps` None is the model's own number."""
 
     shape: str
     steps: int | None
@@ -77,12 +77,12 @@ class Defaults:
         """Every setting as it holds in this place, and for this person."""
         return {key: self._shown(key, guild, channel, principal) for key in KEYS}
 
-    def tastes(self, who: Requester) -> Tastes:
-        """What fills the gaps of this person's wish."""
+    def of_pictures(self, who: Requester) -> PictureDefaults:
+        """What fills the gaps of this person's drafts."""
         shape, steps, guidance, count, variety = (
-            self._shown(key, who.guild, who.settled_by, who.principal).value for key in TASTES
+            self._shown(key, who.guild, who.settled_by, who.principal).value for key in OF_PICTURES
         )
-        return Tastes(
+        return PictureDefaults(
             shape=str(shape),
             steps=min(steps, self.owner.most_steps) if isinstance(steps, int) else None,
             guidance=float(guidance) if isinstance(guidance, int | float) else self.owner.guidance,
@@ -163,7 +163,7 @@ class Defaults:
                 raise BadSetting(key=key, value=str(value), allowed="0-1")
             return number
         if key not in KEYS or (scope == "user" and key in LIMITS):
-            raise BadSetting(key=key, value=str(value), allowed=", ".join(TASTES if scope == "user" else KEYS))
+            raise BadSetting(key=key, value=str(value), allowed=", ".join(OF_PICTURES if scope == "user" else KEYS))
         ceiling = {"steps": self.owner.most_steps, "count": MAX_COUNT}.get(key) or int(getattr(self.owner, key))
         number = _number(value, int)
         if number is None or number < 1 or (key == "count" and number > MAX_COUNT):

@@ -1,18 +1,23 @@
-"""Wishes made from finished jobs: again, varied, larger, changed. Pure."""
+"""Requests made from finished jobs: again, varied, larger, on a larger canvas, changed. Pure.
+
+Margins are multiples of 8 pixels, so that no position of the latent is half old and half new.
+"""
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from functools import partial
 from typing import Protocol
 
 import msgspec
 
-from bot.jobs.errors import NotOffered
+from bot.jobs.errors import NotOffered, TooLarge
 from bot.jobs.job import Job, Picture
 from bot.requests.control import Guide
-from bot.requests.wish import Wish, refitted
+from bot.requests.draft import AS_SAID, RequestDraft, refitted
+from bot.requests.sizes import TOKEN, around, in_one_piece, nearest_shape
 from protocol.card import ModelCard
-from protocol.request import VARY_STRONG, VARY_SUBTLE, ImageRequest, Kind, Upscaler
+from protocol.request import VARY_STRONG, VARY_SUBTLE, ImageRequest, Kind, Margins, Region, Upscaler
 
 
 class Continue(Protocol):
@@ -61,6 +66,52 @@ UPSCALE: dict[str, Continue] = {
 }
 
 
+def zoomed(old: Job, picture: Picture, *, card: ModelCard, seed: int, factor: float) -> ImageRequest:
+    """The picture `factor` times smaller in the middle of a canvas of its own size."""
+    width, height = in_one_piece(picture.width, picture.height, card)
+    left, right = around(width, factor)
+    top, bottom = around(height, factor)
+    margins = Margins(left=left, top=top, right=right, bottom=bottom)
+    return _outpainted(old, picture, card, seed, width, height, margins)
+
+
+def panned(old: Job, picture: Picture, *, card: ModelCard, seed: int, side: Region) -> ImageRequest:
+    """The picture as it is, with more on one side: half of it, or as much as is painted in one piece beside it.
+
+    Raises TooLarge where the picture is too tall or too wide for that.
+    """
+    width, height = picture.width // TOKEN * TOKEN, picture.height // TOKEN * TOKEN
+    sideways = side in (Region.LEFT, Region.RIGHT)
+    along, across = (width, height) if sideways else (height, width)
+    longest = max(max(shape) for shape in card.shapes.values())
+    if across > longest:
+        raise TooLarge(width=width, height=height, most=longest)
+    more = max(TOKEN, min(along // 2, card.native_pixels // (2 * across)) // TOKEN * TOKEN)
+    margins = Margins(**{side.value: more})
+    if sideways:
+        width += more
+    else:
+        height += more
+    return _outpainted(old, picture, card, seed, width, height, margins)
+
+
+ZOOM: dict[str, Continue] = {
+    "zoom15": partial(zoomed, factor=1.5),
+    "zoom2": partial(zoomed, factor=2.0),
+}
+PAN: dict[str, Continue] = {
+    f"pan-{side}": partial(panned, side=side) for side in (Region.LEFT, Region.RIGHT, Region.TOP, Region.BOTTOM)
+}
+
+
+def _outpainted(
+    old: Job, picture: Picture, card: ModelCard, seed: int, width: int, height: int, margins: Margins
+) -> ImageRequest:
+    request = old.request.outpainted(source=picture.blob, seed=seed, width=width, height=height, margins=margins)
+    # The shape is what later variations are painted in.
+    return msgspec.structs.replace(request, shape=nearest_shape(card, width, height))
+
+
 def written_out(old: ImageRequest, request: ImageRequest) -> ImageRequest:
     """A changed request with what was written out before, where that was of the same words."""
     if not request.enhance or (request.prompt, request.style) != (old.prompt, old.style):
@@ -68,34 +119,37 @@ def written_out(old: ImageRequest, request: ImageRequest) -> ImageRequest:
     return msgspec.structs.replace(request, enhanced=old.enhanced)
 
 
-def merged(old: ImageRequest, wish: Wish) -> Wish:
-    """The wish with the old request in its gaps, but for the seed: a gap there draws a new one.
+def merged(old: ImageRequest, draft: RequestDraft) -> RequestDraft:
+    """The draft with the old request in its gaps, but for the seed: a gap there draws a new one.
 
-    Guidance stays a gap where a new negative prompt has to turn it on. `source` holds new bytes only: an old source
-    is known by its name.
+    Guidance stays a gap where a new negative prompt has to turn it on. With a picture of its own a draft keeps nothing
+    that was said of the old one.
     """
-    negative = old.negative if wish.negative is None else wish.negative
-    keeps_guidance = wish.guidance is None and (old.guidance > 0 or not negative.strip())
-    starts_from_picture = wish.source is not None or old.source is not None
-    old_strength = old.strength if starts_from_picture and old.kind in (Kind.IMAGE, Kind.INPAINT) else None
-    in_part = old.kind is Kind.INPAINT and wish.source is None
-    return Wish(
-        prompt=wish.prompt,
-        shape=old.shape if in_part else wish.shape or (old.shape if wish.source is None else None),
-        seed=wish.seed,
-        count=wish.count or old.count,
-        steps=wish.steps or old.steps,
-        guidance=old.guidance if keeps_guidance else wish.guidance,
+    kept = {name: getattr(old, name) for name in _KEPT if getattr(draft, name) is None}
+    negative = old.negative if draft.negative is None else draft.negative
+    keeps_guidance = draft.guidance is None and (old.guidance > 0 or not negative.strip())
+    same_picture = draft.source is None
+    in_part = old.kind is Kind.INPAINT and same_picture
+    source = old.source if same_picture else draft.source
+    had_strength = source is not None and old.kind in (Kind.IMAGE, Kind.INPAINT)
+    return replace(
+        draft,
+        **kept,
+        shape=old.shape if in_part else draft.shape or (old.shape if same_picture else None),
+        guidance=old.guidance if keeps_guidance else draft.guidance,
         negative=negative,
-        source=wish.source,
-        strength=old_strength if wish.strength is None else wish.strength,
-        region=old.region if in_part else wish.region,
-        canvas=(old.width, old.height) if in_part else None,
+        source=source,
+        strength=old.strength if draft.strength is None and had_strength else draft.strength,
+        mask=draft.mask or (old.mask if same_picture else None),
+        region=old.region if in_part else draft.region,
+        size=(old.width, old.height) if in_part else None,
         margins=old.margins if in_part else None,
-        style=old.style if wish.style is None else wish.style,
-        enhance=old.enhance if wish.enhance is None else wish.enhance,
-        quality=old.quality if wish.quality is None else wish.quality,
-        variety=old.variety if wish.variety is None else wish.variety,
-        loras=old.loras if wish.loras is None else wish.loras,
-        control=wish.control or Guide.of(old.control),
+        control=draft.control or Guide.of(old.control),
+        as_said={name: getattr(old, name) for name in AS_SAID} | dict(draft.as_said),
     )
+
+
+# What a draft and a request have both, and what the old request fills with no more to be thought about.
+_KEPT = {field.name for field in fields(RequestDraft)} & {*ImageRequest.__struct_fields__} - {
+    "prompt", "shape", "seed", "guidance", "negative", "source", "strength", "mask", "region", "margins", "control",
+}  # fmt: skip

@@ -1,4 +1,4 @@
-"""The LoRAs of a wish: names as people type them, each once, with a weight in range. Pure."""
+"""The LoRAs of a request: names as people type them, each once, with a weight in range. Pure."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ MOST_TEMPLATE = 500  # characters; about 130 of the 512 tokens that the publishe
 _KEY = "style:"  # of the settings' rows
 
 
-class Words(Struct, frozen=True, kw_only=True):
+class Bilingual(Struct, frozen=True, kw_only=True):
     """The same in two languages; where one is missing the other serves."""
 
     en: str = ""
@@ -46,23 +46,23 @@ class Words(Struct, frozen=True, kw_only=True):
     def given(self) -> list[str]:
         return [words for words in (self.en, self.zh) if words]
 
-    def over(self, older: Words) -> Words:
+    def over(self, older: Bilingual) -> Bilingual:
         """These where they are given, else the older ones."""
-        return Words(en=self.en or older.en, zh=self.zh or older.zh)
+        return Bilingual(en=self.en or older.en, zh=self.zh or older.zh)
 
 
-class Sheet(Struct, frozen=True, kw_only=True):
+class StyleTemplates(Struct, frozen=True, kw_only=True):
     """One style as it is kept."""
 
-    name: Words
-    template: Words
+    name: Bilingual
+    template: Bilingual
 
 
 @cache
-def built_in() -> Mapping[str, Sheet]:
+def built_in() -> Mapping[str, StyleTemplates]:
     """The styles that come along, by the names of their files."""
     files = sorted(FOLDER.glob("*.toml"))
-    return {file.stem: msgspec.toml.decode(file.read_bytes(), type=Sheet) for file in files}
+    return {file.stem: msgspec.toml.decode(file.read_bytes(), type=StyleTemplates) for file in files}
 
 
 class StyleBook:
@@ -70,51 +70,53 @@ class StyleBook:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._own: dict[int, dict[str, Sheet | None]] = {}  # None: taken away
+        self._own: dict[int, dict[str, StyleTemplates | None]] = {}  # None: taken away
         for row in settings.rows():
             if row.scope == "guild" and row.key.startswith(_KEY):
-                sheet = msgspec.json.decode(row.value, type=Sheet | None)
-                self._own.setdefault(int(row.scope_id), {})[row.key.removeprefix(_KEY)] = sheet
+                style = msgspec.json.decode(row.value, type=StyleTemplates | None)
+                self._own.setdefault(int(row.scope_id), {})[row.key.removeprefix(_KEY)] = style
 
-    def offered(self, guild: int | None) -> dict[str, Sheet]:
+    def offered(self, guild: int | None) -> dict[str, StyleTemplates]:
         """Every style that may be asked for in this server, or in a direct message."""
         own = self._own.get(guild, {}) if guild is not None else {}
-        merged: dict[str, Sheet | None] = {**built_in(), **own}
-        return {name: sheet for name, sheet in merged.items() if sheet is not None}
+        merged: dict[str, StyleTemplates | None] = {**built_in(), **own}
+        return {name: style for name, style in merged.items() if style is not None}
 
-    def changed(self, guild: int | None) -> dict[str, Sheet]:
+    def changed(self, guild: int | None) -> dict[str, StyleTemplates]:
         """The styles that come along and that this server has changed or taken away, as they come."""
         own = self._own.get(guild, {}) if guild is not None else {}
-        return {name: sheet for name, sheet in built_in().items() if name in own}
+        return {name: style for name, style in built_in().items() if name in own}
 
     def resolve(self, typed: str, *, prompt: str, by: Requester) -> Style:
         """The style that somebody means, in the language of their prompt. Raises UnknownStyle."""
-        sheet = self.offered(by.guild)[self._find(typed, self.offered(by.guild))]
+        style = self.offered(by.guild)[self._find(typed, self.offered(by.guild))]
         chinese = by.locale.startswith("zh")
-        return Style(name=sheet.name.of(chinese=chinese), template=sheet.template.of(chinese=is_chinese(prompt)))
+        return Style(name=style.name.of(chinese=chinese), template=style.template.of(chinese=is_chinese(prompt)))
 
-    async def add(self, sheet: Sheet, *, by: Requester) -> Sheet:
+    async def add(self, style: StyleTemplates, *, by: Requester) -> StyleTemplates:
         """A new style of the server. Raises NeedsAdmin and what is wrong with the style."""
         guild = _guild(by)
-        checked = _checked(sheet)
+        checked = _checked(style)
         self._refuse_taken(guild, checked, but=None)
         name = checked.name.given()[0].casefold()
         await self._put(guild, name, checked, by)
         return checked
 
-    async def change(self, typed: str, sheet: Sheet, *, by: Requester) -> Sheet:
+    async def change(self, typed: str, style: StyleTemplates, *, by: Requester) -> StyleTemplates:
         """Other words for a style, here; what is not given stays. Raises UnknownStyle, NeedsAdmin."""
         guild = _guild(by)
         name = self._find(typed, self.offered(guild))
         older = self.offered(guild)[name]
-        checked = _checked(Sheet(name=sheet.name.over(older.name), template=sheet.template.over(older.template)))
+        checked = _checked(
+            StyleTemplates(name=style.name.over(older.name), template=style.template.over(older.template))
+        )
         if checked == older:
             raise NothingToChange
         self._refuse_taken(guild, checked, but=name)
         await self._put(guild, name, checked, by)
         return checked
 
-    async def remove(self, typed: str, *, by: Requester) -> Sheet:
+    async def remove(self, typed: str, *, by: Requester) -> StyleTemplates:
         """Take a style away, here. Raises UnknownStyle, NeedsAdmin."""
         guild = _guild(by)
         name = self._find(typed, self.offered(guild))
@@ -125,7 +127,7 @@ class StyleBook:
             await self._drop(guild, name, by)
         return gone
 
-    async def restore(self, typed: str, *, by: Requester) -> Sheet:
+    async def restore(self, typed: str, *, by: Requester) -> StyleTemplates:
         """A style that comes along, as it comes. Raises UnknownStyle where nothing was changed about it."""
         guild = _guild(by)
         name = self._find(typed, self.changed(guild))
@@ -133,28 +135,28 @@ class StyleBook:
         await self._drop(guild, name, by)
         return built_in()[name]
 
-    def _find(self, typed: str, among: Mapping[str, Sheet]) -> str:
+    def _find(self, typed: str, among: Mapping[str, StyleTemplates]) -> str:
         wanted = typed.strip().casefold()
         if wanted in among:
             return wanted
-        for name, sheet in among.items():
-            if wanted in (one.casefold() for one in sheet.name.given()):
+        for name, style in among.items():
+            if wanted in (one.casefold() for one in style.name.given()):
                 return name
         raise UnknownStyle(style=typed)
 
-    def _refuse_taken(self, guild: int, sheet: Sheet, *, but: str | None) -> None:
-        names = {one.casefold(): one for one in sheet.name.given()}
+    def _refuse_taken(self, guild: int, style: StyleTemplates, *, but: str | None) -> None:
+        names = {one.casefold(): one for one in style.name.given()}
         for name, other in self.offered(guild).items():
             taken = names.keys() & {name, *(one.casefold() for one in other.name.given())}
             if name != but and taken:
                 raise StyleTaken(style=names[taken.pop()])
 
-    async def _put(self, guild: int, name: str, sheet: Sheet | None, by: Requester) -> None:
+    async def _put(self, guild: int, name: str, style: StyleTemplates | None, by: Requester) -> None:
         own = self._own.get(guild, {})
-        if sheet is not None and sum(one is not None for key, one in own.items() if key != name) >= MOST_OWN:
+        if style is not None and sum(one is not None for key, one in own.items() if key != name) >= MOST_OWN:
             raise TooManyStyles(limit=MOST_OWN)
-        await self._settings.put("guild", guild, _KEY + name, sheet, by=by.principal)
-        self._own.setdefault(guild, {})[name] = sheet
+        await self._settings.put("guild", guild, _KEY + name, style, by=by.principal)
+        self._own.setdefault(guild, {})[name] = style
 
     async def _drop(self, guild: int, name: str, by: Requester) -> None:
         await self._settings.drop("guild", guild, _KEY + name, by=by.principal)
@@ -167,18 +169,18 @@ def _guild(by: Requester) -> int:
     return by.guild
 
 
-def _checked(sheet: Sheet) -> Sheet:
+def _checked(style: StyleTemplates) -> StyleTemplates:
     """The same without stray spaces. Raises what is wrong with it."""
-    sheet = Sheet(
-        name=Words(en=sheet.name.en.strip(), zh=sheet.name.zh.strip()),
-        template=Words(en=sheet.template.en.strip(), zh=sheet.template.zh.strip()),
+    style = StyleTemplates(
+        name=Bilingual(en=style.name.en.strip(), zh=style.name.zh.strip()),
+        template=Bilingual(en=style.template.en.strip(), zh=style.template.zh.strip()),
     )
-    for name in sheet.name.given() or [""]:
+    for name in style.name.given() or [""]:
         if not 0 < len(name) <= MOST_NAME or not name.isprintable():
             raise StyleNameUnfit(limit=MOST_NAME)
-    for template in sheet.template.given() or [""]:
+    for template in style.template.given() or [""]:
         if len(template) > MOST_TEMPLATE:
             raise StyleTooLong(length=len(template), limit=MOST_TEMPLATE)
         if template.count(PLACE) != 1:
             raise StyleWithoutPrompt(found=template.count(PLACE))
-    return sheet
+    return style

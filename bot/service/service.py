@@ -1,11 +1,11 @@
-"""The one door to jobs for commands and buttons: compose, submit, look up, cancel. Knows no Discord."""
+"""The one door to jobs for commands and buttons: imagine, submit, look up, cancel. Knows no Discord."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +24,8 @@ from bot.requests import derive
 from bot.requests.composer import Composer
 from bot.requests.defaults import Defaults, OwnerSettings
 from bot.requests.derive import Continue
+from bot.requests.draft import NO_PICTURES, Pictures, RequestDraft
 from bot.requests.styles import StyleBook
-from bot.requests.wish import Wish
 from bot.service.model_switch import Models
 from bot.service.submit import Submission
 from bot.storage.blobs import BlobStore
@@ -35,6 +35,9 @@ from bot.storage.rows import InteractionToken, Origin
 from bot.storage.settings import Settings
 from protocol.card import ModelCard
 from protocol.request import SEED_RANGE, ImageRequest, Kind
+
+# Brings the pictures of a draft, cleaned.
+Fetch = Callable[[], Awaitable[Pictures]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +78,7 @@ class JobService:
         self.wall, self.monotonic = state.wall, state.monotonic
         self._state = state
         self._settings = settings
-        self._composer = Composer(
+        self.composer = Composer(
             state.blobs,
             defaults=defaults,
             styles=styles,
@@ -83,7 +86,7 @@ class JobService:
             trouble=lambda: state.engines.trouble,
             seed=seeds,
         )
-        self._submission = Submission(state, dispatcher=dispatcher, defaults=defaults, composer=self._composer, ids=ids)
+        self._submission = Submission(state, dispatcher=dispatcher, defaults=defaults, composer=self.composer, ids=ids)
 
     @property
     def card(self) -> ModelCard | None:
@@ -97,11 +100,21 @@ class JobService:
 
     def known_card(self) -> ModelCard:
         """What can be asked for. Raises PainterLoading before that is known, PainterBroken where no model loads."""
-        return self._composer.card()
+        return self.composer.card()
 
-    async def compose(self, wish: Wish, by: Requester) -> ImageRequest:
-        """The complete request that this wish means here. Raises Invalid refusals, PainterLoading, PainterBroken."""
-        return await self._composer.complete(wish, by)
+    async def imagine(
+        self, draft: RequestDraft, *, by: Requester, fetch: Fetch | None = None, **origin: Unpack[Origin]
+    ) -> Job:
+        """A job from what somebody said. What can be refused without their pictures is, before `fetch` brings those.
+
+        Raises Invalid refusals, PainterLoading, PainterBroken, and what `fetch` and `submit` raise.
+        """
+        request, pictures = self.composer.complete(draft, by), NO_PICTURES
+        if fetch is not None:
+            self.composer.check(request)
+            pictures = await fetch()
+            request = self.composer.complete(draft, by, pictures)
+        return await self._acceptance.submit(request, by=by, pictures=pictures, **origin)
 
     async def submit(
         self,
@@ -125,9 +138,9 @@ class JobService:
             raise DiskFull from full
 
     async def reroll(self, job_id: str, *, by: Requester, **origin: Unpack[Origin]) -> Job:
-        """The same wish from another seed."""
-        old = await self.wish_behind(job_id)
-        request = derive.rerolled(old, card=self._composer.card(), seed=self._composer.seed())
+        """The same request from another seed."""
+        old = await self.original_of(job_id)
+        request = derive.rerolled(old, card=self.composer.card(), seed=self.composer.seed())
         return await self.submit(request, by=by, parent=(job_id, None), **origin)
 
     async def vary(self, job_id: str, k: int, *, by: Requester, **origin: Unpack[Origin]) -> Job:
@@ -143,14 +156,13 @@ class JobService:
     ) -> Job:
         """A new job from picture k, as `how` makes it. Raises PictureGone and what `submit` and `how` raise."""
         old, picture = await self.job_and_picture(job_id, k)
-        request = how(old, picture, card=self._composer.card(), seed=self._composer.seed())
+        request = how(old, picture, card=self.composer.card(), seed=self.composer.seed())
         return await self.submit(request, by=by, parent=(job_id, k), **origin)
 
-    async def edit(self, job_id: str, wish: Wish, *, by: Requester, **origin: Unpack[Origin]) -> Job:
-        """A changed wish; where it has a gap the old request holds, but a gap for the seed draws a new one."""
-        old = (await self.wish_behind(job_id)).request
-        request = await self._composer.complete(derive.merged(old, wish), by, source=old.source, mask=old.mask)
-        request = derive.written_out(old, request)
+    async def edit(self, job_id: str, draft: RequestDraft, *, by: Requester, **origin: Unpack[Origin]) -> Job:
+        """A changed request; where the draft has a gap the old one holds, but a gap for the seed draws a new one."""
+        old = (await self.original_of(job_id)).request
+        request = derive.written_out(old, self.composer.complete(derive.merged(old, draft), by))
         return await self.submit(request, by=by, parent=(job_id, None), **origin)
 
     async def job(self, job_id: str) -> Job:
@@ -182,7 +194,7 @@ class JobService:
             raise PictureGone
         return content
 
-    async def wish_behind(self, job_id: str) -> Job:
+    async def original_of(self, job_id: str) -> Job:
         """The job whose words made this picture: for an enlargement, the one that painted what it enlarges."""
         job = await self.job(job_id)
         while job.request.kind is Kind.UPSCALE and job.parent is not None:

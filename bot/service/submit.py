@@ -12,9 +12,9 @@ from bot.jobs.job import Job, Requester
 from bot.jobs.limits import Limits, Usage, check
 from bot.queue.dispatcher import Dispatcher
 from bot.queue.state import QueueState
-from bot.requests import wish as compose
 from bot.requests.composer import Composer
 from bot.requests.defaults import Defaults
+from bot.requests.draft import NO_PICTURES, Pictures
 from bot.storage.database import LedgerFull
 from bot.storage.rows import Draft, Origin
 from protocol import geometry as window
@@ -44,10 +44,12 @@ class Submission:
         *,
         by: Requester,
         parent: tuple[str, int | None] | None = None,
+        pictures: Pictures = NO_PICTURES,
         **origin: Unpack[Origin],
     ) -> Job:
         """Accept a request; when this returns it is on disk. The same origin again is the same job.
 
+        `pictures` are new ones of the request, stored once all else is well.
         Raises Paused, DiskFull, LimitReached, QueueFull, Invalid.
         """
         limits = self._defaults.limits(by)
@@ -57,6 +59,7 @@ class Submission:
             if (known := await self._made_before(origin["origin"])) is None:
                 raise
             return known
+        request = await self._composer.stored(request, pictures)
         card = self._composer.card()
         draft = Draft(
             id=self._ids(),
@@ -76,7 +79,7 @@ class Submission:
 
     def _check(self, request: ImageRequest, by: Requester, limits: Limits) -> None:
         """Raise the refusal that memory alone can tell: it waits for no disk, however many are accepted just now."""
-        compose.fits(request, card=self._composer.card(), most_steps=self._defaults.owner.most_steps)
+        self._composer.check(request)
         if self._state.engines.is_beyond_all(request):
             raise BeyondEngines
         if self._state.live.is_held_back(by.guild):

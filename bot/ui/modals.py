@@ -10,7 +10,7 @@ import discord
 
 from bot.jobs.errors import OutOfRange
 from bot.jobs.job import Job
-from bot.requests.wish import Wish
+from bot.requests.draft import RequestDraft
 from bot.translations import say
 from bot.ui import text
 from protocol.card import ModelCard
@@ -72,22 +72,18 @@ def typed(components: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return values
 
 
-def wish_of(values: Mapping[str, str], card: ModelCard | None, *, most_steps: int) -> Wish:
-    """The wish of a submitted form; checked again here, for what arrives is not what was drawn.
+def draft_of(values: Mapping[str, str], card: ModelCard | None, *, most_steps: int) -> RequestDraft:
+    """The draft of a submitted form; checked again here, for what arrives is not what was drawn.
 
     Raises OutOfRange where a number is none.
     """
     shape = values.get("shape", "").strip()
-    return Wish(
+    return RequestDraft(
         prompt=values.get("prompt", ""),
         shape=text.shape_of(shape, card.shapes if card else ()) if shape else None,
         seed=_whole("seed", values.get("seed", ""), 0, SEED_RANGE - 1),
-        count=None,
         steps=_whole("steps", values.get("steps", ""), *_step_range(card, most_steps)),
-        guidance=None,
         negative=values.get("negative", ""),
-        source=None,
-        strength=None,
     )
 
 

@@ -11,7 +11,7 @@ import discord
 
 from bot.jobs.errors import NothingMore, Refusal
 from bot.jobs.job import Job, Picture
-from bot.requests import derive, outpaint
+from bot.requests import derive
 from bot.requests.derive import Continue
 from bot.translations import say
 from bot.ui.buttons import Row, job_button
@@ -19,8 +19,8 @@ from protocol.card import ModelCard
 
 # At most five verbs a group. Each makes a request from the picture; every rule is checked when it is pressed.
 GROUPS: Mapping[str, Mapping[str, Continue]] = {
-    "zoom": outpaint.ZOOM,
-    "pan": outpaint.PAN,
+    "zoom": derive.ZOOM,
+    "pan": derive.PAN,
     "vary": derive.VARY,
     "upscale": derive.UPSCALE,
 }

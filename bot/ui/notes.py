@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bot.jobs.job import Job
-from bot.translations import say
+from bot.requests.draft import AS_SAID
+from bot.translations import has, say
 from bot.ui import text
 from protocol.request import ImageRequest, Kind, Upscaler
 
@@ -48,8 +49,11 @@ def parameters(locale: str, request: ImageRequest) -> list[str]:
     words = [_style(locale, request)]
     if request.region is not None:
         words.append(say(locale, f"region-{request.region.value}"))
-    if request.quality:
-        words.append(say(locale, "parameter-quality", percent=_more(request)))
+    words += [
+        say(locale, f"parameter-{name}", value=text.number(said), percent=_more(request))
+        for name in AS_SAID
+        if (said := getattr(request, name)) and has(f"parameter-{name}")
+    ]
     if request.variety > 0:
         words.append(say(locale, "parameter-variety", variety=text.number(request.variety)))
     if request.blend is not None:

@@ -11,19 +11,20 @@ from bot.jobs.events import QueuePosition
 from bot.jobs.job import Job, JobState
 from bot.queue.engine import EngineView
 from bot.requests.defaults import Shown
-from bot.requests.styles import MOST_NAME, Sheet
+from bot.requests.styles import MOST_NAME, StyleTemplates
 from bot.service.model_switch import Stage
 from bot.service.service import QueueView
-from bot.translations import say
+from bot.translations import has, say
 from bot.ui import notes, text
 from bot.ui.views import ACCENT
 from protocol.card import ModelCard
+from protocol.request import FEATURES
 
 _MINE_SHOWN = 10
 _TEMPLATE_SHOWN = 120  # characters
 _STYLES_SHOWN = 3600  # characters of all lines, of the 4000 of a message
 _ENGINES_SHOWN = 6  # with their lines they stay within the 4000 characters of a message
-_EXPLAINED = ("style", "enhance", "quality", "variety", "image")  # features that the help has a line for
+_EXPLAINED = tuple(feature.name for feature in FEATURES if has(f"help-{feature.name}"))
 _USUAL_STEPS = 8  # before any model is known
 
 
@@ -54,13 +55,13 @@ def settings(locale: str, shown: Mapping[str, Shown]) -> Panel:
     return _panel("\n".join(lines))
 
 
-def styles(locale: str, sheets: Iterable[Sheet]) -> Panel:
+def styles(locale: str, styles: Iterable[StyleTemplates]) -> Panel:
     """Every style by its name, with the template for prompts in the reader's language."""
     chinese, lines = text.reads_chinese(locale), [f"### {say(locale, 'styles-title')}"]
-    shown, length = list(sheets), 0
-    for index, sheet in enumerate(shown):
-        name = text.inline(sheet.name.of(chinese=chinese), MOST_NAME)
-        template = text.inline(sheet.template.of(chinese=chinese), _TEMPLATE_SHOWN)
+    shown, length = list(styles), 0
+    for index, style in enumerate(shown):
+        name = text.inline(style.name.of(chinese=chinese), MOST_NAME)
+        template = text.inline(style.template.of(chinese=chinese), _TEMPLATE_SHOWN)
         line = say(locale, "styles-line", name=name, template=template)
         length += len(line) + 1
         if length > _STYLES_SHOWN:

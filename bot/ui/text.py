@@ -12,7 +12,7 @@ from discord import app_commands
 
 from bot.jobs.errors import Argument, Refusal
 from bot.jobs.job import Failure
-from bot.requests.styles import Sheet
+from bot.requests.styles import StyleTemplates
 from bot.translations import has, nearest, say
 from protocol.request import ControlKind
 
@@ -138,13 +138,13 @@ def shape_choices(locale: str, known: Iterable[str], typed: str) -> list[app_com
     return choices({shape: shape_name(locale, shape) for shape in known}, typed)
 
 
-def style_choices(locale: str, sheets: Mapping[str, Sheet], typed: str) -> list[app_commands.Choice[str]]:
+def style_choices(locale: str, styles: Mapping[str, StyleTemplates], typed: str) -> list[app_commands.Choice[str]]:
     """The styles whose names in either language contain what was typed, by their name in the reader's."""
     wanted, chinese = typed.strip().casefold(), reads_chinese(locale)
     return [
-        app_commands.Choice(name=sheet.name.of(chinese=chinese), value=key)
-        for key, sheet in sheets.items()
-        if any(wanted in name.casefold() for name in (key, *sheet.name.given()))
+        app_commands.Choice(name=style.name.of(chinese=chinese), value=key)
+        for key, style in styles.items()
+        if any(wanted in name.casefold() for name in (key, *style.name.given()))
     ][:25]
 
 

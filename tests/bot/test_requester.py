@@ -57,8 +57,8 @@ async def test_in_a_thread_the_settings_of_its_channel_hold() -> None:
     await defaults.set("guild", 1, "count", 2, by=in_channel)
 
     assert who.channel == 2
-    assert defaults.tastes(in_channel).count == 3
-    assert defaults.tastes(who).count == 2
+    assert defaults.of_pictures(in_channel).count == 3
+    assert defaults.of_pictures(who).count == 2
 
 
 class Rows:

@@ -13,7 +13,7 @@ import pytest
 from nats.js import JetStreamContext
 
 from bot.jobs.job import JobState
-from bot.requests.wish import Wish
+from bot.requests.draft import RequestDraft
 from protocol import broker as cluster
 from tests.cluster.keys import bot_at, engine_with, guarded
 from tests.support.broker import Broker, broker
@@ -70,7 +70,7 @@ async def test_an_order_that_is_too_heavy_for_the_broker_ends_in_a_sentence(tmp_
     ):
         await ready(core)
         source = await core.service.blobs.put(random.Random(1).randbytes(600_000))
-        request = (await core.service.compose(Wish(prompt="a star"), ANNA)).varied(source=source, seed=1)
+        request = core.service.composer.complete(RequestDraft(prompt="a star"), ANNA).varied(source=source, seed=1)
 
         heavy = await core.service.submit(request, by=ANNA, origin="heavy")
         [failed, light] = await core.ended(heavy, await core.ask())

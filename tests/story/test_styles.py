@@ -115,8 +115,8 @@ async def test_the_list_shows_every_style_in_the_readers_language(studio: Studio
     await robin.say("/admin styles list")
 
     listed = words(await robin.sees("### Styles"))
-    for sheet in built_in().values():
-        assert f"**{sheet.name.en}**" in listed
+    for style in built_in().values():
+        assert f"**{style.name.en}**" in listed
 
 
 async def test_what_is_no_style_is_refused_in_one_sentence_and_changes_nothing(

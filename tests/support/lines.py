@@ -11,7 +11,7 @@ from pathlib import Path
 from bot.jobs.ids import WallClock
 from bot.jobs.job import Job, JobState, Requester
 from bot.queue.engine_events import EngineEvents
-from bot.requests.wish import Wish
+from bot.requests.draft import RequestDraft
 from bot.service.service import JobService, open_service
 from protocol.messages import PROTOCOL, Beat, Command, EngineHello, Failed, Finished, Generate, Progress, Started
 from tests.support.clocks import ManualClock
@@ -96,7 +96,7 @@ class Core:
 
     async def ask(self, by: Requester = ANNA, count: int = 1) -> Job:
         self._asked += 1
-        request = await self.service.compose(Wish(prompt="a star", count=count, seed=5), by)
+        request = self.service.composer.complete(RequestDraft(prompt="a star", count=count, seed=5), by)
         return await self.service.submit(request, by=by, origin=f"i{self._asked}")
 
     async def state(self, job: Job) -> JobState:

@@ -17,7 +17,7 @@ from bot.jobs.job import Job, Requester
 from bot.links.broker.link import broker_link
 from bot.links.local.websocket import LocalLink
 from bot.requests.defaults import OwnerSettings
-from bot.requests.wish import Wish
+from bot.requests.draft import RequestDraft
 from bot.service.service import JobService, open_service
 from protocol.broker import Access
 from tests.support.broker import Broker
@@ -58,7 +58,7 @@ class Stage:
         steps: int | None = None,
     ) -> Job:
         """Compose and submit."""
-        request = await self.service.compose(Wish(prompt=prompt, count=count, seed=seed, steps=steps), by)
+        request = self.service.composer.complete(RequestDraft(prompt=prompt, count=count, seed=seed, steps=steps), by)
         Stage.asked += 1
         return await self.service.submit(request, by=by, origin=origin or f"interaction-{Stage.asked}")
 

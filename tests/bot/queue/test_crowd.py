@@ -20,7 +20,7 @@ from bot.jobs.job import JobState, Requester
 from bot.queue import fair_queue
 from bot.queue.live_jobs import LiveJobs
 from bot.requests.defaults import OwnerSettings
-from bot.requests.wish import Wish
+from bot.requests.draft import RequestDraft
 from bot.storage.ledger import Ledger, VirtualTimes
 from bot.storage.rows import InteractionToken
 from engine.worker.scheduling.forward_time import ForwardTime
@@ -73,7 +73,7 @@ async def test_accepting_a_request_is_one_visit_to_the_ledger_and_stores_its_tok
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with full_house(tmp_path) as core:
-        request = await core.service.compose(Wish(prompt="a star"), ANNA)
+        request = core.service.composer.complete(RequestDraft(prompt="a star"), ANNA)
         seen = Ledgered(core.service.ledger, monkeypatch)
         await seen.count_commits()
 
@@ -85,7 +85,7 @@ async def test_accepting_a_request_is_one_visit_to_the_ledger_and_stores_its_tok
 
 async def test_a_crowd_is_committed_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with full_house(tmp_path) as core:
-        request = await core.service.compose(Wish(prompt="a star"), ANNA)
+        request = core.service.composer.complete(RequestDraft(prompt="a star"), ANNA)
         seen = Ledgered(core.service.ledger, monkeypatch)
         await seen.count_commits()
 
@@ -123,7 +123,7 @@ async def test_a_crowd_has_its_places_told_without_a_replay_of_the_queue_for_eac
 async def test_what_memory_can_refuse_is_refused_while_the_ledger_is_busy(tmp_path: Path) -> None:
     owner = replace(ROOMY, in_flight=2, queue=3)
     async with full_house(tmp_path, owner) as core:
-        request = await core.service.compose(Wish(prompt="a star"), ANNA)
+        request = core.service.composer.complete(RequestDraft(prompt="a star"), ANNA)
         await core.ask(ANNA)
         await core.ask(ANNA)
 
@@ -147,7 +147,7 @@ async def test_what_memory_can_refuse_is_refused_while_the_ledger_is_busy(tmp_pa
 
 async def test_who_has_enough_in_flight_is_told_so_while_the_ledger_is_busy(tmp_path: Path) -> None:
     async with full_house(tmp_path, replace(ROOMY, in_flight=2)) as core:
-        request = await core.service.compose(Wish(prompt="a star"), BEN)
+        request = core.service.composer.complete(RequestDraft(prompt="a star"), BEN)
         busy = threading.Event()
         working = asyncio.create_task(core.service.ledger.read(lambda db: busy.wait(30)))
 

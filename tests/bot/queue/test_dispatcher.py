@@ -14,7 +14,7 @@ from bot.jobs.job import Failure, Job, JobState
 from bot.queue import dispatcher
 from bot.queue.eta import Positions
 from bot.queue.recovery import MOST_ATTEMPTS, PURE_CHANCE
-from bot.requests.wish import Wish
+from bot.requests.draft import RequestDraft
 from protocol.messages import Beat, Cancel, Cancelled, Finished, Generate, Stop, Stored
 from protocol.request import Lora
 from tests.support.fake_engine import CARD
@@ -800,7 +800,7 @@ async def test_an_order_for_an_engine_that_dies_at_that_very_moment_goes_elsewhe
 
 
 async def test_a_job_whose_source_is_gone_fails_and_the_next_one_is_served(core: Core) -> None:
-    request = await core.service.compose(Wish(prompt="a star"), ANNA)
+    request = core.service.composer.complete(RequestDraft(prompt="a star"), ANNA)
     orphan = request.varied(source="f" * 64, seed=1)
     job = await core.service.submit(orphan, by=ANNA, origin="orphan")
     other = await core.ask()
@@ -859,7 +859,7 @@ async def test_what_waits_for_a_file_that_was_taken_away_fails_and_all_else_wait
     await line.ordered(1)
     waiting = list[Job]()
     for name in ("ink", "gold"):
-        request = await core.service.compose(Wish(prompt="a star", loras=(Lora(name=name),)), ANNA)
+        request = core.service.composer.complete(RequestDraft(prompt="a star", loras=(Lora(name=name),)), ANNA)
         waiting.append(await core.service.submit(request, by=ANNA, origin=name))
 
     line.card = msgspec.structs.replace(line.card, loras=("gold",))

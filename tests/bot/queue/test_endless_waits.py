@@ -14,7 +14,8 @@ from bot.jobs.job import Failure, JobState
 from bot.queue import dispatcher, recovery
 from bot.queue.recovery import MOST_ATTEMPTS, PURE_CHANCE
 from bot.requests.control import Guide
-from bot.requests.wish import Wish
+from bot.requests.draft import RequestDraft
+from bot.storage.blobs import UNSTORED
 from protocol.messages import Cancelled
 from protocol.request import Lora
 from tests.support.fake_engine import CARD
@@ -47,7 +48,7 @@ async def test_a_suspect_that_no_engine_there_can_do_holds_nobody_up(core: Core)
     inked, plain = core.line("inked"), core.line("plain")
     inked.card = INKED
     await inked.join()
-    request = await core.service.compose(Wish(prompt="a star", loras=(Lora(name="ink"),)), ANNA)
+    request = core.service.composer.complete(RequestDraft(prompt="a star", loras=(Lora(name="ink"),)), ANNA)
     suspect = await core.service.submit(request, by=ANNA, origin="inked")
     await inked.start((await inked.ordered(1))[0])
     await plain.join()
@@ -136,7 +137,7 @@ async def test_a_source_that_cannot_be_read_fails_its_job_and_leaves_the_engine_
         raise OSError(f"{name} cannot be read")
 
     monkeypatch.setattr(core.service.blobs, "get", break_it)
-    request = await core.service.compose(Wish(prompt="a star"), ANNA)
+    request = core.service.composer.complete(RequestDraft(prompt="a star"), ANNA)
     job = await core.service.submit(request.varied(source="f" * 64, seed=1), by=ANNA, origin="unreadable")
     other = await core.ask()
     line = core.line()
@@ -156,7 +157,7 @@ async def test_what_no_engine_can_do_any_more_fails_after_a_while_and_nothing_el
         inked, plain = core.line("inked"), core.line("plain")
         inked.card = INKED
         await inked.join()
-        request = await core.service.compose(Wish(prompt="a star", loras=(Lora(name="ink"),)), ANNA)
+        request = core.service.composer.complete(RequestDraft(prompt="a star", loras=(Lora(name="ink"),)), ANNA)
         beyond = await core.service.submit(request, by=ANNA, origin="inked")
         await inked.ordered(1)
         await plain.join()
@@ -235,11 +236,11 @@ async def test_a_wish_that_only_two_engines_together_could_paint_is_refused(core
     drawing.card = msgspec.structs.replace(CARD, features=(*CARD.features, "control"), controls=("canny",))
     await inked.join()
     await drawing.join()
-    guide = Guide(kind="canny", picture=b"png")
-    wish = Wish(prompt="a star", loras=(Lora(name="ink"),), control=guide)
+    guide = Guide(kind="canny", picture=UNSTORED)
+    draft = RequestDraft(prompt="a star", loras=(Lora(name="ink"),), control=guide)
 
     with pytest.raises(BeyondEngines):
-        await core.service.submit(await core.service.compose(wish, ANNA), by=ANNA, origin="both")
+        await core.service.submit(core.service.composer.complete(draft, ANNA), by=ANNA, origin="both")
 
 
 async def test_what_a_new_model_can_paint_too_is_painted_though_the_old_engine_is_hardly_gone(core: Core) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from bot.jobs.job import JobState
 from bot.queue.engines import Engines
-from bot.requests.wish import Wish
+from bot.requests.draft import RequestDraft
 from protocol.messages import PROTOCOL, Command, EngineHello
 from protocol.request import Lora
 from tests.support.fake_engine import CARD, Script
@@ -68,7 +68,7 @@ async def test_a_job_with_a_lora_goes_only_to_the_engine_that_has_it(opened: Ope
         inked.card = msgspec.structs.replace(plain.card, loras=("ink", "oil"))
         async with plain.running(), inked.running():
             await ready(core, engines=2)
-            request = (await core.service.compose(Wish(prompt="a star"), ANNA)).rerolled(seed=1)
+            request = core.service.composer.complete(RequestDraft(prompt="a star"), ANNA).rerolled(seed=1)
             request = msgspec.structs.replace(request, loras=(Lora(name="ink"),))
 
             jobs = [await core.service.submit(request, by=ANNA, origin=f"inked-{number}") for number in range(4)]

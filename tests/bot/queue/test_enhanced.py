@@ -10,7 +10,7 @@ import pytest
 
 from bot.jobs.events import Began
 from bot.jobs.job import Job, JobState
-from bot.requests.wish import Wish
+from bot.requests.draft import RequestDraft
 from protocol.messages import Enhanced, Event
 from tests.support.fake_engine import Script, written_out
 from tests.support.stage import ANNA, OpenStage, Stage, ready, stage
@@ -19,7 +19,7 @@ SLOW = Script(step_seconds=0.1)
 
 
 async def asked(core: Stage) -> Job:
-    request = await core.service.compose(Wish(prompt="a red fox", enhance=True), ANNA)
+    request = core.service.composer.complete(RequestDraft(prompt="a red fox", enhance=True), ANNA)
     return await core.service.submit(request, by=ANNA, origin="first")
 
 

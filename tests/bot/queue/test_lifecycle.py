@@ -22,7 +22,7 @@ from bot.jobs.events import (
 )
 from bot.jobs.job import Job, JobState
 from bot.queue import eta
-from bot.requests.wish import Wish
+from bot.requests.draft import RequestDraft
 from protocol.messages import Enhanced
 from tests.support.lines import Core, opened
 from tests.support.stage import ANNA, BEN, until
@@ -49,7 +49,7 @@ def places(heard: list[JobEvent]) -> list[tuple[str, int]]:
 
 async def asked(core: Core) -> Job:
     """For three pictures, with the prompt written out."""
-    request = await core.service.compose(Wish(prompt="a star", count=3, enhance=True), ANNA)
+    request = core.service.composer.complete(RequestDraft(prompt="a star", count=3, enhance=True), ANNA)
     return await core.service.submit(request, by=ANNA, origin="written")
 
 

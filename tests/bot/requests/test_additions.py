@@ -32,7 +32,7 @@ def test_a_weight_out_of_range_is_refused(weight: float) -> None:
 @pytest.mark.parametrize("strength", [0.0, 2.1, float("nan")])
 def test_a_strength_out_of_range_is_refused(strength: float) -> None:
     with pytest.raises(OutOfRange):
-        control.resolved(Guide(kind="pose", stored=NAME, strength=strength), STOCKED)
+        control.resolved(Guide(kind="pose", picture=NAME, strength=strength), STOCKED)
 
 
 def test_a_guide_of_an_old_request_is_that_request_again() -> None:

@@ -30,17 +30,17 @@ async def opened(path: Path, owner: OwnerSettings | None = None) -> AsyncGenerat
 
 async def test_the_narrower_scope_wins(tmp_path: Path) -> None:
     async with opened(tmp_path) as defaults:
-        assert defaults.tastes(ANNA).shape == "1:1"
+        assert defaults.of_pictures(ANNA).shape == "1:1"
 
         await defaults.set("guild", GUILD, "shape", "2:3", by=ADMIN)
-        assert defaults.tastes(ANNA).shape == "2:3"
+        assert defaults.of_pictures(ANNA).shape == "2:3"
         await defaults.set("channel", CHANNEL, "shape", "3:2", by=ADMIN)
-        assert defaults.tastes(ANNA).shape == "3:2"
+        assert defaults.of_pictures(ANNA).shape == "3:2"
         await defaults.set("user", ANNA.principal, "shape", "16:9", by=ANNA)
-        assert defaults.tastes(ANNA).shape == "16:9"
+        assert defaults.of_pictures(ANNA).shape == "16:9"
 
         elsewhere = dataclasses.replace(ADMIN, guild=11, channel=101)
-        assert defaults.tastes(elsewhere).shape == "1:1"
+        assert defaults.of_pictures(elsewhere).shape == "1:1"
 
 
 async def test_a_setting_says_who_made_it_and_outlives_the_process(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ async def test_a_setting_says_who_made_it_and_outlives_the_process(tmp_path: Pat
     async with opened(tmp_path) as defaults:
         shown = defaults.show(GUILD, CHANNEL)["steps"]
         assert (shown.value, shown.scope, shown.by) == (12, "guild", ADMIN.principal)
-        assert defaults.tastes(ANNA).steps == 12
+        assert defaults.of_pictures(ANNA).steps == 12
 
 
 async def test_steps_without_a_setting_are_the_models(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ async def test_reset_brings_the_wider_scope_back(tmp_path: Path) -> None:
         assert await defaults.reset("channel", CHANNEL, None, by=ADMIN) == 2
         assert await defaults.reset("channel", CHANNEL, "count", by=ADMIN) == 0
 
-        assert defaults.tastes(ANNA).count == 2
+        assert defaults.of_pictures(ANNA).count == 2
 
 
 @pytest.mark.parametrize("who", [ANNA, MODERATOR, OWNER, dataclasses.replace(ADMIN, guild=11)])
@@ -78,7 +78,7 @@ async def test_only_an_admin_of_the_guild_changes_its_settings(tmp_path: Path, w
         with pytest.raises(NeedsAdmin):
             await defaults.set("guild", GUILD, "count", 2, by=who)
 
-        assert defaults.tastes(ANNA).count == 1
+        assert defaults.of_pictures(ANNA).count == 1
 
 
 async def test_the_owners_scope_is_the_owners(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ async def test_the_owners_scope_is_the_owners(tmp_path: Path) -> None:
             await defaults.set("user", "discord:999", "count", 2, by=ANNA)
 
         await defaults.set("owner", None, "count", 2, by=OWNER)
-        assert defaults.tastes(ANNA).count == 2
+        assert defaults.of_pictures(ANNA).count == 2
 
 
 async def test_nothing_passes_the_owners_ceiling(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ async def test_a_ceiling_that_was_lowered_holds_at_once(tmp_path: Path) -> None:
         await defaults.set("guild", GUILD, "per_minute", 20, by=ADMIN)
 
     async with opened(tmp_path, OwnerSettings(most_steps=10, per_minute=3)) as defaults:
-        assert defaults.tastes(ANNA).steps == 10
+        assert defaults.of_pictures(ANNA).steps == 10
         assert defaults.limits(ANNA).per_minute == 3
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -11,17 +12,18 @@ from PIL import Image
 
 from bot.jobs.errors import MaskOrRegion, MaskWithoutImage, NotOffered, TooLarge
 from bot.jobs.job import Job, JobState, Picture
-from bot.requests import outpaint
-from bot.requests import wish as compose
-from bot.requests.defaults import Tastes
+from bot.requests import derive
+from bot.requests.control import Guide
+from bot.requests.defaults import PictureDefaults
 from bot.requests.derive import Continue, merged, rerolled, upscaled, varied
-from bot.requests.wish import Wish, complete
+from bot.requests.draft import RequestDraft, complete, fits
+from bot.storage.blobs import UNSTORED
 from protocol.card import ModelCard
-from protocol.request import Control, ControlKind, ImageRequest, Kind, Margins, Region
+from protocol.request import ControlKind, ImageRequest, Kind, Margins, Region
 from tests.support.fake_engine import CARD, FakeEngine
 from tests.support.stage import ANNA, ready, stage
 
-TASTES = Tastes(shape="1:1", steps=None, guidance=3.0, count=1)
+PICTURE_DEFAULTS = PictureDefaults(shape="1:1", steps=None, guidance=3.0, count=1)
 WITH_CONTROL = msgspec.structs.replace(CARD, features=(*CARD.features, "control"), controls=(ControlKind.DEPTH,))
 
 
@@ -31,8 +33,13 @@ def png(width: int = 256, height: int = 256, colour: object = "red", mode: str =
     return file.getvalue()
 
 
-def composed(wish: Wish, *, card: ModelCard = CARD, mask: str | None = None) -> ImageRequest:
-    return complete(wish, card=card, tastes=TASTES, most_steps=20, seed=9, source="a" * 64, mask=mask)
+def composed(draft: RequestDraft, *, card: ModelCard = CARD, source: bytes | None = None) -> ImageRequest:
+    """The request that is made of the draft and of this picture."""
+    pictures = {} if source is None else {"source": source}
+    draft = draft if source is None else replace(draft, source="a" * 64)
+    request = complete(draft, card=card, defaults=PICTURE_DEFAULTS, most_steps=20, seed=9, pictures=pictures)
+    fits(request, card=card, most_steps=20)
+    return request
 
 
 async def test_source_mask_and_control_reach_the_engine_and_go_when_their_person_is_forgotten(tmp_path: Path) -> None:
@@ -41,15 +48,20 @@ async def test_source_mask_and_control_reach_the_engine_and_go_when_their_person
         async with engine.running():
             await ready(core)
             source, mask, control = png(), png(colour=255, mode="L"), png(colour="blue")
-            named = Control(kind=ControlKind.DEPTH, picture=await core.service.blobs.put(control))
-            request = await core.service.compose(Wish(prompt="a star", source=source, mask=mask), ANNA)
-            request = msgspec.structs.replace(request, control=named)
-            (job,) = await core.ended(await core.service.submit(request, by=ANNA, origin="one"))
+
+            async def fetch() -> dict[str, bytes]:
+                return {"source": source, "mask": mask, "control": control}
+
+            draft = RequestDraft(
+                prompt="a star", source=UNSTORED, mask=UNSTORED, control=Guide(kind="depth", picture=UNSTORED)
+            )
+            asked = await core.service.imagine(draft, by=ANNA, fetch=fetch, origin="one")
+            (job,) = await core.ended(asked)
 
             sent = engine.orders[-1]
             assert (sent.source, sent.mask, sent.control) == (source, mask, control)
             uses = await core.service.ledger.blob_uses()
-            assert set(request.pictures.values()) < uses.keys()
+            assert set(job.request.pictures.values()) < uses.keys()
             await core.service.delete(job.id, by=ANNA)
             await core.service.forget(ANNA)
 
@@ -62,7 +74,9 @@ async def test_a_lost_mask_fails_its_job_and_nothing_else(tmp_path: Path) -> Non
         engine = core.engine()
         async with engine.running():
             await ready(core)
-            request = await core.service.compose(Wish(prompt="a star", source=png(), region=Region.LEFT), ANNA)
+            stored = await core.service.blobs.put(png())
+            draft = RequestDraft(prompt="a star", source=stored, region=Region.LEFT)
+            request = core.service.composer.complete(draft, ANNA)
             request = msgspec.structs.replace(request, mask="b" * 64, region=None)
 
             (job,) = await core.ended(await core.service.submit(request, by=ANNA, origin="one"))
@@ -72,8 +86,8 @@ async def test_a_lost_mask_fails_its_job_and_nothing_else(tmp_path: Path) -> Non
 
 
 def test_a_part_is_painted_anew_in_full_unless_it_is_said_how_much() -> None:
-    assert composed(Wish(prompt="x", source=png(), region=Region.TOP)).strength == 1.0
-    assert composed(Wish(prompt="x", source=png(), region=Region.TOP, strength=0.4)).strength == 0.4
+    assert composed(RequestDraft(prompt="x", region=Region.TOP), source=png()).strength == 1.0
+    assert composed(RequestDraft(prompt="x", region=Region.TOP, strength=0.4), source=png()).strength == 0.4
 
 
 @pytest.mark.parametrize(
@@ -86,34 +100,34 @@ def test_a_part_is_painted_anew_in_full_unless_it_is_said_how_much() -> None:
     ],
 )
 def test_a_picture_keeps_its_size_where_the_model_can_paint_it(size: tuple[int, int], painted: tuple[int, int]) -> None:
-    request = composed(Wish(prompt="x", source=png(*size), region=Region.LEFT))
+    request = composed(RequestDraft(prompt="x", region=Region.LEFT), source=png(*size))
 
     assert (request.width, request.height) == painted
 
 
 def test_a_picture_with_holes_is_painted_where_they_are() -> None:
-    assert composed(Wish(prompt="x", source=png(mode="RGBA", colour=(1, 2, 3, 0)))).kind is Kind.INPAINT
-    assert composed(Wish(prompt="x", source=png())).kind is Kind.IMAGE
+    assert composed(RequestDraft(prompt="x"), source=png(mode="RGBA", colour=(1, 2, 3, 0))).kind is Kind.INPAINT
+    assert composed(RequestDraft(prompt="x"), source=png()).kind is Kind.IMAGE
 
 
 def test_what_makes_no_sense_is_refused_before_a_picture_is_fetched() -> None:
     plain = msgspec.structs.replace(CARD, features=("text", "image"))
 
     with pytest.raises(MaskWithoutImage):
-        compose.check(Wish(prompt="x", mask=b""), CARD)
+        composed(RequestDraft(prompt="x", mask=UNSTORED))
     with pytest.raises(MaskWithoutImage):
-        compose.check(Wish(prompt="x", region=Region.LEFT), CARD)
+        composed(RequestDraft(prompt="x", region=Region.LEFT))
     with pytest.raises(MaskOrRegion):
-        compose.check(Wish(prompt="x", source=b"", mask=b"", region=Region.LEFT), CARD)
+        composed(RequestDraft(prompt="x", source=UNSTORED, mask=UNSTORED, region=Region.LEFT))
     with pytest.raises(NotOffered):
-        compose.check(Wish(prompt="x", source=b"", mask=b""), plain)
+        composed(RequestDraft(prompt="x", source=UNSTORED, mask=UNSTORED), card=plain)
 
 
 def test_edited_words_paint_the_same_part_again() -> None:
-    old = composed(Wish(prompt="x", source=png(300, 200), strength=0.8), mask="b" * 64)
+    old = composed(RequestDraft(prompt="x", strength=0.8, mask="b" * 64), source=png(300, 200))
 
-    wish = merged(old, Wish(prompt="y", shape="1:1"))
-    new = complete(wish, card=CARD, tastes=TASTES, most_steps=20, seed=9, source=old.source, mask=old.mask)
+    draft = merged(old, RequestDraft(prompt="y", shape="1:1"))
+    new = complete(draft, card=CARD, defaults=PICTURE_DEFAULTS, most_steps=20, seed=9)
 
     assert new == msgspec.structs.replace(old, prompt="y", kind=Kind.INPAINT)
 
@@ -123,7 +137,9 @@ def picture(width: int, height: int) -> Picture:
 
 
 def done(width: int, height: int, **changes: object) -> Job:
-    request = msgspec.structs.replace(composed(Wish(prompt="x", source=png())), width=width, height=height, **changes)
+    request = msgspec.structs.replace(
+        composed(RequestDraft(prompt="x"), source=png()), width=width, height=height, **changes
+    )
     return Job(
         id="jobaaaaaaaaaaaa1", origin="o", request=request, model_id=CARD.id, requester=ANNA,
         parent=None, priority=0, cost=1.0, state=JobState.POSTED, attempt=1, failure=None,
@@ -136,9 +152,9 @@ def made(how: Continue, width: int, height: int, **changes: object) -> ImageRequ
 
 
 @pytest.mark.parametrize("size", [(256, 256), (320, 208), (208, 320), (192, 336)])
-@pytest.mark.parametrize("verb", [*outpaint.ZOOM, *outpaint.PAN])
+@pytest.mark.parametrize("verb", [*derive.ZOOM, *derive.PAN])
 def test_a_canvas_has_whole_tokens_and_margins_whole_positions_of_the_latent(verb: str, size: tuple[int, int]) -> None:
-    request = made({**outpaint.ZOOM, **outpaint.PAN}[verb], *size)
+    request = made({**derive.ZOOM, **derive.PAN}[verb], *size)
 
     margins = request.margins
     assert margins is not None
@@ -152,7 +168,7 @@ def test_a_canvas_has_whole_tokens_and_margins_whole_positions_of_the_latent(ver
 def test_zooming_out_shrinks_the_picture_on_a_canvas_of_its_proportions(
     factor: tuple[str, float], size: tuple[int, int]
 ) -> None:
-    request = made(outpaint.ZOOM[factor[0]], *size)
+    request = made(derive.ZOOM[factor[0]], *size)
 
     assert request.margins is not None
     inner = request.width - request.margins.left - request.margins.right
@@ -162,7 +178,7 @@ def test_zooming_out_shrinks_the_picture_on_a_canvas_of_its_proportions(
 
 
 def test_panning_again_and_again_ends_where_the_model_does() -> None:
-    pan, size, turns = outpaint.PAN["pan-right"], (256, 256), 0
+    pan, size, turns = derive.PAN["pan-right"], (256, 256), 0
 
     while CARD.can_paint(request := made(pan, *size)):
         assert request.width > size[0]
@@ -174,7 +190,7 @@ def test_panning_again_and_again_ends_where_the_model_does() -> None:
 
 def test_a_picture_that_was_made_larger_is_too_tall_to_be_panned() -> None:
     with pytest.raises(TooLarge):
-        made(outpaint.PAN["pan-left"], 512, 512)
+        made(derive.PAN["pan-left"], 512, 512)
 
 
 @pytest.mark.parametrize("part", [{"mask": "b" * 64}, {"region": Region.LEFT}, {"margins": Margins(left=16)}])

@@ -20,7 +20,16 @@ from bot.jobs.errors import (
     UnknownStyle,
 )
 from bot.jobs.job import Requester
-from bot.requests.styles import MOST_NAME, MOST_OWN, MOST_TEMPLATE, PLACE, Sheet, StyleBook, Words, built_in
+from bot.requests.styles import (
+    MOST_NAME,
+    MOST_OWN,
+    MOST_TEMPLATE,
+    PLACE,
+    Bilingual,
+    StyleBook,
+    StyleTemplates,
+    built_in,
+)
 from bot.storage.ledger import Ledger
 from bot.storage.settings import Settings
 from tests.support.clocks import ManualClock
@@ -36,10 +45,10 @@ async def opened(path: Path) -> AsyncGenerator[StyleBook, None]:
         yield StyleBook(Settings(ledger, await ledger.settings(), wall=ManualClock()))
 
 
-def sheet(name: str = "Neon", template: str = "{prompt} in neon light", **chinese: str) -> Sheet:
-    return Sheet(
-        name=Words(en=name, zh=chinese.get("name_zh", "")),
-        template=Words(en=template, zh=chinese.get("template_zh", "")),
+def style(name: str = "Neon", template: str = "{prompt} in neon light", **chinese: str) -> StyleTemplates:
+    return StyleTemplates(
+        name=Bilingual(en=name, zh=chinese.get("name_zh", "")),
+        template=Bilingual(en=template, zh=chinese.get("template_zh", "")),
     )
 
 
@@ -56,7 +65,7 @@ def test_every_style_that_comes_along_is_whole_in_both_languages() -> None:
 
 async def test_a_servers_styles_outlive_the_process_and_are_its_own(tmp_path: Path) -> None:
     async with opened(tmp_path) as styles:
-        await styles.add(sheet(), by=ADMIN)
+        await styles.add(style(), by=ADMIN)
         await styles.remove("photo", by=ADMIN)
 
     async with opened(tmp_path) as styles:
@@ -70,7 +79,7 @@ async def test_a_servers_styles_outlive_the_process_and_are_its_own(tmp_path: Pa
 
 async def test_the_name_is_the_readers_and_the_template_the_prompts(tmp_path: Path) -> None:
     async with opened(tmp_path) as styles:
-        await styles.add(sheet(name_zh="霓虹", template_zh="霓虹灯下的{prompt}"), by=ADMIN)
+        await styles.add(style(name_zh="霓虹", template_zh="霓虹灯下的{prompt}"), by=ADMIN)
         chinese = dataclasses.replace(ANNA, locale="zh-TW")
 
         assert styles.resolve("霓虹", prompt="a fox", by=ANNA).name == "Neon"
@@ -81,10 +90,10 @@ async def test_the_name_is_the_readers_and_the_template_the_prompts(tmp_path: Pa
 
 async def test_what_an_admin_does_not_say_stays(tmp_path: Path) -> None:
     async with opened(tmp_path) as styles:
-        await styles.change("photo", Sheet(name=Words(), template=Words(en="{prompt}!")), by=ADMIN)
+        await styles.change("photo", StyleTemplates(name=Bilingual(), template=Bilingual(en="{prompt}!")), by=ADMIN)
 
         changed = styles.offered(ADMIN.guild)["photo"]
-        assert changed.template == Words(en="{prompt}!", zh=built_in()["photo"].template.zh)
+        assert changed.template == Bilingual(en="{prompt}!", zh=built_in()["photo"].template.zh)
         assert changed.name == built_in()["photo"].name
         assert list(styles.changed(ADMIN.guild)) == ["photo"]
         await styles.restore("照片", by=ADMIN)
@@ -95,8 +104,8 @@ async def test_what_an_admin_does_not_say_stays(tmp_path: Path) -> None:
 async def test_only_an_admin_of_the_server_changes_its_styles(tmp_path: Path, who: Requester) -> None:
     async with opened(tmp_path) as styles:
         for change in (
-            styles.add(sheet(), by=who),
-            styles.change("photo", sheet(), by=who),
+            styles.add(style(), by=who),
+            styles.change("photo", style(), by=who),
             styles.remove("photo", by=who),
             styles.restore("photo", by=who),
         ):
@@ -108,22 +117,22 @@ async def test_only_an_admin_of_the_server_changes_its_styles(tmp_path: Path, wh
 @pytest.mark.parametrize(
     ("wish", "refusal"),
     [
-        (sheet(name=" "), StyleNameUnfit),
-        (sheet(name="x" * (MOST_NAME + 1)), StyleNameUnfit),
-        (sheet(name="two\nlines"), StyleNameUnfit),
-        (sheet(name_zh="霓\u202e虹"), StyleNameUnfit),
-        (sheet(template=""), StyleWithoutPrompt),
-        (sheet(template="neon"), StyleWithoutPrompt),
-        (sheet(template="{prompt}{prompt}"), StyleWithoutPrompt),
-        (sheet(template_zh="霓虹"), StyleWithoutPrompt),
-        (sheet(template=PLACE + "x" * MOST_TEMPLATE), StyleTooLong),
-        (sheet(name="ANIME"), StyleTaken),
-        (sheet(name_zh="水墨"), StyleTaken),
-        (sheet(name="render"), StyleTaken),
+        (style(name=" "), StyleNameUnfit),
+        (style(name="x" * (MOST_NAME + 1)), StyleNameUnfit),
+        (style(name="two\nlines"), StyleNameUnfit),
+        (style(name_zh="霓\u202e虹"), StyleNameUnfit),
+        (style(template=""), StyleWithoutPrompt),
+        (style(template="neon"), StyleWithoutPrompt),
+        (style(template="{prompt}{prompt}"), StyleWithoutPrompt),
+        (style(template_zh="霓虹"), StyleWithoutPrompt),
+        (style(template=PLACE + "x" * MOST_TEMPLATE), StyleTooLong),
+        (style(name="ANIME"), StyleTaken),
+        (style(name_zh="水墨"), StyleTaken),
+        (style(name="render"), StyleTaken),
     ],
 )
 async def test_what_is_no_style_is_refused_and_changes_nothing(
-    tmp_path: Path, wish: Sheet, refusal: type[Refusal]
+    tmp_path: Path, wish: StyleTemplates, refusal: type[Refusal]
 ) -> None:
     async with opened(tmp_path) as styles:
         with pytest.raises(refusal):
@@ -135,10 +144,10 @@ async def test_what_is_no_style_is_refused_and_changes_nothing(
 async def test_a_server_has_a_bounded_number_of_its_own(tmp_path: Path) -> None:
     async with opened(tmp_path) as styles:
         for number in range(MOST_OWN):
-            await styles.add(sheet(name=f"Neon {number}"), by=ADMIN)
+            await styles.add(style(name=f"Neon {number}"), by=ADMIN)
         with pytest.raises(TooManyStyles):
-            await styles.add(sheet(name="one more"), by=ADMIN)
+            await styles.add(style(name="one more"), by=ADMIN)
 
-        await styles.change("neon 3", sheet(name="Glow"), by=ADMIN)
+        await styles.change("neon 3", style(name="Glow"), by=ADMIN)
         await styles.remove("glow", by=ADMIN)
-        await styles.add(sheet(name="one more"), by=ADMIN)
+        await styles.add(style(name="one more"), by=ADMIN)

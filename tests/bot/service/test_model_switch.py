@@ -18,7 +18,7 @@ from bot.jobs.job import JobState
 from bot.links.local.address import read_address
 from bot.links.local.engine_process import local_engine
 from bot.links.local.process import DetachedProcess
-from bot.requests.wish import Wish
+from bot.requests.draft import RequestDraft
 from bot.service.model_switch import Models, Stage
 from bot.service.service import JobService, open_service
 from tests.bot.links.local.test_engine_process import ROOT, Bot, fake
@@ -70,7 +70,7 @@ async def begun(service: JobService, *prompts: str) -> list[str]:
     """Jobs of these prompts; the first of them is being painted."""
     with service.subscribe() as events:
         jobs = [
-            await service.submit(await service.compose(Wish(prompt=prompt), ANNA), by=ANNA, origin=prompt)
+            await service.submit(service.composer.complete(RequestDraft(prompt=prompt), ANNA), by=ANNA, origin=prompt)
             for prompt in prompts
         ]
         while not isinstance(await anext(events), Stepped):
@@ -164,7 +164,7 @@ async def test_a_model_that_does_not_load_is_said_and_the_old_one_comes_back(
         assert problem in stages[-1].problem
         assert one.service.engine_ready
         assert await one.service.models.current() == "auto"
-        request = await one.service.compose(Wish(prompt="a star"), ANNA)
+        request = one.service.composer.complete(RequestDraft(prompt="a star"), ANNA)
         job = await one.service.submit(request, by=ANNA, origin="after")
         assert await ended(one.service, job.id) is JobState.RENDERED
         await one.engine.stop()

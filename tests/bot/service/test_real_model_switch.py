@@ -14,7 +14,7 @@ from bot.links.local.address import read_address
 from bot.links.local.command import engine_command
 from bot.links.local.engine_process import local_engine
 from bot.links.local.process import DetachedProcess
-from bot.requests.wish import Wish
+from bot.requests.draft import RequestDraft
 from bot.service.model_switch import Stage
 from bot.service.service import open_service
 from config.settings import EngineSettings
@@ -65,7 +65,7 @@ async def changed(one: Bot, name: str) -> Stage:
 
 
 async def painted(one: Bot, origin: str) -> Job:
-    request = await one.service.compose(Wish(prompt="a red star", steps=2), ANNA)
+    request = one.service.composer.complete(RequestDraft(prompt="a red star", steps=2), ANNA)
     job = await one.service.submit(request, by=ANNA, origin=origin)
     await until(lambda: one.service.position(job.id) is None, within=PATIENCE)
     return await one.service.job(job.id)

@@ -31,8 +31,9 @@ from bot.jobs.errors import (
 )
 from bot.jobs.job import Job, JobState, Requester
 from bot.requests.defaults import OwnerSettings
-from bot.requests.wish import Wish
+from bot.requests.draft import RequestDraft
 from bot.service.service import open_service
+from bot.storage.blobs import UNSTORED
 from protocol.request import Kind
 from tests.support.fake_engine import CARD, Script
 from tests.support.stage import ADMIN, ANNA, BEN, MODERATOR, OWNER, ROOMY, Stage, ready, stage, until
@@ -52,7 +53,7 @@ def png(width: int, height: int) -> bytes:
 async def test_before_any_engine_was_there_the_painter_is_loading(tmp_path: Path) -> None:
     async with open_service(tmp_path, owner=ROOMY) as service:
         with pytest.raises(PainterLoading):
-            await service.compose(Wish(prompt="x"), ANNA)
+            service.composer.complete(RequestDraft(prompt="x"), ANNA)
 
 
 async def test_fifty_requests_at_once_get_exactly_the_allowance(tmp_path: Path) -> None:
@@ -102,7 +103,7 @@ async def test_with_little_room_on_the_disk_new_wishes_are_refused_and_old_ones_
         with pytest.raises(DiskFull):
             await core.ask()
         with pytest.raises(DiskFull):
-            await core.service.compose(Wish(prompt="x", source=png(64, 64)), ANNA)
+            await ask_with(core, png(64, 64))
 
         assert [job.state for job in await core.ended(accepted)] == [JobState.RENDERED]
 
@@ -142,7 +143,7 @@ async def test_reroll_vary_upscale_and_edit_make_new_jobs_from_an_old_one(tmp_pa
         again = await core.service.reroll(old.id, by=BEN, origin="r")
         varied = await core.service.vary(old.id, 1, by=BEN, origin="v")
         larger = await core.service.upscale(old.id, 1, by=BEN, origin="u")
-        edited = await core.service.edit(old.id, Wish(prompt="a moon", steps=4), by=BEN, origin="e")
+        edited = await core.service.edit(old.id, RequestDraft(prompt="a moon", steps=4), by=BEN, origin="e")
         ended = await core.ended(again, varied, larger, edited)
 
         assert [job.state for job in ended] == [JobState.RENDERED] * 4
@@ -170,14 +171,43 @@ async def test_an_upscale_beyond_the_model_is_refused(tmp_path: Path) -> None:
         assert (varied.request.width, varied.request.kind) == (256, Kind.IMAGE)
 
 
+async def ask_with(core: Stage, picture: bytes, *, strength: float | None = None) -> Job:
+    """A request that starts from this picture."""
+
+    async def fetch() -> dict[str, bytes]:
+        return {"source": picture}
+
+    draft = RequestDraft(prompt="x", source=UNSTORED, strength=strength)
+    return await core.service.imagine(draft, by=ANNA, fetch=fetch, origin="o")
+
+
+async def test_a_refused_request_fetches_and_stores_no_picture(tmp_path: Path) -> None:
+    async with stage(tmp_path, owner=OwnerSettings(in_flight=1)) as core:
+        core.service.engines.card = CARD
+        fetched = list[str]()
+
+        async def fetch() -> dict[str, bytes]:
+            fetched.append("source")
+            return {"source": png(64, 64)}
+
+        draft = RequestDraft(prompt="x", source=UNSTORED, steps=21)
+        with pytest.raises(StepsOverCeiling):
+            await core.service.imagine(draft, by=ANNA, fetch=fetch, origin="steps")
+        assert fetched == []
+
+        await core.ask()
+        with pytest.raises(InFlightReached):
+            await core.service.imagine(dataclasses.replace(draft, steps=8), by=ANNA, fetch=fetch, origin="limit")
+        assert await core.service.blobs.stored() == []
+
+
 async def test_a_persons_picture_is_kept_for_rerolls_and_edits(tmp_path: Path) -> None:
     async with stage(tmp_path) as core, core.engine().running():
         await ready(core)
-        request = await core.service.compose(Wish(prompt="x", source=png(640, 360), strength=0.3), ANNA)
-        old = await core.service.submit(request, by=ANNA, origin="o")
+        old = await ask_with(core, png(640, 360), strength=0.3)
 
         again = await core.service.reroll(old.id, by=ANNA, origin="r")
-        edited = await core.service.edit(old.id, Wish(prompt="y", negative="z"), by=ANNA, origin="e")
+        edited = await core.service.edit(old.id, RequestDraft(prompt="y", negative="z"), by=ANNA, origin="e")
         ended = await core.ended(old, again, edited)
 
         assert old.request.shape == "16:9"
@@ -192,7 +222,7 @@ async def test_reroll_and_edit_of_an_upscale_paint_the_wish_behind_it_anew(tmp_p
         old = await painted(core)
         larger = await core.service.upscale(old.id, 0, by=ANNA, origin="u")
 
-        edited = await core.service.edit(larger.id, Wish(prompt="y"), by=ANNA, origin="e")
+        edited = await core.service.edit(larger.id, RequestDraft(prompt="y"), by=ANNA, origin="e")
         again = await core.service.reroll(larger.id, by=ANNA, origin="r")
 
         for job in (edited, again):

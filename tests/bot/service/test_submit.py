@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot.jobs.errors import DiskFull, Paused, QueueFull, StepsOverCeiling
-from bot.requests.wish import Wish
+from bot.requests.draft import RequestDraft
 from bot.service import submit as acceptance
 from tests.support import lines
 from tests.support.clocks import ManualClock
@@ -43,7 +43,7 @@ async def being_accepted(core: Core, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
         return await accept(*arguments, **options)  # pyright: ignore[reportArgumentType]
 
     monkeypatch.setattr(ledger, "accept", noted)
-    request = await core.service.compose(Wish(prompt="a star"), ANNA)
+    request = core.service.composer.complete(RequestDraft(prompt="a star"), ANNA)
     busy = asyncio.create_task(ledger.read(lambda db: go_on.wait(30)))
     asking = asyncio.create_task(core.service.submit(request, by=ANNA, origin="one"))
     try:
@@ -61,7 +61,7 @@ async def test_a_caller_that_gave_up_leaves_no_job_that_memory_forgot(
         asking.cancel()
         await asyncio.wait([asking])
 
-    request = await core.service.compose(Wish(prompt="a star"), ANNA)
+    request = core.service.composer.complete(RequestDraft(prompt="a star"), ANNA)
     job = await core.service.submit(request, by=ANNA, origin="one")
 
     assert core.service.position(job.id) is not None
@@ -78,7 +78,7 @@ async def test_a_pause_counts_also_for_what_is_being_accepted(core: Core, monkey
 
 
 async def test_a_request_is_held_against_what_is_allowed_when_it_is_handed_in(core: Core) -> None:
-    request = await core.service.compose(Wish(prompt="a star", steps=20), ANNA)
+    request = core.service.composer.complete(RequestDraft(prompt="a star", steps=20), ANNA)
     core.service.defaults.owner = replace(ROOMY, most_steps=10)
 
     with pytest.raises(StepsOverCeiling):
@@ -101,7 +101,7 @@ async def test_only_the_newest_origins_are_known_without_a_look_at_the_disk(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(acceptance, "REMEMBERED", 2)
-    request = await core.service.compose(Wish(prompt="a star"), ANNA)
+    request = core.service.composer.complete(RequestDraft(prompt="a star"), ANNA)
     oldest, *newest = [await core.service.submit(request, by=ANNA, origin=origin) for origin in "abc"]
     core.service.dispatcher.pause(frozenset({None}))
 

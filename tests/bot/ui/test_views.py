@@ -9,7 +9,7 @@ import pytest
 
 from bot.jobs.events import QueuePosition
 from bot.jobs.job import JobState
-from bot.requests.styles import Sheet, Words
+from bot.requests.styles import Bilingual, StyleTemplates
 from bot.ui import modals, panels, views
 from playground.rules.components import check_modal
 from playground.rules.messages import COMPONENTS_V2, check_message
@@ -65,7 +65,8 @@ def test_the_form_and_the_help_are_within_the_limits(job: MakeJob, locale: str) 
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
 def test_the_list_of_styles_is_within_the_limits(locale: str) -> None:
-    longest = Sheet(name=Words(en="*" * 40, zh="_" * 40), template=Words(en="{prompt}" + "*" * 492, zh="_" * 500))
+    template = Bilingual(en="{prompt}" + "*" * 492, zh="_" * 500)
+    longest = StyleTemplates(name=Bilingual(en="*" * 40, zh="_" * 40), template=template)
 
     payload(panels.styles(locale, [longest] * 40))
     payload(panels.styles(locale, []))

@@ -22,7 +22,7 @@ from bot.links.local.address import Address, read_address, write_address
 from bot.links.local.command import CommandFor
 from bot.links.local.engine_process import EngineProcess, local_engine
 from bot.links.local.process import DetachedProcess
-from bot.requests.wish import Wish
+from bot.requests.draft import RequestDraft
 from bot.service.service import JobService, open_service
 from tests.support.stage import ANNA, ROOMY, until
 
@@ -108,7 +108,7 @@ async def test_a_restarted_bot_adopts_the_living_engine_and_its_running_job(data
     command = fake("--step-seconds", "0.2")
     async with bot(data, command) as first:
         await first.ready()
-        request = await first.service.compose(Wish(prompt="a star"), ANNA)
+        request = first.service.composer.complete(RequestDraft(prompt="a star"), ANNA)
         job = await first.service.submit(request, by=ANNA, origin="one")
         with first.service.subscribe() as events:
             while not isinstance(await anext(events), Stepped):
