@@ -27,7 +27,7 @@ from engine.training.scenes import Scene, random_scene
 from engine.worker.device.memory import find_place
 from engine.worker.image.pixels import Pixels
 from engine.worker.loading.loading import STARTER, load
-from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.pipeline import Pipeline
 from protocol.messages import Generate
 from protocol.request import ImageRequest
 
@@ -56,15 +56,15 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     place = find_place(options.device)
-    painter = Painter(load(options.model, place), place)
+    pipeline = Pipeline(load(options.model, place), place)
     seen: dict[bool, list[Seen]] = {False: [], True: []}
     for number, question in enumerate(questions(options.count, partial(random_scene, held_out=True), seed=2026)):
         for quality in (False, True) if number % 2 else (True, False):
-            seen[quality].append(look(painter, question, quality=quality))
+            seen[quality].append(look(pipeline, question, quality=quality))
     Console().print(table(seen[False], seen[True]))
 
 
-def look(painter: Painter, question: Question[Scene], *, quality: bool) -> Seen:
+def look(pipeline: Pipeline, question: Question[Scene], *, quality: bool) -> Seen:
     """Paint it alone and measure it."""
     request = ImageRequest(
         prompt=question.prompt,
@@ -76,10 +76,10 @@ def look(painter: Painter, question: Question[Scene], *, quality: bool) -> Seen:
         quality=quality,
     )
     began = time.perf_counter()
-    sample = painter.begin(Generate(job="benchmark", attempt=1, request=request, wanted=(0,)), 0)
+    sample = pipeline.begin(Generate(job="benchmark", attempt=1, request=request, wanted=(0,)), 0)
     while not sample.done:
-        painter.step([sample])
-    pixels = painter.finish(painter.develop(sample))
+        pipeline.step([sample])
+    pixels = pipeline.finish(pipeline.start_decoding(sample))
     assert pixels is not None
     seconds = time.perf_counter() - began
     grey = pixels.mean(axis=2)

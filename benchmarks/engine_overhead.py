@@ -31,12 +31,12 @@ from rich.table import Table
 from engine.metadata import png
 from engine.metadata.facts import Facts
 from engine.worker.device.memory import find_place
-from engine.worker.heartbeat import Pulse
+from engine.worker.heartbeat import Heartbeat
 from engine.worker.image.pixels import encode_png
 from engine.worker.loading.loading import STARTER, load
 from engine.worker.loop import Loop
-from engine.worker.pipeline.pipeline import Painter
-from engine.worker.results import Press
+from engine.worker.pipeline.pipeline import Pipeline
+from engine.worker.results import Results
 from protocol.messages import Command, Event, Finished, Generate, Stop
 from protocol.request import ImageRequest
 
@@ -58,11 +58,11 @@ class Comparison:
 class Engine:
     """The engine loop in its own thread, as in the worker, without a link."""
 
-    def __init__(self, painter: Painter) -> None:
+    def __init__(self, pipeline: Pipeline) -> None:
         self._inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._pictures: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self._press = Press(self._tell)
-        self._thread = threading.Thread(target=Loop(painter, self._inbox, self._press, Pulse()).run)
+        self._results = Results(self._tell)
+        self._thread = threading.Thread(target=Loop(pipeline, self._inbox, self._results, Heartbeat()).run)
         self._thread.start()
         self._jobs = 0
 
@@ -77,7 +77,7 @@ class Engine:
     def close(self) -> None:
         self._inbox.put(Stop())
         self._thread.join()
-        self._press.close()
+        self._results.close()
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, Finished):
@@ -92,13 +92,13 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     place = find_place("cpu")
-    painter = Painter(load(chosen.model, place), place)
-    pipeline = ZImagePipeline.from_pretrained(chosen.model, local_files_only=True, dtype=place.dtype)
-    pipeline.set_progress_bar_config(disable=True)
-    engine = Engine(painter)
+    pipeline = Pipeline(load(chosen.model, place), place)
+    published = ZImagePipeline.from_pretrained(chosen.model, local_files_only=True, dtype=place.dtype)
+    published.set_progress_bar_config(disable=True)
+    engine = Engine(pipeline)
     try:
         compared = [
-            *(_pictures(pipeline, engine, painter, count, again, chosen.rounds) for count, again in CASES),
+            *(_pictures(published, engine, pipeline, count, again, chosen.rounds) for count, again in CASES),
             _png(1024, chosen.rounds),
         ]
     finally:
@@ -110,9 +110,9 @@ CASES = [(1, False), (1, True), (4, True)]  # pictures per request; whether the 
 
 
 def _pictures(
-    pipeline: ZImagePipeline, engine: Engine, painter: Painter, count: int, again: bool, rounds: int
+    published: ZImagePipeline, engine: Engine, pipeline: Pipeline, count: int, again: bool, rounds: int
 ) -> Comparison:
-    width, height = painter.card.shapes["1:1"]
+    width, height = pipeline.card.shapes["1:1"]
     turn = 0
 
     def request() -> ImageRequest:
@@ -123,7 +123,7 @@ def _pictures(
 
     def bare() -> None:
         wish = request()
-        painted: Any = pipeline(
+        painted: Any = published(
             wish.prompt,
             width=width,
             height=height,

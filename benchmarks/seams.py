@@ -27,7 +27,7 @@ from engine.worker.edits import inpaint
 from engine.worker.edits.upscale import Anchor, Canvas
 from engine.worker.image.pixels import Pixels
 from engine.worker.loading.loading import STARTER, load
-from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.pipeline import Pipeline
 from protocol.messages import Generate
 from protocol.request import ImageRequest, Margins, Upscaler
 
@@ -44,21 +44,21 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     place = find_place("cpu")
-    painter, rng = Painter(load(options.model, place), place), Random(5)
+    pipeline, rng = Pipeline(load(options.model, place), place), Random(5)
     scenes = [random_scene(rng) for _ in range(options.count)]
     said = [phrases.say(scene, rng, language="en") for scene in scenes]
     drawn = {side: [np.asarray(draw(scene, side, side).convert("RGB")) for scene in scenes] for side in (SMALL, SIDE)}
     larger = Table("", "step at a seam", "without holding", "PSNR, dB", "without")
     for upscaler in (Upscaler.SUBTLE, Upscaler.CREATIVE):
-        held = _enlargements(painter, said, drawn[SMALL], upscaler)
+        held = _enlargements(pipeline, said, drawn[SMALL], upscaler)
         with _unheld():
-            free = _enlargements(painter, said, drawn[SMALL], upscaler)
+            free = _enlargements(pipeline, said, drawn[SMALL], upscaler)
         larger.add_row(upscaler.value, f"{held[0]:.1f}", f"{free[0]:.1f}", held[1], free[1])
     farther = Table("zoom out", "all free from the first step", "here")
     for factor in (1.5, 2.0):
-        here = _frames(painter, said, drawn[SIDE], factor)
+        here = _frames(pipeline, said, drawn[SIDE], factor)
         levels, inpaint.FREE_BELOW = inpaint.FREE_BELOW, ()
-        free = _frames(painter, said, drawn[SIDE], factor)
+        free = _frames(pipeline, said, drawn[SIDE], factor)
         inpaint.FREE_BELOW = levels
         farther.add_row(f"{factor:g}x", f"{free:.1f}", f"{here:.1f}")
     Console().print(larger, farther)
@@ -76,22 +76,22 @@ def _unheld() -> Generator[None]:
         Anchor.held, Canvas.settled = held, settled
 
 
-def _enlargements(painter: Painter, said: list[str], drawn: list[Pixels], upscaler: Upscaler) -> tuple[float, str]:
+def _enlargements(pipeline: Pipeline, said: list[str], drawn: list[Pixels], upscaler: Upscaler) -> tuple[float, str]:
     """The largest step at a seam on two gradients, in levels; the range of the PSNRs of the scenes."""
     y, x = np.mgrid[0:SMALL, 0:SMALL]
     gradient = np.stack([(x + y) // 2, (255 - x + y) // 2, np.full_like(x, 128)], axis=-1).astype(np.uint8)
     steps = [
-        _step(painter, picture, upscaler) for picture in (gradient, np.ascontiguousarray(gradient.transpose(1, 0, 2)))
+        _step(pipeline, picture, upscaler) for picture in (gradient, np.ascontiguousarray(gradient.transpose(1, 0, 2)))
     ]
     likeness = [
-        _psnr(_enlarged(painter, words, picture, upscaler)[0], picture)
+        _psnr(_enlarged(pipeline, words, picture, upscaler)[0], picture)
         for words, picture in zip(said, drawn, strict=True)
     ]
     return max(steps), f"{min(likeness):.0f} to {max(likeness):.0f}"
 
 
-def _step(painter: Painter, picture: Pixels, upscaler: Upscaler) -> float:
-    result, canvas = _enlarged(painter, "a red star on a blue background", picture, upscaler)
+def _step(pipeline: Pipeline, picture: Pixels, upscaler: Upscaler) -> float:
+    result, canvas = _enlarged(pipeline, "a red star on a blue background", picture, upscaler)
     smooth = Image.fromarray(picture).resize((result.shape[1], result.shape[0]), Image.Resampling.LANCZOS)
     steps = np.abs(np.diff(result - np.asarray(smooth, dtype=np.float32), axis=1).mean(axis=(0, 2)))
     return max(float(steps[tile.x - 2 : tile.x + tile.left + 2].max()) for tile in canvas.tiles if tile.left)
@@ -102,32 +102,32 @@ def _psnr(result: Pixels, picture: Pixels) -> float:
     return float(10 * np.log10(255**2 / np.square(np.asarray(small, dtype=np.float32) - picture).mean()))
 
 
-def _enlarged(painter: Painter, words: str, picture: Pixels, upscaler: Upscaler) -> tuple[Pixels, Canvas]:
+def _enlarged(pipeline: Pipeline, words: str, picture: Pixels, upscaler: Upscaler) -> tuple[Pixels, Canvas]:
     wish = _wish(words, SMALL).upscaled(source="0" * 64, seed=7, upscaler=upscaler)
-    sample = painter.begin(_order(wish, picture), 0)
+    sample = pipeline.begin(_order(wish, picture), 0)
     canvas = sample.canvas
     assert canvas is not None
     while True:
         while not sample.done:
-            painter.step([sample])
-        following = painter.following(sample)
-        painter.finish(painter.develop(sample))
+            pipeline.step([sample])
+        following = pipeline.following(sample)
+        pipeline.finish(pipeline.start_decoding(sample))
         if following is None:
             return canvas.pixels, canvas
         sample = following
 
 
-def _frames(painter: Painter, said: list[str], drawn: list[Pixels], factor: float) -> float:
+def _frames(pipeline: Pipeline, said: list[str], drawn: list[Pixels], factor: float) -> float:
     """How far colours beyond the borders of the old pictures are from those within, in levels, on average."""
     margin = (SIDE - round(SIDE / factor / 16) * 16) // 2
     margins = Margins(left=margin, top=margin, right=margin, bottom=margin)
     found: list[float] = []
     for seed, (words, picture) in enumerate(zip(said, drawn, strict=True)):
         wish = _wish(words, SIDE).outpainted(source="0" * 64, seed=seed, width=SIDE, height=SIDE, margins=margins)
-        sample = painter.begin(_order(wish, picture), 0)
+        sample = pipeline.begin(_order(wish, picture), 0)
         while not sample.done:
-            painter.step([sample])
-        result = painter.finish(painter.develop(sample))
+            pipeline.step([sample])
+        result = pipeline.finish(pipeline.start_decoding(sample))
         assert result is not None
         found += [_apart(np.rot90(result, turns).astype(np.float32), margin) for turns in range(4)]
     return float(np.mean(found))

@@ -24,12 +24,12 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.worker.device.memory import find_place
-from engine.worker.heartbeat import Pulse
+from engine.worker.heartbeat import Heartbeat
 from engine.worker.loading.loading import STARTER, load
 from engine.worker.loop import Loop
-from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.pipeline import Pipeline
 from engine.worker.pipeline.sample import Sample
-from engine.worker.results import Press
+from engine.worker.results import Results
 from engine.worker.scheduling.forward_time import ForwardTime
 from engine.worker.scheduling.scheduler import Scheduler
 from protocol.messages import Command, Event, Finished, Generate, Stop
@@ -69,12 +69,12 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     place = find_place(chosen.device)
-    painter = Painter(load(chosen.model, place), place)
-    forward_time = painter.measure()
-    native = round(painter.card.native_pixels**0.5) // 16 * 16
+    pipeline = Pipeline(load(chosen.model, place), place)
+    forward_time = pipeline.measure()
+    native = round(pipeline.card.native_pixels**0.5) // 16 * 16
     own = 8 * forward_time.seconds((native // 16) ** 2 + 64)
     compared = [
-        _compare(name, arrivals, painter, forward_time, own, chosen.rounds) for name, arrivals in _cases(native)
+        _compare(name, arrivals, pipeline, forward_time, own, chosen.rounds) for name, arrivals in _cases(native)
     ]
     _print(compared, forward_time, place.name, chosen.rounds)
 
@@ -113,19 +113,19 @@ def _cases(native: int) -> list[tuple[str, list[Arrival]]]:
 
 
 def _compare(
-    name: str, arrivals: Sequence[Arrival], painter: Painter, forward_time: ForwardTime, own: float, rounds: int
+    name: str, arrivals: Sequence[Arrival], pipeline: Pipeline, forward_time: ForwardTime, own: float, rounds: int
 ) -> Comparison:
     means: dict[bool, list[float]] = {False: [], True: []}
     for index in range(-1, rounds):  # the first pair warms up
         for shared in (False, True) if index % 2 == 0 else (True, False):
-            wait = _mean_wait(arrivals, painter, Scheduler(forward_time=forward_time, shared=shared), own)
+            wait = _mean_wait(arrivals, pipeline, Scheduler(forward_time=forward_time, shared=shared), own)
             if index >= 0:
                 means[shared].append(wait)
     return Comparison(name=name, alone=means[False], shared=means[True])
 
 
 def _mean_wait(
-    arrivals: Sequence[Arrival], painter: Painter, scheduler: Scheduler[Generate, Sample], own: float
+    arrivals: Sequence[Arrival], pipeline: Pipeline, scheduler: Scheduler[Generate, Sample], own: float
 ) -> float:
     """Seconds a request waits, on average."""
     inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
@@ -135,8 +135,8 @@ def _mean_wait(
         if isinstance(event, Finished):
             pictures.put((event.job, time.perf_counter()))
 
-    press = Press(tell)
-    thread = threading.Thread(target=Loop(painter, inbox, press, Pulse(), scheduler).run)
+    results = Results(tell)
+    thread = threading.Thread(target=Loop(pipeline, inbox, results, Heartbeat(), scheduler).run)
     came: dict[str, float] = {}
     ended: dict[str, float] = {}
     thread.start()
@@ -151,7 +151,7 @@ def _mean_wait(
         ended[name] = moment
     inbox.put(Stop())
     thread.join()
-    press.close()
+    results.close()
     return statistics.mean(ended[name] - moment for name, moment in came.items())
 
 

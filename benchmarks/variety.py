@@ -28,7 +28,7 @@ from engine.training.scenes import Scene, random_scene
 from engine.worker.device.memory import find_place
 from engine.worker.image.pixels import Pixels
 from engine.worker.loading.loading import STARTER, load
-from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.pipeline import Pipeline
 from protocol.messages import Generate
 from protocol.request import VARY_STRONG, VARY_SUBTLE, ImageRequest
 
@@ -46,12 +46,12 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     place = find_place(chosen.device)
-    painter = Painter(load(chosen.model, place), place)
+    pipeline = Pipeline(load(chosen.model, place), place)
     asked = list(_asked(chosen.prompts))
     console = Console(width=100)
-    console.print(_dial(painter, asked))
-    console.print(_variations(painter, asked))
-    console.print(f"{painter.card.id}, {place.dtype}, {chosen.prompts} prompts, reach {painter.card.variety_reach:g}")
+    console.print(_dial(pipeline, asked))
+    console.print(_variations(pipeline, asked))
+    console.print(f"{pipeline.card.id}, {place.dtype}, {chosen.prompts} prompts, reach {pipeline.card.variety_reach:g}")
 
 
 def _asked(count: int) -> Iterator[tuple[Scene, ImageRequest]]:
@@ -64,13 +64,15 @@ def _asked(count: int) -> Iterator[tuple[Scene, ImageRequest]]:
         yield scene, request
 
 
-def _dial(painter: Painter, asked: Sequence[tuple[Scene, ImageRequest]]) -> Table:
+def _dial(pipeline: Pipeline, asked: Sequence[tuple[Scene, ImageRequest]]) -> Table:
     table = Table("variety", "distance of four pictures", "beside variety 0", "right answers", title="Variety")
     off = 0.0
     for dial in DIAL:
         distances, answers = list[float](), list[bool]()
         for scene, request in asked:
-            pictures = [_painted(painter, _with(request, seed=request.seed + k, variety=dial)) for k in range(PICTURES)]
+            pictures = [
+                _painted(pipeline, _with(request, seed=request.seed + k, variety=dial)) for k in range(PICTURES)
+            ]
             distances += [_distance(one, other) for one, other in combinations(pictures, 2)]
             answers += [answer for one in pictures for answer in _answers(judge(Image.fromarray(one), scene))]
         off = off or mean(distances)
@@ -79,16 +81,16 @@ def _dial(painter: Painter, asked: Sequence[tuple[Scene, ImageRequest]]) -> Tabl
     return table
 
 
-def _variations(painter: Painter, asked: Sequence[tuple[Scene, ImageRequest]]) -> Table:
+def _variations(pipeline: Pipeline, asked: Sequence[tuple[Scene, ImageRequest]]) -> Table:
     table = Table("variation", "noise of the picture varied", "distance from it", "of each other", title="Variations")
     for name, amount in VARIATIONS.items():
         away, apart = list[float](), list[float]()
         for _, request in asked:
-            picture = _painted(painter, request)
+            picture = _painted(pipeline, request)
             fresh = [_with(request, seed=request.seed + 500 + k) for k in range(2)]
             if amount is not None:
                 fresh = [request.near(picture=request.seed, seed=one.seed, amount=amount) for one in fresh]
-            pictures = [_painted(painter, one) for one in fresh]
+            pictures = [_painted(pipeline, one) for one in fresh]
             away += [_distance(one, picture) for one in pictures]
             apart.append(_distance(*pictures))
         share = "none" if amount is None else f"{100 * amount:.0f} %"
@@ -100,11 +102,11 @@ def _with(request: ImageRequest, *, seed: int, variety: float = 0.0) -> ImageReq
     return msgspec.structs.replace(request, seed=seed, variety=variety)
 
 
-def _painted(painter: Painter, request: ImageRequest) -> Pixels:
-    sample = painter.begin(Generate(job="benchmark", attempt=1, request=request, wanted=(0,)), 0)
+def _painted(pipeline: Pipeline, request: ImageRequest) -> Pixels:
+    sample = pipeline.begin(Generate(job="benchmark", attempt=1, request=request, wanted=(0,)), 0)
     while not sample.done:
-        painter.step([sample])
-    pixels = painter.finish(painter.develop(sample))
+        pipeline.step([sample])
+    pixels = pipeline.finish(pipeline.start_decoding(sample))
     assert pixels is not None
     return pixels
 

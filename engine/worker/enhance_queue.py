@@ -6,19 +6,19 @@ from collections import deque
 
 import msgspec
 
-from engine.worker.pipeline.enhance import Draft, Writer
+from engine.worker.pipeline.enhance import PromptDraft, PromptWriter
 from protocol.messages import Enhanced, Generate, Started
 
 TOKENS = 4  # a turn, so that a step waits no longer than for a few of them
 
 
-class Drafts:
+class EnhanceQueue:
     """`writer` is None where the encoder cannot write; then nothing ever waits here."""
 
-    def __init__(self, writer: Writer | None) -> None:
+    def __init__(self, writer: PromptWriter | None) -> None:
         self._writer = writer
         self._waiting: deque[Generate] = deque()
-        self._draft: Draft | None = None
+        self._draft: PromptDraft | None = None
 
     @property
     def idle(self) -> bool:
@@ -30,14 +30,14 @@ class Drafts:
         """Whether others should not begin now: the writer does not fit beside them, and waits until they are done."""
         return bool(self._waiting) and self._writer is not None and self._writer.visits
 
-    def takes(self, order: Generate) -> bool:
+    def try_enqueue(self, order: Generate) -> bool:
         """Whether this order's prompt is to be written out here; if so it waits for that."""
         if self._writer is None or not order.request.to_be_written or not order.request.prompt:
             return False
         self._waiting.append(order)
         return True
 
-    def next(self, *, alone: bool) -> Generate | None:
+    def next_order(self, *, alone: bool) -> Generate | None:
         """The order whose turn it is, if it may be written now; `alone` while nobody is being painted."""
         return self._waiting[0] if self._waiting and (alone or not self.wants_all) else None
 
@@ -49,7 +49,7 @@ class Drafts:
         self._waiting = deque(order for order in self._waiting if order.job != job)
         return gone
 
-    def turn(self) -> tuple[list[Started | Enhanced], Generate | None]:
+    def write_some(self) -> tuple[list[Started | Enhanced], Generate | None]:
         """Some more tokens of the first order: what is to be said of it, and the order once its prompt is there.
 
         After an error the draft begins anew, and comes out the same.

@@ -20,7 +20,7 @@ OURS = (OUT_OF_MEMORY, BUG)  # no wish that cannot be painted: these are logged 
 log = logging.getLogger(__name__)
 
 
-def ending(error: Exception) -> tuple[str, dict[str, str | float]]:
+def failure_of(error: Exception) -> tuple[str, dict[str, str | float]]:
     """Code and arguments of `Failed`."""
     match error:
         case TooManyTokens():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Pulse:
+class Heartbeat:
     """A counter of finished pieces of work (steps, encodings, decodings), and whether work is going on.
 
     Written by one thread, read by another; each is a single assignment.

@@ -22,28 +22,28 @@ LATENT_SCALE = 8  # preview pixels are latent positions; never larger than the p
 log = logging.getLogger(__name__)
 
 
-class Press:
+class Results:
     """Hands events to `tell` from its own thread."""
 
-    def __init__(self, tell: Callable[[Event], None], *, log_prompts: bool = False) -> None:
-        self._tell = tell
+    def __init__(self, send: Callable[[Event], None], *, log_prompts: bool = False) -> None:
+        self._send = send
         self._log_prompts = log_prompts
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="press")
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="results")
 
-    def event(self, event: Started | Enhanced | Failed | Cancelled) -> None:
+    def send_event(self, event: Started | Enhanced | Failed | Cancelled) -> None:
         """Say something that needs no encoding, after all that came before it."""
-        self._submit(lambda: self._tell(event))
+        self._submit(lambda: self._send(event))
 
-    def progress(self, order: Generate, *, step: int, steps: int, previews: Sequence[Pixels]) -> None:
+    def send_progress(self, order: Generate, *, step: int, steps: int, previews: Sequence[Pixels]) -> None:
         """Say how far a job is, with its pictures side by side."""
 
         def publish() -> None:
             preview = encode_preview(previews, LATENT_SCALE) if previews else None
-            self._tell(Progress(job=order.job, attempt=order.attempt, step=step, steps=steps, preview=preview))
+            self._send(Progress(job=order.job, attempt=order.attempt, step=step, steps=steps, preview=preview))
 
         self._submit(publish)
 
-    def finished(
+    def send_finished(
         self, order: Generate, k: int, pixels: Pixels, *, model: str, seconds: dict[str, float], peak: int
     ) -> None:
         """Encode one picture with its recipe, hand it over and write its line in the log."""
@@ -53,7 +53,7 @@ class Press:
             png = encode_png(pixels, facts_chunks(_facts(order, k, model)))
             seconds["png"] = time.perf_counter() - began
             height, width, _ = pixels.shape
-            self._tell(
+            self._send(
                 Finished(
                     job=order.job,
                     attempt=order.attempt,
@@ -102,7 +102,7 @@ class Press:
             log.error("job=%s k=%d cannot be encoded", order.job if order else "", k, exc_info=error)
             if order is not None:
                 code = "out-of-memory" if isinstance(error, MemoryError) else "worker-error"
-                self._tell(Failed(job=order.job, attempt=order.attempt, k=k, code=code))
+                self._send(Failed(job=order.job, attempt=order.attempt, k=k, code=code))
 
         self._thread.submit(work).add_done_callback(report)
 

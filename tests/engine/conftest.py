@@ -10,7 +10,7 @@ from diffusers import ZImagePipeline
 
 from engine.worker.device.memory import find_place
 from engine.worker.loading.loading import load
-from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.pipeline import Pipeline
 from tests.support import tiny_model
 
 
@@ -26,15 +26,15 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def painter(tiny: Path) -> Painter:
+def pipeline(tiny: Path) -> Pipeline:
     """The tiny model, ready to paint on the processor."""
     place = find_place("cpu")
-    return Painter(load(tiny, place), place)
+    return Pipeline(load(tiny, place), place)
 
 
 @pytest.fixture(scope="session")
 def bare(tiny: Path) -> ZImagePipeline:
     """diffusers' own pipeline over the same weights."""
-    pipeline = ZImagePipeline.from_pretrained(tiny, local_files_only=True)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
+    published = ZImagePipeline.from_pretrained(tiny, local_files_only=True)
+    published.set_progress_bar_config(disable=True)
+    return published

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.pipeline import Pipeline
 from engine.worker.pipeline.sample import Sample
 
 
-def finish(painter: Painter, sample: Sample) -> np.ndarray | Sample:
+def finish(pipeline: Pipeline, sample: Sample) -> np.ndarray | Sample:
     """Its pixels, or under an upscale the sample of the next tile."""
-    following = painter.following(sample)
-    pixels = painter.finish(painter.develop(sample))
+    following = pipeline.following(sample)
+    pixels = pipeline.finish(pipeline.start_decoding(sample))
     if following is not None:
         assert pixels is None
         return following

@@ -24,7 +24,7 @@ from engine.worker.edits.inpaint import Box
 from engine.worker.image import edges
 from engine.worker.image.pixels import BadSource, cover, decode_source, to_tensor
 from engine.worker.image.tokens import PATCH, padded
-from engine.worker.image.vae import Codec
+from engine.worker.image.vae import Vae
 from engine.worker.loading.weight_files import LoadingProblem, entries, read_json, weight_files
 from protocol.card import ModelCard
 from protocol.messages import Generate
@@ -55,9 +55,9 @@ class Guide:
 class ControlNet:
     """A loaded ControlNet beside the transformer that it was made for."""
 
-    def __init__(self, net: Any, codec: Codec, kinds: Sequence[ControlKind], place: Place) -> None:
+    def __init__(self, net: Any, vae: Vae, kinds: Sequence[ControlKind], place: Place) -> None:
         self._net = net
-        self._codec = codec
+        self._vae = vae
         self._kinds = edges.available(kinds)
         self._place = place
 
@@ -75,7 +75,7 @@ class ControlNet:
         picture = edges.prepared(picture, control.kind, self._place.device)
         if box is not None:
             picture = picture.crop((box.x, box.y, box.x + box.width, box.y + box.height))
-        encoded = self._codec.encode(to_tensor(np.asarray(picture)))[0].unsqueeze(1)
+        encoded = self._vae.encode(to_tensor(np.asarray(picture)))[0].unsqueeze(1)
         # From 2.0 on there are channels for a mask and what lies under it, which diffusers' pipeline leaves empty too.
         spare = self._net.config.control_in_dim - encoded.shape[0]
         latent = torch.cat([encoded, encoded.new_zeros(spare, *encoded.shape[1:])])
@@ -111,7 +111,7 @@ class ControlNet:
         return {block: _spread(hint, rows, lengths) for block, hint in hints.items()}
 
 
-def load(path: Path, transformer: Any, codec: Codec, policy: Policy, place: Place) -> ControlNet:
+def load(path: Path, transformer: Any, vae: Vae, policy: Policy, place: Place) -> ControlNet:
     """A diffusers folder, or a single file as it is published. Raises LoadingProblem."""
     path = path.expanduser()
     files = list(_files(path))
@@ -129,7 +129,7 @@ def load(path: Path, transformer: Any, codec: Codec, policy: Policy, place: Plac
         raise LoadingProblem(f"{path} is a ControlNet for another model: it is {net.config.dim} wide.")
     net = settle_transformer(net.eval().requires_grad_(False), policy, place)
     net = ZImageControlNetModel.from_transformer(net, transformer)
-    return ControlNet(net, codec, OF_TILE if "tile" in path.name.lower() else OF_UNION, place)
+    return ControlNet(net, vae, OF_TILE if "tile" in path.name.lower() else OF_UNION, place)
 
 
 def weight_of(path: Path | None, place: Place) -> int:

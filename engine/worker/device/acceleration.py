@@ -18,7 +18,7 @@ WITH_MASK = ("native", "_native_cudnn")
 RECOMPILES = 64  # one row, several, several with a mask, for three kinds of block: more than torch's limit of 8
 
 
-class Unusable(Exception):
+class BackendUnusable(Exception):
     """A backend that this machine does not have; the message is one sentence."""
 
 
@@ -34,7 +34,9 @@ class Attention:
         try:
             self._use(self._chosen)
         except (RuntimeError, ValueError, ImportError) as error:
-            raise Unusable(f"The attention backend {name} cannot be used here: {str(error).splitlines()[0]}") from error
+            raise BackendUnusable(
+                f"The attention backend {name} cannot be used here: {str(error).splitlines()[0]}"
+            ) from error
 
     def before(self, rows: Iterable[tuple[int, int]], *, controlled: bool = False) -> None:
         """Choose for the next forward. `rows` are the padded lengths of picture and caption of each of its rows.

@@ -31,14 +31,14 @@ def lend_encoder(encoder: Any, transformer: Any, policy: Policy, place: Place) -
     """The text encoder, to be borrowed for each prompt."""
     match policy:
         case Policy.RESIDENT:
-            return Resident(encoder, place.device)
+            return ResidentEncoder(encoder, place.device)
         case Policy.ENCODER_EVICTED | Policy.FP8_STORAGE:
             if place.device.type == "cpu":  # there is nowhere else to go
-                return Resident(encoder, place.device)
-            return Visiting(encoder, transformer, place.device, lambda: free_memory(place.device))
+                return ResidentEncoder(encoder, place.device)
+            return EvictedEncoder(encoder, transformer, place.device, lambda: free_memory(place.device))
         case Policy.GROUP_OFFLOAD | Policy.SEQUENTIAL:
             _offload(encoder, policy, place)
-            return Lent(encoder)
+            return HookedEncoder(encoder)
 
 
 def _offload(module: Any, policy: Policy, place: Place) -> None:
@@ -55,7 +55,7 @@ def _offload(module: Any, policy: Policy, place: Place) -> None:
     )
 
 
-class Lent:
+class HookedEncoder:
     """A text encoder whose weights come and go by themselves."""
 
     def __init__(self, encoder: Any) -> None:
@@ -67,14 +67,14 @@ class Lent:
         yield self._encoder
 
 
-class Resident(Lent):
+class ResidentEncoder(HookedEncoder):
     """A text encoder that stays on the device."""
 
     def __init__(self, encoder: Any, device: torch.device) -> None:
         super().__init__(encoder.to(device))
 
 
-class Visiting:
+class EvictedEncoder:
     """A text encoder that comes to the GPU to encode. The transformer steps aside when both do not fit.
 
     `free` says how many bytes of the device are free now.

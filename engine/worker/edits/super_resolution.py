@@ -47,7 +47,7 @@ class SuperResolution:
         self.factor: int = self._config.upscale
 
     def on(self, card: ModelCard) -> ModelCard:
-        """The card of a painter that has this model."""
+        """The card of an engine that has this model."""
         features = dict.fromkeys([*card.features, "sharp"])
         return msgspec.structs.replace(card, features=tuple(features))
 

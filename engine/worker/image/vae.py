@@ -12,7 +12,7 @@ from engine.worker.image.pixels import Pixels, to_bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Exposure:
+class PendingPixels:
     """A picture on its way out of the VAE: on a GPU beside the next steps, on the processor there at once."""
 
     pixels: torch.Tensor  # (height, width, 3), bytes in main memory
@@ -31,7 +31,7 @@ class Exposure:
         return self.pixels.numpy(), bool(self.finite)
 
 
-class Codec:
+class Vae:
     """Encodes and decodes single pictures on the VAE's own device and in its own dtype.
 
     With `aside` a GPU decodes on a stream of its own. `tile` is as in `tile()`.
@@ -39,52 +39,52 @@ class Codec:
 
     def __init__(self, vae: AutoencoderKL, *, aside: bool = False, tile: int | None = None) -> None:
         config: Any = vae.config
-        self.vae: Any = vae
+        self.model: Any = vae
         self.factor: int = 2 ** (len(config.block_out_channels) - 1)  # pixels per latent position on each side
         self.channels: int = config.latent_channels
         self.native: int = config.sample_size  # pixels a side it was trained at
         self._scale: float = config.scaling_factor
         self._shift: float = config.shift_factor or 0.0
-        self._stream = torch.cuda.Stream(self.vae.device) if aside and self.vae.device.type == "cuda" else None
+        self._stream = torch.cuda.Stream(self.model.device) if aside and self.model.device.type == "cuda" else None
 
         if tile is not None:
             self.tile(tile)
 
     def tile(self, side: int) -> None:
         """From now on work in overlapping tiles on pictures of more than `side` pixels a side, to save memory."""
-        self.vae.enable_tiling()
-        self.vae.tile_sample_min_size = side
-        self.vae.tile_latent_min_size = side // self.factor
+        self.model.enable_tiling()
+        self.model.tile_sample_min_size = side
+        self.model.tile_latent_min_size = side // self.factor
 
     def encode(self, picture: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """Pictures (n, 3, height, width) in -1..1 to latents in fp32.
 
         With a generator they are drawn as diffusers' img2img draws them, without one they are the mean.
         """
-        posterior = self.vae.encode(picture.to(self.vae.device, self.vae.dtype)).latent_dist
+        posterior = self.model.encode(picture.to(self.model.device, self.model.dtype)).latent_dist
         latent = posterior.mode() if generator is None else posterior.sample(generator)
         return (latent.float() - self._shift) * self._scale
 
     def skip(self, shape: tuple[int, ...], generator: torch.Generator) -> None:
         """Leave a generator as it is after `encode` drew a latent of this shape with it."""
-        torch.randn(shape, generator=generator, dtype=self.vae.dtype)
+        torch.randn(shape, generator=generator, dtype=self.model.dtype)
 
-    def decode(self, latent: torch.Tensor) -> Exposure:
+    def decode(self, latent: torch.Tensor) -> PendingPixels:
         """Begin to turn one latent (1, 16, height / 8, width / 8) into pixels."""
         if self._stream is None:
             pixels = self._decoded(latent)
-            return Exposure(pixels=pixels.cpu(), finite=torch.isfinite(latent).all().cpu(), done=None)
-        self._stream.wait_stream(torch.cuda.current_stream(self.vae.device))
+            return PendingPixels(pixels=pixels.cpu(), finite=torch.isfinite(latent).all().cpu(), done=None)
+        self._stream.wait_stream(torch.cuda.current_stream(self.model.device))
         latent.record_stream(self._stream)  # its memory is not given to the next step while it is read here
         with torch.cuda.stream(self._stream):
             pixels, finite = _to_host(self._decoded(latent)), _to_host(torch.isfinite(latent).all())
         done = torch.cuda.Event()
         done.record(self._stream)
-        return Exposure(pixels=pixels, finite=finite, done=done)
+        return PendingPixels(pixels=pixels, finite=finite, done=done)
 
     def _decoded(self, latent: torch.Tensor) -> torch.Tensor:
-        latent = latent.to(self.vae.dtype) / self._scale + self._shift
-        return to_bytes(self.vae.decode(latent, return_dict=False)[0][0])
+        latent = latent.to(self.model.dtype) / self._scale + self._shift
+        return to_bytes(self.model.decode(latent, return_dict=False)[0][0])
 
     @torch.inference_mode()
     def fit_preview(self, *, side: int = 256) -> tuple[torch.Tensor, torch.Tensor]:

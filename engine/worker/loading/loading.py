@@ -16,7 +16,7 @@ from engine.worker.device.memory import Place, Policy, Storage, Weights, is_out_
 from engine.worker.device.offload import settle_transformer
 from engine.worker.loading import key_names, single_file
 from engine.worker.loading.cards import generic_card, read_card
-from engine.worker.loading.quantize import quantise, size_of
+from engine.worker.loading.quantize import quantize, size_of
 from engine.worker.loading.sources import PUBLISHED, STARTER, WITH_WEIGHTS, Beside, Source, advice, check, find
 from engine.worker.loading.weight_files import Entry, LoadingProblem, entries, is_gguf, read_json, weight_files
 from protocol.card import ModelCard
@@ -72,11 +72,11 @@ def load(source: Source | Path, place: Place, storage: Storage = Storage.PLAIN) 
         raise LoadingProblem(f"{source.folder} shifts its schedule by size, which Z-Image models do not.")
     try:
         transformer = _part(source, "transformer", place)
-        quantise(transformer, storage)
+        quantize(transformer, storage)
         transformer = settle_transformer(transformer, policy, place)  # before the next comes into main memory
         vae = _part(source, "vae", place).to(place.device)
         text_encoder = _part(source, "text_encoder", place)
-        quantise(text_encoder, storage)
+        quantize(text_encoder, storage)
         tokenizer = Qwen2Tokenizer.from_pretrained(source.folder / "tokenizer", local_files_only=True)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AssertionError) as error:
         if is_out_of_memory(error):

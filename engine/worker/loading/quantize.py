@@ -14,7 +14,7 @@ BLOCKS = ("layers", "noise_refiner", "context_refiner")
 NO_TORCHAO = "int8 and fp8 weights need one more package: pip install -e .[torchao]"
 
 
-def quantise(module: torch.nn.Module, storage: Storage) -> None:
+def quantize(module: torch.nn.Module, storage: Storage) -> None:
     """Replace the weights of the linear layers in its blocks. They compute in the dtype that they had."""
     if storage not in (Storage.INT8, Storage.FP8):
         return

@@ -56,7 +56,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True, slots=True)
-class Draft:
+class PromptDraft:
     """An answer being written. Changes with each token, and only in the torch thread; hence not frozen."""
 
     unread: torch.Tensor  # (1, tokens) that the model has not seen: the question, then the token it wrote last
@@ -68,7 +68,7 @@ class Draft:
     cache: DynamicCache = field(default_factory=DynamicCache)
 
 
-class Writer:
+class PromptWriter:
     """Over the encoder that `embeddings` borrows too. `visits` says whether it lies elsewhere between two turns."""
 
     def __init__(self, embeddings: Embeddings, *, visits: Callable[[], bool] = lambda: False) -> None:
@@ -81,11 +81,11 @@ class Writer:
     def visits(self) -> bool:
         return self._visits()
 
-    def begin(self, request: ImageRequest) -> Draft:
+    def begin(self, request: ImageRequest) -> PromptDraft:
         """A draft for the words of a request; done at once where they are nearly as long as an answer may be."""
         count = self._embeddings.count
         most = min(MOST_TOKENS, self._embeddings.limit - SPARE_TOKENS - count(_framed(request)))
-        draft = Draft(
+        draft = PromptDraft(
             unread=self._tokenizer([self._question(request)], return_tensors="pt").input_ids,
             most=most,
             generator=torch.Generator().manual_seed(request.seed),
@@ -95,20 +95,20 @@ class Writer:
         return draft
 
     @torch.inference_mode()
-    def write(self, draft: Draft, request: ImageRequest, tokens: int) -> None:
+    def write(self, draft: PromptDraft, request: ImageRequest, tokens: int) -> None:
         """At most so many tokens more."""
         with self._embeddings.encoder() as encoder:
             for _ in range(tokens):
                 if draft.done:
                     return
-                self._take(draft, request, self._next(encoder, draft))
+                self._append_token(draft, request, self._next_token(encoder, draft))
 
-    def _next(self, encoder: Any, draft: Draft) -> int:
+    def _next_token(self, encoder: Any, draft: PromptDraft) -> int:
         unread = draft.unread.to(self._embeddings.device)
         states = encoder(input_ids=unread, past_key_values=draft.cache, use_cache=True).last_hidden_state
         return _drawn(_logits(encoder, states[0, -1]), draft.generator)
 
-    def _take(self, draft: Draft, request: ImageRequest, token: int) -> None:
+    def _append_token(self, draft: PromptDraft, request: ImageRequest, token: int) -> None:
         draft.done = token in self._ends
         if not draft.done:
             draft.tokens.append(token)
@@ -156,13 +156,13 @@ def unable(embeddings: Embeddings, policy: Policy) -> str:
 
 def writer_of(
     card: ModelCard, embeddings: Embeddings, policy: Policy, *, visits: Callable[[], bool]
-) -> tuple[Writer | None, ModelCard]:
+) -> tuple[PromptWriter | None, ModelCard]:
     """A writer where the card offers one and the encoder can, and the card with what is left of its offer."""
     if not card.offers("enhance"):
         return None, card
     reason = unable(embeddings, policy)
     if not reason:
-        return Writer(embeddings, visits=visits), card
+        return PromptWriter(embeddings, visits=visits), card
     log.info("prompts are not written out here: the text encoder cannot, as %s", reason)
     left = tuple(feature for feature in card.features if feature != "enhance")
     return None, msgspec.structs.replace(card, features=left)

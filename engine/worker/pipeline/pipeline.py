@@ -24,14 +24,14 @@ from engine.worker.device.offload import lend_encoder
 from engine.worker.edits.super_resolution import SuperResolution
 from engine.worker.image.pixels import Pixels
 from engine.worker.image.tokens import MULTIPLE
-from engine.worker.image.vae import Codec, Exposure
+from engine.worker.image.vae import PendingPixels, Vae
 from engine.worker.loading.loading import LoadingProblem, Parts
 from engine.worker.pipeline import detail, flat_pictures, prepare
 from engine.worker.pipeline.enhance import writer_of
 from engine.worker.pipeline.flat_pictures import FlatPicture
-from engine.worker.pipeline.prepare import Beginning
+from engine.worker.pipeline.prepare import Preparation
 from engine.worker.pipeline.preview import Previews
-from engine.worker.pipeline.sample import Developing, Sample
+from engine.worker.pipeline.sample import PendingImage, Sample
 from engine.worker.pipeline.text_encoder import Embeddings
 from engine.worker.pipeline.transformer import Forward
 from engine.worker.scheduling.forward_time import ForwardTime
@@ -43,8 +43,8 @@ ROPE_RESERVE = MULTIPLE + 1  # positions of the first axis that padding and the 
 log = logging.getLogger(__name__)
 
 
-class Painter:
-    """A loaded model that paints samples. `attention` is a name of `haste.BACKENDS`, `loras` a folder of files."""
+class Pipeline:
+    """A loaded model that paints samples. `attention` is a name of `BACKENDS`, `loras` a folder of files."""
 
     def __init__(
         self,
@@ -60,19 +60,19 @@ class Painter:
         self.transformer: Any = parts.transformer
         compiled = compiled and parts.policy.whole and place.device.type == "cuda"
         self._forward = Forward(parts.transformer, place.device, attention=attention, compiled=compiled)
-        vae: Any = parts.vae
-        self.codec = Codec(vae.to(place.device), aside=parts.policy is Policy.RESIDENT, tile=parts.tile)
+        autoencoder: Any = parts.vae
+        self.vae = Vae(autoencoder.to(place.device), aside=parts.policy is Policy.RESIDENT, tile=parts.tile)
         self.embeddings = Embeddings(
             tokenizer=parts.tokenizer,
             encoder=lend_encoder(parts.text_encoder, self.transformer, parts.policy, place),
             limit=min(parts.card.prompt_tokens, self.transformer.config.axes_lens[0] - ROPE_RESERVE),
             device=place.device,
         )
-        self._previews = Previews(parts.card, self.codec, place.device)
+        self._previews = Previews(parts.card, self.vae, place.device)
         self._control: ControlNet | None = None
         self._sharpener: SuperResolution | None = None
         self.loras = Loras(self.transformer, loras, device=place.device, dtype=place.dtype)
-        self._beginning = Beginning(parts.card, self.codec, self.embeddings, self.loras, shift=parts.shift)
+        self._preparation = Preparation(parts.card, self.vae, self.embeddings, self.loras, shift=parts.shift)
         self.card = self.loras.on(parts.card)
         self._text_encoder = parts.text_encoder
         self._storage = parts.storage
@@ -88,14 +88,14 @@ class Painter:
         if path is None:
             return ""
         try:
-            self._control = controlnet.load(path, self.transformer, self.codec, self.policy, self.place)
+            self._control = controlnet.load(path, self.transformer, self.vae, self.policy, self.place)
         except LoadingProblem as problem:
             log.error("%s", problem)
             return str(problem)
         self.card = self._control.on(self.card)
         return ""
 
-    def sharpen_with(self, folder: Path | None) -> str:
+    def load_upscaler(self, folder: Path | None) -> str:
         """Take a super-resolution model along; what is wrong with it in one sentence, or nothing."""
         if folder is None:
             return ""
@@ -107,7 +107,7 @@ class Painter:
         self.card = self._sharpener.on(self.card)
         return ""
 
-    def look_around(self) -> bool:
+    def refresh_loras(self) -> bool:
         """Whether there are other LoRAs than before; the card then names those. May be called beside a forward."""
         changed = self.loras.look()
         if changed:
@@ -116,7 +116,7 @@ class Painter:
 
     def expected(self, order: Generate) -> list[Expected]:
         """What the pictures of an order will take, as far as the request tells: captions are not encoded yet."""
-        return self._beginning.expected(order)
+        return self._preparation.expected(order)
 
     @property
     def keeping(self) -> str:
@@ -127,7 +127,7 @@ class Painter:
     @torch.inference_mode()
     def measure(self) -> ForwardTime:
         """How long forwards take, by forwards of noise."""
-        return self._forward.measure(self.card.native_pixels // self._beginning.pixels_per_token)
+        return self._forward.measure(self.card.native_pixels // self._preparation.pixels_per_token)
 
     @torch.inference_mode()
     def begin(self, order: Generate, k: int) -> Sample:
@@ -141,7 +141,7 @@ class Painter:
         if request.is_sharp:
             assert self._sharpener is not None  # else the card does not offer it
             return prepare.enlarging(order, k, self._sharpener, began=began)
-        sample = self._beginning.of(order, k, began=began)
+        sample = self._preparation.of(order, k, began=began)
         if self._control is not None and request.control is not None and sample.canvas is None:
             box = sample.part.canvas.box if sample.part is not None else None
             sample.guide = self._control.guide(order, request.control, box)
@@ -179,15 +179,15 @@ class Painter:
         sample.spent("enlarge", began)
 
     @torch.inference_mode()
-    def develop(self, sample: Sample) -> Developing:
+    def start_decoding(self, sample: Sample) -> PendingImage:
         """Begin to turn a sample into pixels after its last step."""
         began = time.perf_counter()
         if sample.enlargement is None:
-            exposure = self.codec.decode(sample.latent.squeeze(1)[None])
+            pending = self.vae.decode(sample.latent.squeeze(1)[None])
         else:
             pixels = torch.from_numpy(sample.enlargement.pixels)
-            exposure = Exposure(pixels=pixels, finite=torch.tensor(True), done=None)
-        return Developing(sample=sample, exposure=exposure, began=began)
+            pending = PendingPixels(pixels=pixels, finite=torch.tensor(True), done=None)
+        return PendingImage(sample=sample, pending=pending, began=began)
 
     @torch.inference_mode()
     def following(self, sample: Sample) -> Sample | None:
@@ -195,15 +195,15 @@ class Painter:
         if sample.canvas is None or sample.tile + 1 == len(sample.canvas.tiles):
             return None
         successor = replace(sample, tile=sample.tile + 1)
-        self._beginning.start_tile(successor)
+        self._preparation.start_tile(successor)
         return successor
 
     @torch.inference_mode()
-    def finish(self, developing: Developing) -> Pixels | None:
+    def finish(self, pending: PendingImage) -> Pixels | None:
         """The finished picture; None after a tile that is not the last. Waits for the pixels. Raises FlatPicture."""
-        sample = developing.sample
-        pixels, finite = developing.exposure.wait()
-        sample.spent("decode", developing.began)
+        sample = pending.sample
+        pixels, finite = pending.pending.wait()
+        sample.spent("decode", pending.began)
         if sample.enlargement is not None:
             return pixels  # black where its source is
         if flat_pictures.broken(sample, pixels, finite):
@@ -218,7 +218,7 @@ class Painter:
 
     def make_room(self) -> None:
         """After a lack of memory: from now on the VAE works in small tiles, and the text encoder visits."""
-        self.codec.tile(memory.TILE)
+        self.vae.tile(memory.TILE)
         if self.policy is Policy.RESIDENT and self.place.device.type == "cuda":
             self.policy = Policy.ENCODER_EVICTED
             self.embeddings.encoder = lend_encoder(self._text_encoder, self.transformer, self.policy, self.place)
@@ -236,15 +236,15 @@ class Painter:
             raise FlatPicture
         log.warning("job=%s k=%d came out flat or not finite; painting it again in fp32", sample.job, sample.k)
         memory.wait_for(self.place.device)  # others may be in the VAE, whose weights are about to move
-        with flat_pictures.full_precision(self.transformer, self.codec.vae):
+        with flat_pictures.full_precision(self.transformer, self.vae.model):
             if sample.canvas is None:
                 fresh = self.begin(sample.order, sample.k)
             else:
                 fresh = replace(sample)
-                self._beginning.start_tile(fresh)
+                self._preparation.start_tile(fresh)
             while not fresh.done:
                 self.step([fresh])
-            pixels, finite = self.codec.decode(fresh.latent.squeeze(1)[None]).wait()
+            pixels, finite = self.vae.decode(fresh.latent.squeeze(1)[None]).wait()
             if flat_pictures.broken(sample, pixels, finite):
                 raise FlatPicture
         return pixels

@@ -13,7 +13,7 @@ from engine.worker.edits.upscale import Anchor, Canvas, tiles
 from engine.worker.image import schedule
 from engine.worker.image.pixels import cover, decode_source, to_tensor
 from engine.worker.image.tokens import PATCH, padded
-from engine.worker.image.vae import Codec
+from engine.worker.image.vae import Vae
 from engine.worker.pipeline import detail, variety
 from engine.worker.pipeline.sample import Sample
 from engine.worker.pipeline.text_encoder import Embeddings
@@ -58,12 +58,12 @@ def enlarging(order: Generate, k: int, model: SuperResolution, *, began: float) 
     )
 
 
-class Beginning:
+class Preparation:
     """Makes samples ready for their first step. `shift` is the schedule's."""
 
-    def __init__(self, card: ModelCard, codec: Codec, embeddings: Embeddings, loras: Loras, *, shift: float) -> None:
+    def __init__(self, card: ModelCard, vae: Vae, embeddings: Embeddings, loras: Loras, *, shift: float) -> None:
         self._card = card
-        self._codec = codec
+        self._vae = vae
         self._embeddings = embeddings
         self._loras = loras
         self._shift = shift
@@ -71,7 +71,7 @@ class Beginning:
 
     @property
     def pixels_per_token(self) -> int:
-        return (self._codec.factor * PATCH) ** 2
+        return (self._vae.factor * PATCH) ** 2
 
     def expected(self, order: Generate) -> list[Expected]:
         """What the pictures of an order will take, as far as the request tells: captions are not encoded yet."""
@@ -114,7 +114,7 @@ class Beginning:
         """Make the sample of an upscale ready for the first step of the tile that it has come to."""
         assert sample.canvas is not None
         tile = sample.canvas.tiles[sample.tile]
-        encoded = self._codec.encode(to_tensor(sample.canvas.source_of(tile)))
+        encoded = self._vae.encode(to_tensor(sample.canvas.source_of(tile)))
         noise = sample.canvas.noise_of(tile)
         sample.anchor = Anchor(encoded=encoded[0].unsqueeze(1), noise=noise[0].unsqueeze(1))
         _start_from(sample, encoded, noise)
@@ -134,15 +134,15 @@ class Beginning:
     def _start_picture(self, sample: Sample, generator: torch.Generator) -> None:
         request = sample.request
         source = cover(decode_source(sample.order.source or b""), request.width, request.height)
-        encoded = self._codec.encode(to_tensor(np.asarray(source)), generator)
+        encoded = self._vae.encode(to_tensor(np.asarray(source)), generator)
         _start_from(sample, encoded, self._noise(generator, request))
 
     def _start_part(self, sample: Sample, generator: torch.Generator) -> None:
         """As ZImageInpaintPipeline begins, but that it encodes a second time what it then does not use."""
         canvas = inpaint.lay_out(sample.order, self._card.native_pixels)
-        encoded = self._codec.encode(to_tensor(canvas.seen), generator)
+        encoded = self._vae.encode(to_tensor(canvas.seen), generator)
         noise = self._noise(generator, sample.request, (canvas.box.width, canvas.box.height))
-        free = canvas.free_below(self._codec.factor).to(self._device)
+        free = canvas.free_below(self._vae.factor).to(self._device)
         sample.part = Part(canvas=canvas, encoded=encoded[0].unsqueeze(1), noise=noise[0].unsqueeze(1), free_below=free)
         _start_from(sample, encoded, noise)
 
@@ -164,12 +164,12 @@ class Beginning:
         `size` is the width and height that are painted where they are not the request's.
         """
         width, height = size or (request.width, request.height)
-        shape = (1, self._codec.channels, height // self._codec.factor, width // self._codec.factor)
+        shape = (1, self._vae.channels, height // self._vae.factor, width // self._vae.factor)
 
         def draw(seed: int) -> torch.Tensor:
             other = torch.Generator().manual_seed(seed)
             if request.kind in (Kind.IMAGE, Kind.INPAINT):
-                self._codec.skip(shape, other)  # the picture was encoded before its noise was drawn
+                self._vae.skip(shape, other)  # the picture was encoded before its noise was drawn
             return torch.randn(shape, generator=other, dtype=torch.float32)
 
         own = torch.randn(shape, generator=generator, dtype=torch.float32)

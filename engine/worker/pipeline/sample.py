@@ -16,7 +16,7 @@ from engine.worker.edits.upscale import Anchor, Canvas
 from engine.worker.image import schedule
 from engine.worker.image.pixels import Pixels
 from engine.worker.image.tokens import PATCH, padded
-from engine.worker.image.vae import Exposure
+from engine.worker.image.vae import PendingPixels
 from engine.worker.pipeline import variety
 from protocol.messages import Generate
 from protocol.request import ImageRequest
@@ -130,9 +130,9 @@ class Sample:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Developing:
+class PendingImage:
     """A sample after its last step, while its pixels are on their way."""
 
     sample: Sample
-    exposure: Exposure
+    pending: PendingPixels
     began: float  # seconds of perf_counter

@@ -20,7 +20,7 @@ from engine.worker.scheduling.forward_time import ForwardTime
 
 
 class Forward:
-    """The transformer as it runs. `attention` is a name of `haste.BACKENDS`."""
+    """The transformer as it runs. `attention` is a name of `acceleration.BACKENDS`."""
 
     def __init__(
         self, transformer: Any, device: torch.device, *, attention: str = NATIVE, compiled: bool = False

@@ -9,10 +9,10 @@ import threading
 import psutil
 import pytest
 
-from engine.worker.heartbeat import Pulse
+from engine.worker.heartbeat import Heartbeat
 from engine.worker.loop import Loop
-from engine.worker.pipeline.pipeline import Painter
-from engine.worker.results import Press
+from engine.worker.pipeline.pipeline import Pipeline
+from engine.worker.results import Results
 from protocol.messages import Command, Event, Failed, Finished, Stop
 from protocol.request import Kind, Region
 from tests.engine.worker.test_loop import png
@@ -46,11 +46,11 @@ def resident() -> int:
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_five_hundred_pictures_in_a_row_leave_no_more_memory_behind_than_one_hundred(painter: Painter) -> None:
+def test_five_hundred_pictures_in_a_row_leave_no_more_memory_behind_than_one_hundred(pipeline: Pipeline) -> None:
     inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
     endings: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    press = Press(lambda event: endings.put(event) if isinstance(event, Finished | Failed) else None)
-    thread = threading.Thread(target=Loop(painter, inbox, press, Pulse()).run, daemon=True)
+    results = Results(lambda event: endings.put(event) if isinstance(event, Finished | Failed) else None)
+    thread = threading.Thread(target=Loop(pipeline, inbox, results, Heartbeat()).run, daemon=True)
     thread.start()
     sizes: list[int] = []
 
@@ -62,6 +62,6 @@ def test_five_hundred_pictures_in_a_row_leave_no_more_memory_behind_than_one_hun
             sizes.append(resident())
     inbox.put(Stop())
     thread.join(10)
-    press.close()
+    results.close()
 
     assert sizes[1] <= 1.02 * sizes[0], f"from {sizes[0] >> 20} to {sizes[1] >> 20} MiB"

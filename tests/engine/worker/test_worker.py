@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from engine.supervisor import Limits, Supervisor
-from engine.worker.__main__ import NICENESS
+from engine.worker.paint_thread import NICENESS
 from protocol.messages import Beat, Cancel, Cancelled, EngineHello, Failed, Finished, Loading, Progress, Stop
 from tests.support.clocks import ManualClock
 from tests.support.fake_bot import FakeBot, fake_bot

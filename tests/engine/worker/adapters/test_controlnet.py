@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from engine.worker.device.memory import find_place
 from engine.worker.image import edges
 from engine.worker.loading.loading import load
-from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.pipeline import Pipeline
 from protocol.messages import Failed, Finished, Generate
 from protocol.request import Control, ControlKind, Kind, Region
 from tests.engine.worker.pipeline.test_parity import SOURCE, painted, png
@@ -41,15 +41,15 @@ def following(
     return msgspec.structs.replace(plain, request=request, control=png(picture))
 
 
-def painter_with(tiny: Path, controlnet: Path) -> Painter:
+def painter_with(tiny: Path, controlnet: Path) -> Pipeline:
     place = find_place("cpu")
-    painter = Painter(load(tiny, place), place)
-    assert painter.follow(controlnet) == ""
-    return painter
+    pipeline = Pipeline(load(tiny, place), place)
+    assert pipeline.follow(controlnet) == ""
+    return pipeline
 
 
 @pytest.fixture
-def led(tiny: Path, tmp_path: Path) -> Painter:
+def led(tiny: Path, tmp_path: Path) -> Pipeline:
     """The tiny model with a tiny ControlNet beside it."""
     return painter_with(tiny, tiny_control.write_folder(tmp_path / "tiny-union", "2.1"))
 
@@ -61,12 +61,12 @@ def test_a_picture_that_follows_another_equals_that_of_the_bare_pipeline(
     tiny: Path, tmp_path: Path, version: str, single_file: bool, guidance: float
 ) -> None:
     write = tiny_control.write_file if single_file else tiny_control.write_folder
-    painter = painter_with(tiny, write(tmp_path / "union.safetensors", version))
+    pipeline = painter_with(tiny, write(tmp_path / "union.safetensors", version))
     bare = ZImagePipeline.from_pretrained(tiny, local_files_only=True)
-    pipeline = ZImageControlNetPipeline(**bare.components, controlnet=tiny_control.tiny_controlnet(version))
-    pipeline.set_progress_bar_config(disable=True)
+    published = ZImageControlNetPipeline(**bare.components, controlnet=tiny_control.tiny_controlnet(version))
+    published.set_progress_bar_config(disable=True)
     wish = following(control=leading(strength=0.6), guidance=guidance, negative="grey")
-    theirs = pipeline(
+    theirs = published(
         wish.request.prompt,
         negative_prompt="grey",
         control_image=SHAPES,
@@ -79,19 +79,19 @@ def test_a_picture_that_follows_another_equals_that_of_the_bare_pipeline(
         output_type="latent",
     ).images
 
-    (sample,) = painted(painter, painter.begin(wish, 0))
+    (sample,) = painted(pipeline, pipeline.begin(wish, 0))
 
     assert_same_latents(sample.latent.squeeze(1), theirs[0])
 
 
-def test_it_makes_a_difference(led: Painter) -> None:
+def test_it_makes_a_difference(led: Pipeline) -> None:
     plain = order(width=96, height=64)
     latents = [painted(led, led.begin(one, 0))[0].latent for one in (plain, following())]
 
     assert relative(latents[1], latents[0]) > 1e-2
 
 
-def test_those_that_follow_and_those_that_do_not_share_forwards_and_come_out_as_alone(led: Painter) -> None:
+def test_those_that_follow_and_those_that_do_not_share_forwards_and_come_out_as_alone(led: Pipeline) -> None:
     photo = png(SOURCE)
     wishes = [
         following("led", steps=5),
@@ -109,21 +109,21 @@ def test_those_that_follow_and_those_that_do_not_share_forwards_and_come_out_as_
         assert_same_latents(sample.latent, latent)
 
 
-def test_without_anybody_who_follows_the_transformer_is_called_as_ever(led: Painter, painter: Painter) -> None:
-    ours, theirs = (painted(one, one.begin(order(), 0))[0].latent for one in (led, painter))
+def test_without_anybody_who_follows_the_transformer_is_called_as_ever(led: Pipeline, pipeline: Pipeline) -> None:
+    ours, theirs = (painted(one, one.begin(order(), 0))[0].latent for one in (led, pipeline))
 
     assert_same_latents(ours, theirs)
 
 
-def test_only_what_this_file_was_made_for_is_offered(tiny: Path, tmp_path: Path, painter: Painter) -> None:
+def test_only_what_this_file_was_made_for_is_offered(tiny: Path, tmp_path: Path, pipeline: Pipeline) -> None:
     union = painter_with(tiny, tiny_control.write_file(tmp_path / "Union-2.1.safetensors", "2.1"))
     tile = painter_with(tiny, tiny_control.write_file(tmp_path / "Z-Image-Tile.safetensors", "2.1"))
 
     assert union.card.controls == (ControlKind.CANNY, ControlKind.DEPTH, ControlKind.POSE, ControlKind.SCRIBBLE)
     assert tile.card.controls == (ControlKind.TILE,)
     assert union.card.offers("control")
-    assert not painter.card.offers("control")
-    assert painter.card.controls == ()
+    assert not pipeline.card.offers("control")
+    assert pipeline.card.controls == ()
 
 
 def test_without_kornia_no_edges_are_offered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,19 +146,19 @@ def test_a_wrong_file_is_named_in_one_sentence_and_the_painter_paints_on(
     file = tmp_path / "union.safetensors"
     make(file)  # pyright: ignore[reportCallIssue]
     place = find_place("cpu")
-    painter = Painter(load(tiny, place), place)
+    pipeline = Pipeline(load(tiny, place), place)
 
-    said = painter.follow(file)
+    said = pipeline.follow(file)
 
     assert problem in said
     assert str(file) in said
     assert said.count(".") >= 1
     assert "\n" not in said
-    assert not painter.card.offers("control")
-    assert of(perform(painter, order()), Finished)
+    assert not pipeline.card.offers("control")
+    assert of(perform(pipeline, order()), Finished)
 
 
-def test_a_control_picture_that_does_not_decode_fails_its_own_request(led: Painter) -> None:
+def test_a_control_picture_that_does_not_decode_fails_its_own_request(led: Pipeline) -> None:
     broken = following("broken")
     broken = Generate(job="broken", attempt=1, request=broken.request, wanted=(0,), control=b"nothing")
 
@@ -168,9 +168,9 @@ def test_a_control_picture_that_does_not_decode_fails_its_own_request(led: Paint
     assert of(events, Finished, "whole")
 
 
-def test_it_is_painted_right_under_a_backend_that_refuses_masks(led: Painter, tiny: Path, tmp_path: Path) -> None:
+def test_it_is_painted_right_under_a_backend_that_refuses_masks(led: Pipeline, tiny: Path, tmp_path: Path) -> None:
     place = find_place("cpu")
-    other = Painter(load(tiny, place), place, attention="_native_flash")  # stands for flash: it runs on a processor
+    other = Pipeline(load(tiny, place), place, attention="_native_flash")  # stands for flash: it runs on a processor
     try:
         other.follow(tmp_path / "tiny-union")
         ours = painted(other, other.begin(following(), 0))[0].latent
@@ -181,9 +181,9 @@ def test_it_is_painted_right_under_a_backend_that_refuses_masks(led: Painter, ti
 
 
 @pytest.mark.parametrize("policy", ["fp8-storage", "group-offload", "sequential"])
-def test_it_lies_where_the_weights_lie(led: Painter, tiny: Path, tmp_path: Path, policy: str) -> None:
+def test_it_lies_where_the_weights_lie(led: Pipeline, tiny: Path, tmp_path: Path, policy: str) -> None:
     place = find_place("cpu", policy)
-    frugal = Painter(load(tiny, place), place)
+    frugal = Pipeline(load(tiny, place), place)
     assert frugal.follow(tmp_path / "tiny-union") == ""
 
     latents = [painted(one, one.begin(following(), 0))[0].latent for one in (frugal, led)]
@@ -219,7 +219,7 @@ def test_ink_on_paper_is_turned_into_light_on_dark_and_nothing_else_is_touched()
         assert edges.prepared(ink, kind, CPU) is ink
 
 
-def test_the_recipe_in_the_picture_names_what_was_followed(led: Painter) -> None:
+def test_the_recipe_in_the_picture_names_what_was_followed(led: Pipeline) -> None:
     (picture,) = of(perform(led, following(control=leading(ControlKind.CANNY))), Finished, "led")
 
     assert b'ControlNet 0: "Module: canny, Weight: 0.75"' in picture.png

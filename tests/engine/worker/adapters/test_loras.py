@@ -13,7 +13,7 @@ from engine.worker.adapters.loras import KEPT, LoraGone
 from engine.worker.device import acceleration
 from engine.worker.device.memory import Storage, find_place
 from engine.worker.loading.loading import load
-from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.pipeline import Pipeline
 from engine.worker.pipeline.sample import Sample
 from engine.worker.scheduling.forward_time import ForwardTime
 from engine.worker.scheduling.scheduler import Scheduler
@@ -37,19 +37,19 @@ def folder(tiny: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def wearing(tiny: Path, folder: Path) -> Painter:
+def wearing(tiny: Path, folder: Path) -> Pipeline:
     """The tiny model with two LoRAs beside it."""
     place = find_place("cpu")
-    return Painter(load(tiny, place), place, loras=folder)
+    return Pipeline(load(tiny, place), place, loras=folder)
 
 
-def latent(painter: Painter, *loras: Lora) -> torch.Tensor:
-    return painted(painter, painter.begin(order(loras=loras), 0))[0].latent
+def latent(pipeline: Pipeline, *loras: Lora) -> torch.Tensor:
+    return painted(pipeline, pipeline.begin(order(loras=loras), 0))[0].latent
 
 
 @pytest.mark.parametrize("loras", [(INK,), (INK, GOLD)])
 def test_a_picture_equals_that_of_the_bare_pipeline_with_merged_weights(
-    wearing: Painter, folder: Path, tiny: Path, loras: tuple[Lora, ...]
+    wearing: Pipeline, folder: Path, tiny: Path, loras: tuple[Lora, ...]
 ) -> None:
     bare = ZImagePipeline.from_pretrained(tiny, local_files_only=True)
     bare.set_progress_bar_config(disable=True)
@@ -70,7 +70,7 @@ def test_a_picture_equals_that_of_the_bare_pipeline_with_merged_weights(
     assert_same_latents(ours.squeeze(1), theirs[0])
 
 
-def test_a_picture_before_and_after_is_bit_for_bit_the_same(wearing: Painter) -> None:
+def test_a_picture_before_and_after_is_bit_for_bit_the_same(wearing: Pipeline) -> None:
     before = latent(wearing)
     dressed = latent(wearing, INK, GOLD)
     after = latent(wearing)
@@ -81,10 +81,10 @@ def test_a_picture_before_and_after_is_bit_for_bit_the_same(wearing: Painter) ->
 
 @pytest.mark.parametrize("policy", ["fp8-storage", "group-offload", "sequential"])
 def test_wherever_the_weights_lie_it_is_applied_and_leaves_no_trace(
-    wearing: Painter, folder: Path, tiny: Path, policy: str
+    wearing: Pipeline, folder: Path, tiny: Path, policy: str
 ) -> None:
     place = find_place("cpu", policy)
-    frugal = Painter(load(tiny, place), place, loras=folder)
+    frugal = Pipeline(load(tiny, place), place, loras=folder)
 
     before, dressed, after = latent(frugal), latent(frugal, INK), latent(frugal)
 
@@ -97,7 +97,7 @@ def test_wherever_the_weights_lie_it_is_applied_and_leaves_no_trace(
 @pytest.mark.parametrize("storage", [Storage.INT8, Storage.FP8])
 def test_it_is_applied_over_packed_weights_and_leaves_no_trace(folder: Path, tiny: Path, storage: Storage) -> None:
     place = find_place("cpu")
-    packed = Painter(load(tiny, place, storage), place, loras=folder)
+    packed = Pipeline(load(tiny, place, storage), place, loras=folder)
 
     before, dressed, after = latent(packed), latent(packed, INK), latent(packed)
 
@@ -106,17 +106,17 @@ def test_it_is_applied_over_packed_weights_and_leaves_no_trace(folder: Path, tin
 
 
 def test_compiled_blocks_apply_what_was_put_on_after_they_were_compiled(
-    wearing: Painter, folder: Path, tiny: Path
+    wearing: Pipeline, folder: Path, tiny: Path
 ) -> None:
     place = find_place("cpu")
-    compiled = Painter(load(tiny, place), place, loras=folder)
+    compiled = Pipeline(load(tiny, place), place, loras=folder)
     acceleration.compile_blocks(compiled.transformer, backend="aot_eager")  # the graphs without a compiler's minutes
 
     for loras in ((), (INK,), (INK, GOLD), (GOLD,), ()):
         assert_same_latents(latent(compiled, *loras), latent(wearing, *loras))
 
 
-def test_the_order_of_two_and_their_company_change_nothing(wearing: Painter) -> None:
+def test_the_order_of_two_and_their_company_change_nothing(wearing: Pipeline) -> None:
     first, second = (wearing.begin(order(loras=loras), 0) for loras in ((INK, GOLD), (GOLD, INK)))
 
     together = painted(wearing, first, second)
@@ -126,7 +126,7 @@ def test_the_order_of_two_and_their_company_change_nothing(wearing: Painter) -> 
 
 
 def test_requests_of_different_sets_share_no_forward_and_all_come_out_as_alone(
-    wearing: Painter, monkeypatch: pytest.MonkeyPatch
+    wearing: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wishes: dict[str, tuple[Lora, ...]] = {
         "bare": (), "plain": (), "ink": (INK,), "more ink": (INK,), "fainter": (Lora(name="ink", weight=0.3),),
@@ -152,21 +152,21 @@ def test_requests_of_different_sets_share_no_forward_and_all_come_out_as_alone(
         assert_same_pixels(decoded(of(together, Finished, job)[0].png), decoded(png))
 
 
-def test_the_recipe_in_the_picture_names_them(wearing: Painter) -> None:
+def test_the_recipe_in_the_picture_names_them(wearing: Pipeline) -> None:
     (picture,) = of(perform(wearing, order(loras=(INK, GOLD))), Finished)
 
     assert b"<lora:ink:0.8> <lora:gold:-0.5>" in picture.png
 
 
-def test_the_card_offers_what_lies_in_the_folder_and_follows_it(wearing: Painter, folder: Path, tiny: Path) -> None:
+def test_the_card_offers_what_lies_in_the_folder_and_follows_it(wearing: Pipeline, folder: Path, tiny: Path) -> None:
     assert wearing.card.loras == ("gold", "ink")
     assert wearing.card.offers("lora")
-    assert not wearing.look_around()
+    assert not wearing.refresh_loras()
 
     lora_file.write(folder / "Water.safetensors", tiny, seed=3)
     (folder / "ink.safetensors").unlink()
 
-    assert wearing.look_around()
+    assert wearing.refresh_loras()
     assert wearing.card.loras == ("gold", "Water")
     with pytest.raises(LoraGone):
         wearing.begin(order(loras=(INK,)), 0)
@@ -174,30 +174,32 @@ def test_the_card_offers_what_lies_in_the_folder_and_follows_it(wearing: Painter
 
     for file in folder.iterdir():
         file.unlink()
-    assert wearing.look_around()
+    assert wearing.refresh_loras()
     assert not wearing.card.offers("lora")
 
 
-def test_without_a_folder_or_with_an_empty_one_nothing_is_offered(painter: Painter, tiny: Path, tmp_path: Path) -> None:
+def test_without_a_folder_or_with_an_empty_one_nothing_is_offered(
+    pipeline: Pipeline, tiny: Path, tmp_path: Path
+) -> None:
     place = find_place("cpu")
 
-    empty = Painter(load(tiny, place), place, loras=tmp_path)
-    absent = Painter(load(tiny, place), place, loras=tmp_path / "absent")
+    empty = Pipeline(load(tiny, place), place, loras=tmp_path)
+    absent = Pipeline(load(tiny, place), place, loras=tmp_path / "absent")
 
-    for one in (painter, empty, absent):
+    for one in (pipeline, empty, absent):
         assert not one.card.offers("lora")
         assert one.card.loras == ()
-    assert (painter.loras.problem, empty.loras.problem) == ("", "")
+    assert (pipeline.loras.problem, empty.loras.problem) == ("", "")
     assert "There is no LoRA folder" in absent.loras.problem
 
 
 def test_a_file_that_changes_nothing_is_named_once_and_not_offered(
-    wearing: Painter, folder: Path, caplog: pytest.LogCaptureFixture
+    wearing: Pipeline, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (folder / "noise.safetensors").write_bytes(b"noise")
 
-    assert wearing.look_around()
-    assert not wearing.look_around()
+    assert wearing.refresh_loras()
+    assert not wearing.refresh_loras()
 
     assert wearing.card.loras == ("gold", "ink")
     assert [record.getMessage() for record in caplog.records if "noise" in record.getMessage()] == [
@@ -206,34 +208,34 @@ def test_a_file_that_changes_nothing_is_named_once_and_not_offered(
     assert wearing.loras.problem.startswith("The LoRA file noise.safetensors")
 
 
-def test_a_file_that_is_exchanged_is_read_anew(wearing: Painter, folder: Path, tiny: Path) -> None:
+def test_a_file_that_is_exchanged_is_read_anew(wearing: Pipeline, folder: Path, tiny: Path) -> None:
     before = latent(wearing, INK)
 
     lora_file.write(folder / "ink.safetensors", tiny, seed=9)
     os.utime(folder / "ink.safetensors", ns=(1, 1))  # as if written at another moment
-    wearing.look_around()
+    wearing.refresh_loras()
 
     assert relative(latent(wearing, INK), before) > 1e-3
 
 
-def test_a_request_keeps_the_file_that_it_began_with(wearing: Painter, folder: Path, tiny: Path) -> None:
+def test_a_request_keeps_the_file_that_it_began_with(wearing: Pipeline, folder: Path, tiny: Path) -> None:
     whole = latent(wearing, INK)
     sample = wearing.begin(order(loras=(INK,)), 0)
     wearing.step([sample])
 
     lora_file.write(folder / "ink.safetensors", tiny, seed=9)
     os.utime(folder / "ink.safetensors", ns=(1, 1))
-    wearing.look_around()
+    wearing.refresh_loras()
     latent(wearing, INK)
 
     assert torch.equal(painted(wearing, sample)[0].latent, whole)
 
 
-def test_only_the_last_few_stay_in_memory(wearing: Painter, folder: Path, tiny: Path) -> None:
+def test_only_the_last_few_stay_in_memory(wearing: Pipeline, folder: Path, tiny: Path) -> None:
     names = [f"style {n}" for n in range(KEPT + 2)]
     for name in names:
         lora_file.write(folder / f"{name}.safetensors", tiny)
-    wearing.look_around()
+    wearing.refresh_loras()
 
     for name in names:
         wearing.begin(order(loras=(Lora(name=name),)), 0)
@@ -241,7 +243,7 @@ def test_only_the_last_few_stay_in_memory(wearing: Painter, folder: Path, tiny: 
     assert [Path(path).stem for path, _, _ in wearing.loras.kept] == names[2:]
 
 
-def test_a_file_that_breaks_after_it_was_offered_fails_its_own_request_alone(wearing: Painter, folder: Path) -> None:
+def test_a_file_that_breaks_after_it_was_offered_fails_its_own_request_alone(wearing: Pipeline, folder: Path) -> None:
     stat = (folder / "ink.safetensors").stat()
     (folder / "ink.safetensors").write_bytes(bytes(stat.st_size))
     os.utime(folder / "ink.safetensors", ns=(stat.st_atime_ns, stat.st_mtime_ns))

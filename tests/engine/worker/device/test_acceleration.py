@@ -8,10 +8,10 @@ import pytest
 import torch.compiler.config
 
 from engine.worker.device import acceleration
-from engine.worker.device.acceleration import Attention, Unusable
+from engine.worker.device.acceleration import Attention, BackendUnusable
 from engine.worker.device.memory import find_place
 from engine.worker.loading.loading import load
-from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.pipeline import Pipeline
 from engine.worker.pipeline.sample import Sample
 from tests.engine.worker.pipeline.test_parity import painted
 from tests.support.likeness import assert_same_latents
@@ -57,23 +57,25 @@ def test_xformers_is_not_offered_because_it_is_silently_wrong_with_masks() -> No
 
 
 def test_a_backend_that_is_not_installed_is_said_in_a_sentence() -> None:
-    with pytest.raises(Unusable, match="attention backend flash cannot be used here: flash-attn is not installed"):
+    with pytest.raises(
+        BackendUnusable, match="attention backend flash cannot be used here: flash-attn is not installed"
+    ):
         Attention(Recorder("flash"), "flash")
 
 
-def company(painter: Painter) -> list[Sample]:
+def company(pipeline: Pipeline) -> list[Sample]:
     return [
-        painter.begin(order(steps=2), 0),
-        painter.begin(order(steps=2, width=144, prompt="a cat, " * 9), 0),
-        painter.begin(order(steps=2, guidance=2.0, negative="grey"), 0),
+        pipeline.begin(order(steps=2), 0),
+        pipeline.begin(order(steps=2, width=144, prompt="a cat, " * 9), 0),
+        pipeline.begin(order(steps=2, guidance=2.0, negative="grey"), 0),
     ]
 
 
-def test_mixed_lengths_are_painted_right_under_a_backend_that_refuses_masks(painter: Painter, tiny: Path) -> None:
+def test_mixed_lengths_are_painted_right_under_a_backend_that_refuses_masks(pipeline: Pipeline, tiny: Path) -> None:
     place = find_place("cpu")
-    other = Painter(load(tiny, place), place, attention="_native_flash")  # stands for flash: it runs on a processor
+    other = Pipeline(load(tiny, place), place, attention="_native_flash")  # stands for flash: it runs on a processor
     try:
-        ours, theirs = painted(other, *company(other)), painted(painter, *company(painter))
+        ours, theirs = painted(other, *company(other)), painted(pipeline, *company(pipeline))
     finally:
         other.transformer.set_attention_backend("native")  # the choice is the whole process's
 
@@ -81,13 +83,13 @@ def test_mixed_lengths_are_painted_right_under_a_backend_that_refuses_masks(pain
         assert_same_latents(one.latent, two.latent)
 
 
-def test_compiled_blocks_paint_the_same_pictures_alone_and_in_mixed_company(painter: Painter, tiny: Path) -> None:
+def test_compiled_blocks_paint_the_same_pictures_alone_and_in_mixed_company(pipeline: Pipeline, tiny: Path) -> None:
     place = find_place("cpu")
-    other = Painter(load(tiny, place), place)
+    other = Pipeline(load(tiny, place), place)
     acceleration.compile_blocks(other.transformer, backend="aot_eager")  # the graphs without a compiler's minutes
 
     ours = painted(other, *company(other)) + painted(other, company(other)[0])
-    theirs = painted(painter, *company(painter)) + painted(painter, company(painter)[0])
+    theirs = painted(pipeline, *company(pipeline)) + painted(pipeline, company(pipeline)[0])
 
     assert torch.compiler.config.recompile_limit == acceleration.RECOMPILES
     for one, two in zip(ours, theirs, strict=True):

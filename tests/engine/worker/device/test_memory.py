@@ -11,9 +11,9 @@ import torch
 
 from engine.worker.device import memory
 from engine.worker.device.memory import GIB, Place, Policy, Weights
-from engine.worker.device.offload import Visiting
+from engine.worker.device.offload import EvictedEncoder
 from engine.worker.loading.loading import load, weigh
-from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.pipeline import Pipeline
 from tests.support.likeness import assert_same_pixels
 from tests.support.orders import order
 from tests.support.painting import finish
@@ -67,12 +67,12 @@ def test_weights_are_weighed_before_they_are_loaded(tiny: Path) -> None:
 
 def painted(tiny: Path, policy: str) -> np.ndarray:
     place = memory.find_place("cpu", policy)
-    painter = Painter(load(tiny, place), place)
-    assert painter.policy == policy
-    sample = painter.begin(order(guidance=2.0, negative="grey"), 0)
+    pipeline = Pipeline(load(tiny, place), place)
+    assert pipeline.policy == policy
+    sample = pipeline.begin(order(guidance=2.0, negative="grey"), 0)
     while not sample.done:
-        painter.step([sample])
-    pixels = finish(painter, sample)
+        pipeline.step([sample])
+    pixels = finish(pipeline, sample)
     assert isinstance(pixels, np.ndarray)
     return pixels.astype(int)
 
@@ -93,14 +93,14 @@ def test_weights_of_one_byte_paint_nearly_the_same_picture_in_half_the_space(tin
 
 def test_a_decoder_in_tiles_paints_nearly_the_same_picture(tiny: Path) -> None:
     place = memory.find_place("cpu")
-    painter = Painter(load(tiny, place), place)
-    sample = painter.begin(order(width=256, height=192, steps=1), 0)
-    painter.step([sample])
+    pipeline = Pipeline(load(tiny, place), place)
+    sample = pipeline.begin(order(width=256, height=192, steps=1), 0)
+    pipeline.step([sample])
 
-    whole = finish(painter, sample)
-    painter.make_room()
-    painter.codec.tile(128)
-    tiled = finish(painter, sample)
+    whole = finish(pipeline, sample)
+    pipeline.make_room()
+    pipeline.vae.tile(128)
+    tiled = finish(pipeline, sample)
 
     assert isinstance(whole, np.ndarray)
     assert isinstance(tiled, np.ndarray)
@@ -121,9 +121,9 @@ class Traveller(torch.nn.Linear):
         return self
 
 
-def visiting(diary: list[str], *, free: int) -> Visiting:
+def visiting(diary: list[str], *, free: int) -> EvictedEncoder:
     encoder, transformer = Traveller("encoder", diary), Traveller("transformer", diary)
-    visitor = Visiting(encoder, transformer, GPU, lambda: free)
+    visitor = EvictedEncoder(encoder, transformer, GPU, lambda: free)
     diary.clear()
     return visitor
 

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from engine.metadata.png import read_facts
 from engine.worker.edits.inpaint import FREE_BELOW, NothingToPaint, lay_out
 from engine.worker.image.fill import filled
-from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.pipeline import Pipeline
 from engine.worker.pipeline.sample import Sample
 from protocol.geometry import CONTEXT, GRID, ROOM, Box, window
 from protocol.messages import Failed, Finished, Generate
@@ -48,14 +48,14 @@ def wish(source: Image.Image = PHOTO, mask: Image.Image | None = None, **changes
     return order(source=png(source), mask=None if mask is None else png(mask), **changes)
 
 
-def painted(painter: Painter, sample: Sample) -> Sample:
+def painted(pipeline: Pipeline, sample: Sample) -> Sample:
     while not sample.done:
-        painter.step([sample])
+        pipeline.step([sample])
     return sample
 
 
-def finished(painter: Painter, asked: Generate) -> np.ndarray:
-    pixels = finish(painter, painted(painter, painter.begin(asked, 0)))
+def finished(pipeline: Pipeline, asked: Generate) -> np.ndarray:
+    pixels = finish(pipeline, painted(pipeline, pipeline.begin(asked, 0)))
     assert isinstance(pixels, np.ndarray)
     return pixels
 
@@ -63,11 +63,11 @@ def finished(painter: Painter, asked: Generate) -> np.ndarray:
 @pytest.mark.parametrize("strength", [0.4, 0.6, 1.0])
 @pytest.mark.parametrize("guidance", [0.0, 2.5])
 def test_latents_equal_those_of_the_bare_pipeline(
-    painter: Painter, bare: ZImagePipeline, strength: float, guidance: float
+    pipeline: Pipeline, bare: ZImagePipeline, strength: float, guidance: float
 ) -> None:
-    pipeline = ZImageInpaintPipeline(**bare.components)
-    pipeline.set_progress_bar_config(disable=True)
-    theirs = pipeline(
+    published = ZImageInpaintPipeline(**bare.components)
+    published.set_progress_bar_config(disable=True)
+    theirs = published(
         wish().request.prompt,
         image=PHOTO,
         mask_image=ball(),
@@ -78,7 +78,7 @@ def test_latents_equal_those_of_the_bare_pipeline(
         output_type="latent",
     ).images
 
-    ours = painted(painter, painter.begin(wish(mask=ball(), strength=strength, guidance=guidance), 0)).latent
+    ours = painted(pipeline, pipeline.begin(wish(mask=ball(), strength=strength, guidance=guidance), 0)).latent
 
     assert_same_latents(ours.squeeze(1)[None], theirs)
 
@@ -96,48 +96,48 @@ def kept_by(region: Region) -> np.ndarray:
     return ~inside[region]
 
 
-def test_outside_a_mask_the_picture_stays_as_it_is(painter: Painter) -> None:
+def test_outside_a_mask_the_picture_stays_as_it_is(pipeline: Pipeline) -> None:
     kept = np.asarray(ball()) < 128
 
-    result = finished(painter, wish(mask=ball()))
+    result = finished(pipeline, wish(mask=ball()))
 
     assert np.array_equal(result[kept], np.asarray(PHOTO)[kept])
     assert (result[~kept] != np.asarray(PHOTO)[~kept]).mean() > 0.9
 
 
 @pytest.mark.parametrize("region", Region)
-def test_outside_a_named_region_the_picture_stays_as_it_is(painter: Painter, region: Region) -> None:
+def test_outside_a_named_region_the_picture_stays_as_it_is(pipeline: Pipeline, region: Region) -> None:
     kept = kept_by(region)
 
-    result = finished(painter, wish(region=region))
+    result = finished(pipeline, wish(region=region))
 
     assert np.array_equal(result[kept], np.asarray(PHOTO)[kept])
     assert (result[~kept] != np.asarray(PHOTO)[~kept]).mean() > 0.9
 
 
-def test_a_picture_on_a_larger_canvas_stays_as_it_is(painter: Painter) -> None:
+def test_a_picture_on_a_larger_canvas_stays_as_it_is(pipeline: Pipeline) -> None:
     margins = Margins(left=16, top=8, right=32, bottom=24)
 
-    result = finished(painter, wish(width=WIDTH + 48, height=HEIGHT + 32, margins=margins))
+    result = finished(pipeline, wish(width=WIDTH + 48, height=HEIGHT + 32, margins=margins))
 
     assert result.shape == (HEIGHT + 32, WIDTH + 48, 3)
     assert np.array_equal(result[8 : 8 + HEIGHT, 16 : 16 + WIDTH], np.asarray(PHOTO))
 
 
-def test_what_is_solid_in_a_picture_with_holes_stays_as_it_is(painter: Painter) -> None:
+def test_what_is_solid_in_a_picture_with_holes_stays_as_it_is(pipeline: Pipeline) -> None:
     holed = PHOTO.convert("RGBA")
     holed.putalpha(ball().point(lambda level: 255 - level))
     kept = np.asarray(ball()) < 128
 
-    result = finished(painter, wish(source=holed))
+    result = finished(pipeline, wish(source=holed))
 
     assert np.array_equal(result[kept], np.asarray(PHOTO)[kept])
 
 
-def test_a_picture_larger_by_a_few_pixels_is_cropped_and_not_scaled(painter: Painter) -> None:
+def test_a_picture_larger_by_a_few_pixels_is_cropped_and_not_scaled(pipeline: Pipeline) -> None:
     larger = Image.fromarray(np.random.default_rng(2).integers(0, 255, (HEIGHT + 11, WIDTH + 4, 3), dtype=np.uint8))
 
-    result = finished(painter, wish(source=larger, region=Region.LEFT))
+    result = finished(pipeline, wish(source=larger, region=Region.LEFT))
 
     assert np.array_equal(result[:, WIDTH // 2 :], np.asarray(larger)[5 : 5 + HEIGHT, 2 : 2 + WIDTH][:, WIDTH // 2 :])
 
@@ -154,26 +154,26 @@ def test_a_mask_that_paints_nothing_is_refused() -> None:
         lay_out(wish(mask=Image.new("L", (WIDTH, HEIGHT))), NATIVE)
 
 
-def test_a_line_thinner_than_the_latent_is_painted(painter: Painter) -> None:
+def test_a_line_thinner_than_the_latent_is_painted(pipeline: Pipeline) -> None:
     line = Image.new("L", (WIDTH, HEIGHT))
     ImageDraw.Draw(line).rectangle((0, 43, WIDTH, 44), fill=255)
 
-    result = finished(painter, wish(mask=line))
+    result = finished(pipeline, wish(mask=line))
 
     assert (result[43:45] != np.asarray(PHOTO)[43:45]).mean() > 0.9
 
 
-def test_only_a_window_of_a_large_picture_is_painted(painter: Painter) -> None:
+def test_only_a_window_of_a_large_picture_is_painted(pipeline: Pipeline) -> None:
     large = Image.fromarray(np.random.default_rng(3).integers(0, 255, (128, 256, 3), dtype=np.uint8))
     asked = wish(source=large, mask=ball((256, 128), (200, 20, 230, 50)), width=256, height=128)
 
-    sample = painter.begin(asked, 0)
-    result = finish(painter, painted(painter, sample))
+    sample = pipeline.begin(asked, 0)
+    result = finish(pipeline, painted(pipeline, sample))
 
     assert sample.latent.shape[-1] * 8 < 256
     kept = np.asarray(ball((256, 128), (200, 20, 230, 50))) < 128
     assert np.array_equal(result[kept], np.asarray(large)[kept])
-    assert painter.preview([sample])[0].shape == (16, 32, 3)
+    assert pipeline.preview([sample])[0].shape == (16, 32, 3)
 
 
 def test_the_new_begins_with_what_was_at_the_edge() -> None:
@@ -233,14 +233,14 @@ def test_the_new_follows_where_the_vae_changed_the_colours_of_the_old() -> None:
     assert np.array_equal(levels[5, 0], (106, 120, 137))
 
 
-def test_orders_that_cannot_be_painted_in_part_fail_alone(painter: Painter) -> None:
+def test_orders_that_cannot_be_painted_in_part_fail_alone(pipeline: Pipeline) -> None:
     broken = order("broken", source=png(PHOTO), mask=b"no picture", kind=Kind.INPAINT, width=WIDTH, height=HEIGHT)
     empty = order("empty", source=png(PHOTO), kind=Kind.INPAINT, width=WIDTH, height=HEIGHT)
     whole = order(
         "whole", source=png(PHOTO), region=Region.LEFT, kind=Kind.INPAINT, width=WIDTH, height=HEIGHT, count=2
     )
 
-    events = perform(painter, broken, empty, whole, order("text"))
+    events = perform(pipeline, broken, empty, whole, order("text"))
 
     assert [event.code for event in of(events, Failed, "broken")] == ["bad-source"]
     assert [event.code for event in of(events, Failed, "empty")] == ["nothing-to-paint"]

@@ -14,7 +14,7 @@ from engine.training import phrases
 from engine.training.scenes import Scene, draw, random_scene
 from engine.worker.device.memory import find_place
 from engine.worker.loading.loading import STARTER, load
-from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.pipeline import Pipeline
 from protocol.messages import Generate
 from protocol.request import Margins
 from tests.support.orders import request
@@ -27,10 +27,10 @@ ALONG = 16  # pixels of the border over which they are averaged
 
 
 @pytest.fixture(scope="module")
-def starter() -> Painter:
+def starter() -> Pipeline:
     """The bundled model."""
     place = find_place("cpu")
-    return Painter(load(STARTER, place), place)
+    return Pipeline(load(STARTER, place), place)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def scenes() -> list[tuple[str, np.ndarray]]:
 
 @pytest.mark.parametrize("factor", [1.5, 2.0])
 def test_no_frame_shows_around_a_picture_seen_from_farther_away(
-    starter: Painter, scenes: list[tuple[str, np.ndarray]], factor: float
+    starter: Pipeline, scenes: list[tuple[str, np.ndarray]], factor: float
 ) -> None:
     edges = margins(factor)
 
@@ -55,15 +55,15 @@ def test_no_frame_shows_around_a_picture_seen_from_farther_away(
     assert np.mean([at for at, _ in steps]) < np.mean([within for _, within in steps])
 
 
-def zoomed_out(painter: Painter, prompt: str, picture: np.ndarray, factor: float, seed: int) -> np.ndarray:
+def zoomed_out(pipeline: Pipeline, prompt: str, picture: np.ndarray, factor: float, seed: int) -> np.ndarray:
     """The picture `factor` times smaller in the middle of a canvas of its own size."""
     wish = request(prompt=prompt, width=SIDE, height=SIDE).outpainted(
         source="0" * 64, seed=seed, width=SIDE, height=SIDE, margins=margins(factor)
     )
-    sample = painter.begin(Generate(job="job", attempt=1, request=wish, wanted=(0,), source=_png(picture)), 0)
+    sample = pipeline.begin(Generate(job="job", attempt=1, request=wish, wanted=(0,), source=_png(picture)), 0)
     while not sample.done:
-        painter.step([sample])
-    result = finish(painter, sample)
+        pipeline.step([sample])
+    result = finish(pipeline, sample)
     assert isinstance(result, np.ndarray)
     return result
 

@@ -18,7 +18,7 @@ from engine.worker.device.memory import find_place
 from engine.worker.edits.super_resolution import TILE, Enlargement, SuperResolution
 from engine.worker.loading.loading import load
 from engine.worker.loading.weight_files import LoadingProblem
-from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.pipeline import Pipeline
 from protocol.messages import Cancel, Cancelled, Command, Event, Finished, Generate
 from protocol.request import Upscaler
 from tests.engine.worker.test_loop import perform
@@ -34,14 +34,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def sharpening(tiny: Path, folder: Path) -> Painter:
-    """A painter of its own, with the model taken along."""
+def sharpening(tiny: Path, folder: Path) -> Pipeline:
+    """A pipeline of its own, with the model taken along."""
     place = find_place("cpu")
     parts = load(tiny, place)
     card = msgspec.structs.replace(parts.card, max_side=2048, max_pixels=2048 * 2048)
-    painter = Painter(replace(parts, card=card), place)
-    assert painter.sharpen_with(folder) == ""
-    return painter
+    pipeline = Pipeline(replace(parts, card=card), place)
+    assert pipeline.load_upscaler(folder) == ""
+    return pipeline
 
 
 def gradient(width: int, height: int) -> np.ndarray:
@@ -57,12 +57,12 @@ def order(pixels: np.ndarray) -> Generate:
     return Generate(job="job", attempt=1, request=wish, wanted=(0,), source=out.getvalue())
 
 
-def enlarged(painter: Painter, pixels: np.ndarray) -> np.ndarray:
-    """Twice as large, on the painter's usual way."""
-    sample = painter.begin(order(pixels), 0)
+def enlarged(pipeline: Pipeline, pixels: np.ndarray) -> np.ndarray:
+    """Twice as large, the pipeline's usual way."""
+    sample = pipeline.begin(order(pixels), 0)
     while not sample.done:
-        painter.step([sample])
-    result = painter.finish(painter.develop(sample))
+        pipeline.step([sample])
+    result = pipeline.finish(pipeline.start_decoding(sample))
     assert result is not None
     return result
 
@@ -72,7 +72,7 @@ def error(result: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     return result.astype(np.float32) - pixels.repeat(2, axis=0).repeat(2, axis=1)
 
 
-def test_a_picture_comes_out_twice_as_large_and_the_same(sharpening: Painter) -> None:
+def test_a_picture_comes_out_twice_as_large_and_the_same(sharpening: Pipeline) -> None:
     pixels = gradient(320, 160)
 
     result = enlarged(sharpening, pixels)
@@ -81,7 +81,7 @@ def test_a_picture_comes_out_twice_as_large_and_the_same(sharpening: Painter) ->
     assert 10 * np.log10(255**2 / np.square(error(result, pixels)).mean()) > 30
 
 
-def test_no_seam_shows_on_a_gradient(sharpening: Painter) -> None:
+def test_no_seam_shows_on_a_gradient(sharpening: Pipeline) -> None:
     pixels = gradient(320, 160)
 
     steps = np.abs(np.diff(error(enlarged(sharpening, pixels), pixels), axis=1).mean(axis=(0, 2)))
@@ -89,7 +89,7 @@ def test_no_seam_shows_on_a_gradient(sharpening: Painter) -> None:
     assert steps[8:-8].max() < 1.0
 
 
-def test_each_tile_is_a_step_that_can_be_seen_and_stopped(sharpening: Painter) -> None:
+def test_each_tile_is_a_step_that_can_be_seen_and_stopped(sharpening: Pipeline) -> None:
     sample = sharpening.begin(order(gradient(320, 160)), 0)
     (expected,) = sharpening.expected(sample.order)
 
@@ -132,7 +132,7 @@ def test_windows_and_factors_of_any_size_serve(tmp_path: Path, upscale: int, win
     assert np.abs(error(picture.pixels, pixels)).mean() < 4
 
 
-def test_a_black_picture_stays_black(sharpening: Painter) -> None:
+def test_a_black_picture_stays_black(sharpening: Pipeline) -> None:
     assert enlarged(sharpening, np.zeros((64, 64, 3), dtype=np.uint8)).mean() < 4
 
 
@@ -144,8 +144,8 @@ def test_the_weights_come_with_the_first_picture(tmp_path: Path) -> None:
         model.enlarge(gradient(16, 16))
 
 
-def test_a_painter_offers_it_only_with_a_model(painter: Painter, sharpening: Painter) -> None:
-    assert not painter.card.offers("sharp")
+def test_a_painter_offers_it_only_with_a_model(pipeline: Pipeline, sharpening: Pipeline) -> None:
+    assert not pipeline.card.offers("sharp")
     assert sharpening.card.offers("sharp")
 
 
@@ -167,23 +167,23 @@ def _config(folder: Path, **changes: object) -> None:
     ],
 )
 def test_what_is_wrong_with_a_folder_is_one_sentence_and_the_rest_paints_on(
-    painter: Painter, tmp_path: Path, spoil: object, sentence: str
+    pipeline: Pipeline, tmp_path: Path, spoil: object, sentence: str
 ) -> None:
     spoil(tiny_upscaler.write(tmp_path))  # type: ignore[operator]
 
-    said = painter.sharpen_with(tmp_path)
+    said = pipeline.load_upscaler(tmp_path)
 
     assert sentence in said
     assert said.endswith(".")
     assert "\n" not in said
-    assert not painter.card.offers("sharp")
+    assert not pipeline.card.offers("sharp")
 
 
-def test_a_folder_that_is_not_there_is_named(painter: Painter, tmp_path: Path) -> None:
-    assert painter.sharpen_with(tmp_path / "no") == f"There is no upscaler folder {tmp_path / 'no'}."
+def test_a_folder_that_is_not_there_is_named(pipeline: Pipeline, tmp_path: Path) -> None:
+    assert pipeline.load_upscaler(tmp_path / "no") == f"There is no upscaler folder {tmp_path / 'no'}."
 
 
-def test_a_text_picture_passes_between_its_tiles_and_a_cancel_ends_it_at_the_next(sharpening: Painter) -> None:
+def test_a_text_picture_passes_between_its_tiles_and_a_cancel_ends_it_at_the_next(sharpening: Pipeline) -> None:
     large, small = order(gradient(640, 480)), orders.order(job="small", steps=2)
 
     def react(event: Event) -> Command | None:
@@ -196,7 +196,7 @@ def test_a_text_picture_passes_between_its_tiles_and_a_cancel_ends_it_at_the_nex
     assert (picture.job, given_up.job) == ("small", "job")
 
 
-def test_the_finished_picture_says_that_it_was_sharpened(sharpening: Painter) -> None:
+def test_the_finished_picture_says_that_it_was_sharpened(sharpening: Pipeline) -> None:
     events = perform(sharpening, order(gradient(64, 64)))
 
     (picture,) = (event for event in events if isinstance(event, Finished))

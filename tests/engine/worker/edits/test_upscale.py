@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from engine.worker.edits.upscale import GRID, Canvas, tiles
-from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.pipeline import Pipeline
 from protocol.request import Kind
 from tests.support.orders import order
 from tests.support.painting import finish
@@ -65,18 +65,18 @@ def test_a_seam_between_two_tiles_rises_gently() -> None:
     assert np.abs(np.diff(canvas.pixels[:, :, 0].astype(int), axis=1)).max() <= 10
 
 
-def test_an_upscale_keeps_the_picture_and_depends_on_its_seed_alone(painter: Painter) -> None:
+def test_an_upscale_keeps_the_picture_and_depends_on_its_seed_alone(pipeline: Pipeline) -> None:
     y, x = np.mgrid[0:64, 0:64]
     out = io.BytesIO()
     Image.fromarray(np.stack([x * 4, y * 4, x + y], axis=-1).astype(np.uint8)).save(out, "PNG")
     wish = {"kind": Kind.UPSCALE, "strength": 0.25, "width": 128, "height": 128, "source": out.getvalue()}
 
     def upscaled(seed: int) -> np.ndarray:
-        sample = painter.begin(order(seed=seed, **wish), 0)
+        sample = pipeline.begin(order(seed=seed, **wish), 0)
         while not isinstance(sample, np.ndarray):
             while not sample.done:
-                painter.step([sample])
-            sample = finish(painter, sample)
+                pipeline.step([sample])
+            sample = finish(pipeline, sample)
         return sample
 
     first, again, other = upscaled(1), upscaled(1), upscaled(2)
@@ -86,12 +86,12 @@ def test_an_upscale_keeps_the_picture_and_depends_on_its_seed_alone(painter: Pai
     assert not np.array_equal(first, other)
 
 
-def test_no_tile_is_told_to_show_the_whole_wish_again(painter: Painter) -> None:
+def test_no_tile_is_told_to_show_the_whole_wish_again(pipeline: Pipeline) -> None:
     out = io.BytesIO()
     Image.new("RGB", (64, 64), (40, 90, 220)).save(out, "PNG")
     wish = {"kind": Kind.UPSCALE, "strength": 0.5, "width": 128, "height": 128, "source": out.getvalue()}
 
-    boat, house = (painter.begin(order(prompt=prompt, **wish), 0) for prompt in ("a boat", "a house"))
+    boat, house = (pipeline.begin(order(prompt=prompt, **wish), 0) for prompt in ("a boat", "a house"))
 
     assert torch.equal(boat.caption, house.caption)
-    assert not torch.equal(boat.caption, painter.begin(order(prompt="a boat"), 0).caption)
+    assert not torch.equal(boat.caption, pipeline.begin(order(prompt="a boat"), 0).caption)

@@ -14,7 +14,7 @@ from engine.training.scenes import draw, random_scene
 from engine.worker.device.memory import find_place
 from engine.worker.edits.upscale import Canvas
 from engine.worker.loading.loading import STARTER, load
-from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.pipeline import Pipeline
 from engine.worker.pipeline.sample import Sample
 from protocol.messages import Generate
 from protocol.request import Upscaler
@@ -23,23 +23,23 @@ from tests.support.painting import finish
 
 
 @pytest.fixture(scope="module")
-def starter() -> Painter:
+def starter() -> Pipeline:
     """The bundled model."""
     place = find_place("cpu")
-    return Painter(load(STARTER, place), place)
+    return Pipeline(load(STARTER, place), place)
 
 
-def enlarged(painter: Painter, picture: np.ndarray, prompt: str, upscaler: Upscaler) -> tuple[np.ndarray, Canvas]:
+def enlarged(pipeline: Pipeline, picture: np.ndarray, prompt: str, upscaler: Upscaler) -> tuple[np.ndarray, Canvas]:
     """A picture of 192² at twice the size, and the canvas on which its tiles were laid."""
     wish = request(prompt=prompt, width=192, height=192).upscaled(source="0" * 64, seed=7, upscaler=upscaler)
-    sample = painter.begin(Generate(job="job", attempt=1, request=wish, wanted=(0,), source=_png(picture)), 0)
+    sample = pipeline.begin(Generate(job="job", attempt=1, request=wish, wanted=(0,), source=_png(picture)), 0)
     canvas = sample.canvas
     assert canvas is not None
     result: np.ndarray | Sample = sample
     while isinstance(result, Sample):
         while not result.done:
-            painter.step([result])
-        result = finish(painter, result)
+            pipeline.step([result])
+        result = finish(pipeline, result)
     return result, canvas
 
 
@@ -57,7 +57,7 @@ def psnr(result: np.ndarray, picture: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("upscaler", [Upscaler.SUBTLE, Upscaler.CREATIVE])
-def test_no_seam_shows_on_gradients(starter: Painter, upscaler: Upscaler) -> None:
+def test_no_seam_shows_on_gradients(starter: Pipeline, upscaler: Upscaler) -> None:
     y, x = np.mgrid[0:192, 0:192]
     gradient = np.stack([(x + y) // 2, (255 - x + y) // 2, np.full_like(x, 128)], axis=-1).astype(np.uint8)
 
@@ -68,7 +68,7 @@ def test_no_seam_shows_on_gradients(starter: Painter, upscaler: Upscaler) -> Non
 
 
 @pytest.mark.parametrize(("upscaler", "least"), [(Upscaler.SUBTLE, 34.0), (Upscaler.CREATIVE, 30.0)])
-def test_an_enlargement_stays_faithful_to_its_source(starter: Painter, upscaler: Upscaler, least: float) -> None:
+def test_an_enlargement_stays_faithful_to_its_source(starter: Pipeline, upscaler: Upscaler, least: float) -> None:
     rng = Random(5)
     scenes = [random_scene(rng) for _ in range(3)]
 
@@ -78,7 +78,7 @@ def test_an_enlargement_stays_faithful_to_its_source(starter: Painter, upscaler:
         assert psnr(result, picture) >= least
 
 
-def test_creative_paints_more_anew_than_subtle(starter: Painter) -> None:
+def test_creative_paints_more_anew_than_subtle(starter: Pipeline) -> None:
     scene = random_scene(Random(5))
     picture = np.asarray(draw(scene, 192, 192).convert("RGB"))
 

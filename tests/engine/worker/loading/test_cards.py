@@ -15,7 +15,7 @@ from engine.worker.loading import cards
 from engine.worker.loading.cards import expected_card
 from engine.worker.loading.loading import load
 from engine.worker.loading.sources import STARTER, Beside, Source
-from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.pipeline import Pipeline
 from protocol.card import Z_IMAGE_TURBO
 from protocol.request import MAX_STEPS
 
@@ -39,7 +39,7 @@ def test_the_card_expected_is_the_one_that_the_engine_brings(model: str, tiny: P
         source = Source(folder=tiny, transformer=file)
     else:
         source = Source(folder=STARTER if model == "starter" else tiny)
-    brought = Painter(load(source, place), place).card
+    brought = Pipeline(load(source, place), place).card
 
     expected = expected_card(str(source.name), device="cpu", beside=beside)
 

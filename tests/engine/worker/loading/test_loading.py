@@ -14,7 +14,7 @@ import torch
 from engine.worker.device.memory import GIB, Place, find_place
 from engine.worker.loading import loading
 from engine.worker.loading.loading import LoadingProblem, Source
-from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.pipeline import Pipeline
 from engine.worker.pipeline.preview import Previews
 from protocol.card import Z_IMAGE_TURBO, ModelCard
 
@@ -143,11 +143,11 @@ def test_the_processor_paints_in_fp32() -> None:
     assert (place.device.type, place.dtype, place.name) == ("cpu", torch.float32, "cpu")
 
 
-def test_a_card_without_preview_colours_gets_them_from_its_vae(painter: Painter) -> None:
-    assert painter.card.latent_rgb == ()
+def test_a_card_without_preview_colours_gets_them_from_its_vae(pipeline: Pipeline) -> None:
+    assert pipeline.card.latent_rgb == ()
 
-    previews = Previews(painter.card, painter.codec, painter.place.device)
-    matrix, bias = painter.codec.fit_preview()
+    previews = Previews(pipeline.card, pipeline.vae, pipeline.place.device)
+    matrix, bias = pipeline.vae.fit_preview()
 
     assert matrix.shape == (16, 3)
     assert torch.isfinite(matrix).all()

@@ -15,7 +15,7 @@ import torch
 
 from engine.worker.device.memory import GIB, Place, Policy, Storage, find_place, weight_bytes
 from engine.worker.loading.loading import STARTER, Beside, LoadingProblem, Parts, find, load, weigh
-from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.pipeline import Pipeline
 from protocol.card import Z_IMAGE_TURBO
 from protocol.messages import Generate
 from protocol.request import Lora
@@ -56,14 +56,14 @@ def loaded(file: Path, base: Path, **beside: Any) -> Parts:
 
 
 def painted(parts: Parts) -> np.ndarray:
-    return painted_by(Painter(parts, CPU), order(steps=3))
+    return painted_by(Pipeline(parts, CPU), order(steps=3))
 
 
-def painted_by(painter: Painter, asked: Generate) -> np.ndarray:
-    sample = painter.begin(asked, 0)
+def painted_by(pipeline: Pipeline, asked: Generate) -> np.ndarray:
+    sample = pipeline.begin(asked, 0)
     while not sample.done:
-        painter.step([sample])
-    pixels = finish(painter, sample)
+        pipeline.step([sample])
+    pixels = finish(pipeline, sample)
     assert isinstance(pixels, np.ndarray)
     return pixels.astype(int)
 
@@ -393,7 +393,7 @@ def packed(request: pytest.FixtureRequest, tiny: Path, transformer: Tensors, tmp
 def test_a_lora_does_to_packed_weights_what_it_does_to_plain_ones(tiny: Path, packed: Parts, tmp_path: Path) -> None:
     lora_file.write(tmp_path / "loras" / "ink.safetensors", tiny)
     asked, undressed = order(steps=3, loras=(Lora(name="ink"),)), painted(packed)
-    ours, theirs = (Painter(parts, CPU, loras=tmp_path / "loras") for parts in (packed, load(tiny, CPU)))
+    ours, theirs = (Pipeline(parts, CPU, loras=tmp_path / "loras") for parts in (packed, load(tiny, CPU)))
 
     dressed = painted_by(ours, asked)
 
@@ -405,7 +405,7 @@ def test_a_controlnet_leads_packed_weights_as_it_leads_plain_ones(
     tiny: Path, whole: Parts, packed: Parts, tmp_path: Path
 ) -> None:
     net = tiny_control.write_folder(tmp_path / "union", "2.1")
-    led, bare = Painter(packed, CPU), Painter(whole, CPU)
+    led, bare = Pipeline(packed, CPU), Pipeline(whole, CPU)
     asked = following(steps=3)
 
     assert led.follow(net) == bare.follow(net) == ""

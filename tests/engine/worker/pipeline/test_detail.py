@@ -11,7 +11,7 @@ from PIL import Image
 
 from engine.metadata.png import read_facts
 from engine.worker.pipeline import detail
-from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.pipeline import Pipeline
 from engine.worker.pipeline.sample import Sample
 from engine.worker.scheduling.forward_time import ForwardTime
 from engine.worker.scheduling.scheduler import Scheduler
@@ -24,8 +24,8 @@ from tests.support.orders import order, request
 TOGETHER = ForwardTime(points=((0, 1.0), (100_000, 1.0)))
 
 
-def picture(painter: Painter, **changes: object) -> np.ndarray:
-    (finished,) = of(perform(painter, order(**changes)), Finished)
+def picture(pipeline: Pipeline, **changes: object) -> np.ndarray:
+    (finished,) = of(perform(pipeline, order(**changes)), Finished)
     return decoded(finished.png)
 
 
@@ -39,13 +39,13 @@ def test_the_pass_is_the_last_quarter_of_a_schedule_whatever_the_steps(steps: in
     assert detail.sigmas(request(steps=steps), 3.0) == ()
 
 
-def test_its_steps_count_in_progress_work_and_cost(painter: Painter) -> None:
+def test_its_steps_count_in_progress_work_and_cost(pipeline: Pipeline) -> None:
     wish = order(quality=True, count=2)
 
-    events = perform(painter, wish)
+    events = perform(pipeline, wish)
 
     assert [(event.step, event.steps) for event in of(events, Progress)] == [(n, 10) for n in range(1, 11)]
-    assert [one.left for one in painter.expected(wish)] == [10, 10]
+    assert [one.left for one in pipeline.expected(wish)] == [10, 10]
     assert wish.request.forwards == 10
     assert request(quality=True, guidance=3.0).forwards == 20
     facts = read_facts(of(events, Finished)[0].png)
@@ -53,8 +53,8 @@ def test_its_steps_count_in_progress_work_and_cost(painter: Painter) -> None:
     assert facts.detail_steps == 2
 
 
-def test_a_request_gives_the_same_bytes_again_and_other_ones_than_without(painter: Painter) -> None:
-    first, again, plain = (picture(painter, quality=quality) for quality in (True, True, False))
+def test_a_request_gives_the_same_bytes_again_and_other_ones_than_without(pipeline: Pipeline) -> None:
+    first, again, plain = (picture(pipeline, quality=quality) for quality in (True, True, False))
 
     assert np.array_equal(first, again)
     assert not np.array_equal(first, plain)
@@ -69,57 +69,57 @@ def test_a_request_gives_the_same_bytes_again_and_other_ones_than_without(painte
         {"steps": 1},
     ],
 )
-def test_every_kind_of_request_can_have_it(painter: Painter, changes: dict[str, object]) -> None:
+def test_every_kind_of_request_can_have_it(pipeline: Pipeline, changes: dict[str, object]) -> None:
     wish = order(quality=True, **changes)
 
-    events = perform(painter, wish)
+    events = perform(pipeline, wish)
 
     assert len(of(events, Finished)) == 1
     assert of(events, Progress)[-1].steps == wish.request.steps - wish.request.first_step + 2
 
 
 def test_pictures_in_different_passes_share_forwards_and_each_is_the_one_it_is_alone(
-    painter: Painter, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     orders = [order("fine", quality=True), order("plain", width=128, steps=10), order("wide", quality=True, width=96)]
-    alone = {one.job: decoded(of(perform(painter, one), Finished, one.job)[0].png) for one in orders}
+    alone = {one.job: decoded(of(perform(pipeline, one), Finished, one.job)[0].png) for one in orders}
     companies: list[int] = []
-    paint = painter.step
+    paint = pipeline.step
 
     def step(samples: Sequence[Sample]) -> None:
         companies.append(len(samples))
         paint(samples)
 
-    monkeypatch.setattr(painter, "step", step)
-    together = perform(painter, *orders, scheduler=Scheduler(forward_time=TOGETHER))
+    monkeypatch.setattr(pipeline, "step", step)
+    together = perform(pipeline, *orders, scheduler=Scheduler(forward_time=TOGETHER))
 
     assert companies == [3] * 10
     for one in orders:
         assert_same_pixels(decoded(of(together, Finished, one.job)[0].png), alone[one.job])
 
 
-def test_what_an_inpainting_keeps_stays_as_it_is(painter: Painter) -> None:
+def test_what_an_inpainting_keeps_stays_as_it_is(pipeline: Pipeline) -> None:
     source = png(64, 64)
     wish = {"kind": Kind.INPAINT, "source": source, "width": 96, "margins": Margins(left=16, right=16)}
 
-    fine = picture(painter, quality=True, **wish)
+    fine = picture(pipeline, quality=True, **wish)
 
     assert np.array_equal(fine[:, 16:80], np.asarray(Image.open(io.BytesIO(source))).astype(int))
-    assert not np.array_equal(fine, picture(painter, **wish))
+    assert not np.array_equal(fine, picture(pipeline, **wish))
 
 
-def test_cancel_works_in_the_second_pass(painter: Painter) -> None:
+def test_cancel_works_in_the_second_pass(pipeline: Pipeline) -> None:
     def react(event: Event) -> Command | None:
         return Cancel(job="job") if isinstance(event, Progress) and event.job == "job" and event.step == 41 else None
 
-    events = perform(painter, order(quality=True, steps=40, width=256, height=256), order("other"), react=react)
+    events = perform(pipeline, order(quality=True, steps=40, width=256, height=256), order("other"), react=react)
 
     assert len(of(events, Cancelled)) == 1
     assert of(events, Finished) == []
     assert len(of(events, Finished, "other")) == 1
 
 
-def test_an_enlargement_is_such_a_pass_itself(painter: Painter) -> None:
+def test_an_enlargement_is_such_a_pass_itself(pipeline: Pipeline) -> None:
     parent = request(quality=True, enhance=True, enhanced="a large red star")
 
     enlarged = parent.upscaled(source="0" * 64, seed=7)

@@ -15,7 +15,7 @@ from engine.worker.device.memory import Place
 from engine.worker.loading.loading import load
 from engine.worker.pipeline import flat_pictures
 from engine.worker.pipeline.flat_pictures import FlatPicture
-from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.pipeline import Pipeline
 from engine.worker.pipeline.sample import Sample
 from protocol.request import Kind, Region
 from tests.support.orders import order
@@ -29,9 +29,9 @@ def place(dtype: torch.dtype) -> Place:
 
 
 @pytest.fixture
-def rounded(tiny: Path) -> Painter:
+def rounded(tiny: Path) -> Pipeline:
     """The tiny model in bf16."""
-    return Painter(load(tiny, place(torch.bfloat16)), place(torch.bfloat16))
+    return Pipeline(load(tiny, place(torch.bfloat16)), place(torch.bfloat16))
 
 
 def overflow_in(module: torch.nn.Module, dtypes: set[torch.dtype]) -> None:
@@ -43,34 +43,34 @@ def overflow_in(module: torch.nn.Module, dtypes: set[torch.dtype]) -> None:
     module.register_forward_hook(spoil)
 
 
-def paint(painter: Painter, **changes: Any) -> Sample:
-    sample = painter.begin(order(**changes), 0)
+def paint(pipeline: Pipeline, **changes: Any) -> Sample:
+    sample = pipeline.begin(order(**changes), 0)
     while not sample.done:
-        painter.step([sample])
+        pipeline.step([sample])
     return sample
 
 
-def paints_only(level: float, painter: Painter) -> Painter:
+def paints_only(level: float, pipeline: Pipeline) -> Pipeline:
     """Let its decoder paint one colour, of -1 to 1, whatever it is given."""
     with torch.no_grad():
-        painter.codec.vae.decoder.conv_out.weight.zero_()
-        painter.codec.vae.decoder.conv_out.bias.fill_(level)
-    return painter
+        pipeline.vae.model.decoder.conv_out.weight.zero_()
+        pipeline.vae.model.decoder.conv_out.bias.fill_(level)
+    return pipeline
 
 
 @pytest.mark.parametrize("part", ["transformer", "decoder"])
-def test_a_picture_that_overflows_in_bf16_is_painted_again_in_fp32(rounded: Painter, part: str) -> None:
-    module = rounded.codec.vae.decoder.conv_out if part == "decoder" else rounded.transformer.all_x_embedder["2-1"]
+def test_a_picture_that_overflows_in_bf16_is_painted_again_in_fp32(rounded: Pipeline, part: str) -> None:
+    module = rounded.vae.model.decoder.conv_out if part == "decoder" else rounded.transformer.all_x_embedder["2-1"]
     overflow_in(module, {torch.bfloat16})
 
     pixels = finish(rounded, paint(rounded))
 
     assert isinstance(pixels, np.ndarray)
     assert pixels.max() > flat_pictures.BLACK
-    assert rounded.transformer.dtype is rounded.codec.vae.dtype is torch.bfloat16
+    assert rounded.transformer.dtype is rounded.vae.model.dtype is torch.bfloat16
 
 
-def test_the_weights_are_unchanged_after_a_second_painting(rounded: Painter) -> None:
+def test_the_weights_are_unchanged_after_a_second_painting(rounded: Pipeline) -> None:
     before = {name: value.clone() for name, value in rounded.transformer.state_dict().items()}
 
     with flat_pictures.full_precision(rounded.transformer):
@@ -80,8 +80,8 @@ def test_the_weights_are_unchanged_after_a_second_painting(rounded: Painter) -> 
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_a_picture_that_stays_broken_is_refused(rounded: Painter) -> None:
-    overflow_in(rounded.codec.vae.decoder.conv_out, {torch.bfloat16, torch.float32})
+def test_a_picture_that_stays_broken_is_refused(rounded: Pipeline) -> None:
+    overflow_in(rounded.vae.model.decoder.conv_out, {torch.bfloat16, torch.float32})
 
     with pytest.raises(FlatPicture):
         finish(rounded, paint(rounded))
@@ -89,10 +89,10 @@ def test_a_picture_that_stays_broken_is_refused(rounded: Painter) -> None:
 
 @pytest.mark.parametrize("level", [-1.0, 0.0, 1.0], ids=["black", "grey", "white"])
 def test_a_flat_picture_is_refused_and_in_fp32_there_is_nothing_to_try_again(tiny: Path, level: float) -> None:
-    painter = paints_only(level, Painter(load(tiny, place(torch.float32)), place(torch.float32)))
+    pipeline = paints_only(level, Pipeline(load(tiny, place(torch.float32)), place(torch.float32)))
 
     with pytest.raises(FlatPicture):
-        finish(painter, paint(painter))
+        finish(pipeline, paint(pipeline))
 
 
 @pytest.mark.parametrize("level", [-1.0, 1.0], ids=["black", "white"])
@@ -104,22 +104,22 @@ def test_a_flat_picture_is_refused_and_in_fp32_there_is_nothing_to_try_again(tin
 def test_a_tile_or_a_part_may_be_as_flat_as_what_it_was_painted_over(
     tiny: Path, level: float, changes: dict[str, Any]
 ) -> None:
-    painter = paints_only(level, Painter(load(tiny, place(torch.float32)), place(torch.float32)))
+    pipeline = paints_only(level, Pipeline(load(tiny, place(torch.float32)), place(torch.float32)))
     flat, lively = (_png(picture) for picture in (Image.new("RGB", (64, 64), int(level > 0) * 0xFFFFFF), LIVELY))
 
-    sample: Sample | np.ndarray = paint(painter, source=flat, **changes)
+    sample: Sample | np.ndarray = paint(pipeline, source=flat, **changes)
     while isinstance(sample, Sample):
         while not sample.done:
-            painter.step([sample])
-        sample = finish(painter, sample)
+            pipeline.step([sample])
+        sample = finish(pipeline, sample)
 
     assert (sample == 255 * int(level > 0)).all()
     with pytest.raises(FlatPicture):
-        finish(painter, paint(painter, source=lively, **changes))
+        finish(pipeline, paint(pipeline, source=lively, **changes))
 
 
-def test_bf16_stays_close_to_fp32(rounded: Painter, painter: Painter) -> None:
-    exact, close = (finish(painter_, paint(painter_)) for painter_ in (painter, rounded))
+def test_bf16_stays_close_to_fp32(rounded: Pipeline, pipeline: Pipeline) -> None:
+    exact, close = (finish(painter_, paint(painter_)) for painter_ in (pipeline, rounded))
 
     error = np.mean((exact.astype(float) - close.astype(float)) ** 2)
     assert 10 * np.log10(255**2 / error) >= 40

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.pipeline import Pipeline
 from engine.worker.pipeline.sample import Sample
 from protocol.messages import Generate
 from protocol.request import Kind, Region
@@ -23,10 +23,10 @@ from tests.support.painting import finish
 SOURCE = Image.fromarray(np.random.default_rng(1).integers(0, 255, (96, 64, 3), dtype=np.uint8))
 
 
-def painted(painter: Painter, *samples: Sample) -> list[Sample]:
+def painted(pipeline: Pipeline, *samples: Sample) -> list[Sample]:
     """All samples to their last step, in one forward each time."""
     while not all(sample.done for sample in samples):
-        painter.step([sample for sample in samples if not sample.done])
+        pipeline.step([sample for sample in samples if not sample.done])
     return list(samples)
 
 
@@ -40,7 +40,7 @@ def png(picture: Image.Image) -> bytes:
 @pytest.mark.parametrize("guidance", [0.0, 2.5])
 @pytest.mark.parametrize("count", [1, 3])
 def test_pictures_equal_those_of_the_bare_pipeline(
-    painter: Painter, bare: ZImagePipeline, width: int, guidance: float, count: int
+    pipeline: Pipeline, bare: ZImagePipeline, width: int, guidance: float, count: int
 ) -> None:
     wish = order(width=width, height=96, guidance=guidance, negative="grey", count=count)
     theirs = {
@@ -58,15 +58,15 @@ def test_pictures_equal_those_of_the_bare_pipeline(
         for kind in ("latent", "pil")
     }
 
-    samples = painted(painter, *(painter.begin(wish, k) for k in range(count)))
+    samples = painted(pipeline, *(pipeline.begin(wish, k) for k in range(count)))
 
     for sample, latent, picture in zip(samples, theirs["latent"], theirs["pil"], strict=True):
         assert_same_latents(sample.latent.squeeze(1), latent)
-        assert_same_pixels(finish(painter, sample), np.asarray(picture))
+        assert_same_pixels(finish(pipeline, sample), np.asarray(picture))
 
 
-def test_what_a_preview_foretells_is_what_the_last_step_brings(painter: Painter) -> None:
-    [sample] = painted(painter, painter.begin(order(width=64, height=96), 0))
+def test_what_a_preview_foretells_is_what_the_last_step_brings(pipeline: Pipeline) -> None:
+    [sample] = painted(pipeline, pipeline.begin(order(width=64, height=96), 0))
 
     assert sample.estimate is not None
     assert_same_latents(sample.estimate, sample.latent)
@@ -75,19 +75,19 @@ def test_what_a_preview_foretells_is_what_the_last_step_brings(painter: Painter)
 @pytest.mark.parametrize("strength", [0.3, 0.6, 1.0])
 @pytest.mark.parametrize("guidance", [0.0, 2.5])
 def test_pictures_from_pictures_equal_those_of_the_bare_pipeline(
-    painter: Painter, bare: ZImagePipeline, strength: float, guidance: float
+    pipeline: Pipeline, bare: ZImagePipeline, strength: float, guidance: float
 ) -> None:
     wish = order(
         width=64, height=96, guidance=guidance, kind=Kind.IMAGE, strength=strength, source=png(SOURCE), count=2
     )
-    pipeline = ZImageImg2ImgPipeline(**bare.components)
-    pipeline.set_progress_bar_config(disable=True)
+    published = ZImageImg2ImgPipeline(**bare.components)
+    published.set_progress_bar_config(disable=True)
 
-    samples = painted(painter, *(painter.begin(wish, k) for k in range(2)))
+    samples = painted(pipeline, *(pipeline.begin(wish, k) for k in range(2)))
 
     for k, sample in enumerate(samples):
         theirs = {
-            kind: pipeline(
+            kind: published(
                 wish.request.prompt,
                 image=SOURCE,
                 strength=strength,
@@ -99,23 +99,23 @@ def test_pictures_from_pictures_equal_those_of_the_bare_pipeline(
             for kind in ("latent", "pil")
         }
         assert_same_latents(sample.latent.squeeze(1), theirs["latent"])
-        assert_same_pixels(finish(painter, sample), np.asarray(theirs["pil"]))
+        assert_same_pixels(finish(pipeline, sample), np.asarray(theirs["pil"]))
 
 
 WORDS = ("a cat", "a red star above a blue circle, " * 9, "x" * 400)
 PHOTO = png(SOURCE)
 
 
-def finished(painter: Painter, *companions: Sample, late: int = 0) -> list[tuple[torch.Tensor, np.ndarray]]:
+def finished(pipeline: Pipeline, *companions: Sample, late: int = 0) -> list[tuple[torch.Tensor, np.ndarray]]:
     """Last latent and pixels of each; the last `late` of them board one step after the others."""
     riding: dict[int, Sample] = dict(enumerate(companions[: len(companions) - late]))
     results: dict[int, tuple[torch.Tensor, np.ndarray]] = {}
     while riding:
-        painter.step(list(riding.values()))
+        pipeline.step(list(riding.values()))
         for seat, sample in list(riding.items()):
             if not sample.done:
                 continue
-            result = finish(painter, sample)
+            result = finish(pipeline, sample)
             if isinstance(result, Sample):
                 riding[seat] = result
             else:
@@ -149,25 +149,25 @@ WISHES = st.fixed_dictionaries(
 
 @settings(max_examples=15)
 @given(wishes=st.lists(WISHES, min_size=2, max_size=5), late=st.integers(0, 2))
-def test_a_picture_is_the_same_alone_and_in_any_company(painter: Painter, wishes: list[Generate], late: int) -> None:
+def test_a_picture_is_the_same_alone_and_in_any_company(pipeline: Pipeline, wishes: list[Generate], late: int) -> None:
     """Sizes, captions, guidance, steps, kinds and moments of boarding all differ, tiles of upscales included."""
-    together = finished(painter, *(painter.begin(wish, 0) for wish in wishes), late=min(late, len(wishes) - 1))
-    alone = [finished(painter, painter.begin(wish, 0))[0] for wish in wishes]
+    together = finished(pipeline, *(pipeline.begin(wish, 0) for wish in wishes), late=min(late, len(wishes) - 1))
+    alone = [finished(pipeline, pipeline.begin(wish, 0))[0] for wish in wishes]
 
     for (latent, pixels), (latent_alone, pixels_alone) in zip(together, alone, strict=True):
         assert_same_latents(latent, latent_alone)
         assert_same_pixels(pixels, pixels_alone)
 
 
-def test_the_same_request_gives_the_same_bytes_again(painter: Painter) -> None:
-    first, second = (painted(painter, painter.begin(order(), 0))[0] for _ in range(2))
+def test_the_same_request_gives_the_same_bytes_again(pipeline: Pipeline) -> None:
+    first, second = (painted(pipeline, pipeline.begin(order(), 0))[0] for _ in range(2))
 
     assert torch.equal(first.latent, second.latent)
-    assert np.array_equal(finish(painter, first), finish(painter, second))
+    assert np.array_equal(finish(pipeline, first), finish(pipeline, second))
 
 
-def test_picture_k_has_the_seed_that_paints_it_alone(painter: Painter) -> None:
-    third = painted(painter, painter.begin(order(seed=2**32 - 1, count=3), 2))[0]
-    alone = painted(painter, painter.begin(order(seed=1), 0))[0]
+def test_picture_k_has_the_seed_that_paints_it_alone(pipeline: Pipeline) -> None:
+    third = painted(pipeline, pipeline.begin(order(seed=2**32 - 1, count=3), 2))[0]
+    alone = painted(pipeline, pipeline.begin(order(seed=1), 0))[0]
 
     assert torch.equal(third.latent, alone.latent)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.worker.pipeline.pipeline import Painter
+from engine.worker.pipeline.pipeline import Pipeline
 from engine.worker.scheduling import forward_time
 from engine.worker.scheduling.forward_time import ForwardTime
 
@@ -37,7 +37,7 @@ def test_a_very_slow_device_is_timed_once() -> None:
     assert known.points == ((0, 0.0), (288, 30.0))
 
 
-def test_a_loaded_model_is_measured(painter: Painter) -> None:
-    known = painter.measure()
+def test_a_loaded_model_is_measured(pipeline: Pipeline) -> None:
+    known = pipeline.measure()
 
     assert 0 < known.seconds(64) <= known.seconds(256)
