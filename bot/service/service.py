@@ -114,7 +114,7 @@ class JobService:
             self.composer.check(request)
             pictures = await fetch()
             request = self.composer.complete(draft, by, pictures)
-        return await self._acceptance.submit(request, by=by, pictures=pictures, **origin)
+        return await self._submission.submit(request, by=by, pictures=pictures, **origin)
 
     async def submit(
         self,
