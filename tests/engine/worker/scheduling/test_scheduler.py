@@ -112,7 +112,7 @@ def test_what_was_too_much_for_the_device_is_not_tried_again() -> None:
     scheduler = line([Picture("a") for _ in range(4)])
     too_many = scheduler.next_batch()
 
-    scheduler.shrink(too_many)
+    scheduler.shrink_budget(too_many)
 
     assert (names(too_many), names(scheduler.next_batch())) == ("aaaa", "aa")
 
