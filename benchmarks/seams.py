@@ -24,7 +24,7 @@ from engine.training import phrases
 from engine.training.scenes import draw, random_scene
 from engine.worker.device.memory import find_place
 from engine.worker.edits import inpaint
-from engine.worker.edits.upscale import Anchor, Canvas
+from engine.worker.edits.upscale import Anchor, TiledCanvas
 from engine.worker.image.pixels import Pixels
 from engine.worker.loading.loading import STARTER, load
 from engine.worker.pipeline.pipeline import Pipeline
@@ -67,13 +67,13 @@ def main() -> None:
 @contextmanager
 def _unheld() -> Generator[None]:
     """Tiles that are neither held to their source while they are painted, nor set to its colours after."""
-    held, settled = Anchor.held, Canvas.settled
+    held, settled = Anchor.held, TiledCanvas.settled
     Anchor.held = lambda self, latent, sigma: latent
-    Canvas.settled = lambda self, tile, painted: painted
+    TiledCanvas.settled = lambda self, tile, painted: painted
     try:
         yield
     finally:
-        Anchor.held, Canvas.settled = held, settled
+        Anchor.held, TiledCanvas.settled = held, settled
 
 
 def _enlargements(pipeline: Pipeline, said: list[str], drawn: list[Pixels], upscaler: Upscaler) -> tuple[float, str]:
@@ -102,7 +102,7 @@ def _psnr(result: Pixels, picture: Pixels) -> float:
     return float(10 * np.log10(255**2 / np.square(np.asarray(small, dtype=np.float32) - picture).mean()))
 
 
-def _enlarged(pipeline: Pipeline, words: str, picture: Pixels, upscaler: Upscaler) -> tuple[Pixels, Canvas]:
+def _enlarged(pipeline: Pipeline, words: str, picture: Pixels, upscaler: Upscaler) -> tuple[Pixels, TiledCanvas]:
     wish = _wish(words, SMALL).upscaled(source="0" * 64, seed=7, upscaler=upscaler)
     sample = pipeline.begin(_order(wish, picture), 0)
     canvas = sample.canvas

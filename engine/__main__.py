@@ -9,7 +9,7 @@ import sys
 from config.logs import start_log
 from engine import cli
 from engine.links.link import ALONE_FOR, leads_to_broker
-from engine.supervisor import Limits, Supervisor
+from engine.supervisor import Supervisor, SupervisorLimits
 
 
 def main() -> int:
@@ -18,7 +18,7 @@ def main() -> int:
     start_log(logging.StreamHandler(), form="%(asctime)s %(name)s %(message)s", level=logging.INFO)
     command = [sys.executable, "-m", "engine.worker", *sys.argv[1:], "--supervised"]
     alone_for = ALONE_FOR if chosen.alone_for is None and not leads_to_broker(chosen.url) else chosen.alone_for
-    return asyncio.run(Supervisor(command, Limits(hang_after=chosen.hang_after, alone_for=alone_for)).run())
+    return asyncio.run(Supervisor(command, SupervisorLimits(hang_after=chosen.hang_after, alone_for=alone_for)).run())
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
+class SupervisorLimits:
     """How long the supervisor waits for what; seconds."""
 
     hang_after: float = 120.0  # busy without finishing a step
@@ -34,7 +34,7 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Beat:
+class WorkerBeat:
     """What a worker says of itself: steps done, whether there is work, whether a bot is there."""
 
     steps: int
@@ -49,7 +49,9 @@ class Hung(Exception):
 class Supervisor:
     """Runs `command` for ever. `run` returns the exit code for the whole engine; `clock` counts seconds."""
 
-    def __init__(self, command: Sequence[str], limits: Limits, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, command: Sequence[str], limits: SupervisorLimits, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._command = command
         self._limits = limits
         self._clock = clock
@@ -113,7 +115,7 @@ class Supervisor:
     async def _watch(self, process: Process) -> None:
         """Follow the beats until the worker closes its end. Raises Hung."""
         assert process.stdout is not None
-        last_step, last = self._clock(), Beat(steps=-1, busy=False, linked=False)
+        last_step, last = self._clock(), WorkerBeat(steps=-1, busy=False, linked=False)
         while True:
             patience = self._limits.silent_after
             try:
@@ -143,11 +145,11 @@ class Supervisor:
             return await process.wait()
 
 
-def _beat(line: bytes) -> Beat | None:
+def _beat(line: bytes) -> WorkerBeat | None:
     """What one line says; None for anything else that came down the pipe."""
     match line.split():
         case [steps, (b"0" | b"1") as busy, (b"0" | b"1") as linked] if steps.isdigit():
-            return Beat(steps=int(steps), busy=busy == b"1", linked=linked == b"1")
+            return WorkerBeat(steps=int(steps), busy=busy == b"1", linked=linked == b"1")
         case _:
             return None
 

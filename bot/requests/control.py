@@ -13,7 +13,7 @@ LEAST_CONTROL, MOST_CONTROL = 0.05, 2.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Guide:
+class ControlChoice:
     """What was said about it. `kind` as it was typed; `picture` is a SHA-256, or UNSTORED where one comes along."""
 
     kind: str | None = None
@@ -21,21 +21,21 @@ class Guide:
     strength: float | None = None
 
     @classmethod
-    def of(cls, control: Control | None) -> Guide | None:
+    def of(cls, control: Control | None) -> ControlChoice | None:
         """The guide of a request that is there already."""
         if control is None:
             return None
         return cls(kind=control.kind.value, picture=control.picture, strength=control.strength)
 
 
-def guide(kind: str | None, picture: str | None, strength: float | None) -> Guide | None:
+def guide(kind: str | None, picture: str | None, strength: float | None) -> ControlChoice | None:
     """None where nothing was said."""
     if kind is None and picture is None and strength is None:
         return None
-    return Guide(kind=kind, picture=picture, strength=strength)
+    return ControlChoice(kind=kind, picture=picture, strength=strength)
 
 
-def resolved(guide: Guide | None, card: ModelCard) -> Control | None:
+def resolved(guide: ControlChoice | None, card: ModelCard) -> Control | None:
     """What a request says of it.
 
     Raises NotOffered, ControlWithoutPicture, ControlPictureWithoutKind, UnknownControl, OutOfRange.

@@ -13,7 +13,7 @@ import msgspec
 
 from bot.jobs.errors import NotOffered, TooLarge
 from bot.jobs.job import Job, Picture
-from bot.requests.control import Guide
+from bot.requests.control import ControlChoice
 from bot.requests.draft import AS_SAID, RequestDraft, refitted
 from bot.requests.sizes import TOKEN, around, in_one_piece, nearest_shape
 from protocol.card import ModelCard
@@ -144,7 +144,7 @@ def merged(old: ImageRequest, draft: RequestDraft) -> RequestDraft:
         region=old.region if in_part else draft.region,
         size=(old.width, old.height) if in_part else None,
         margins=old.margins if in_part else None,
-        control=draft.control or Guide.of(old.control),
+        control=draft.control or ControlChoice.of(old.control),
         as_said={name: getattr(old, name) for name in AS_SAID} | dict(draft.as_said),
     )
 

@@ -23,7 +23,7 @@ from bot.jobs.errors import (
     UnknownShape,
 )
 from bot.requests import control, loras
-from bot.requests.control import Guide
+from bot.requests.control import ControlChoice
 from bot.requests.defaults import PictureDefaults
 from bot.requests.sizes import in_one_piece, is_partly_transparent, nearest_shape, png_size
 from protocol.card import ModelCard
@@ -76,7 +76,7 @@ class RequestDraft:
     enhance: bool | None = None
     variety: float | None = None
     loras: tuple[Lora, ...] | None = None  # under the names that were typed
-    control: Guide | None = None
+    control: ControlChoice | None = None
     as_said: Mapping[str, Any] = field(default_factory=dict[str, Any])  # fields of the request that need no rule here
 
 

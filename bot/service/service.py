@@ -32,7 +32,7 @@ from bot.storage.blobs import BlobStore
 from bot.storage.database import LedgerFull
 from bot.storage.ledger import Ledger
 from bot.storage.rows import InteractionToken, Origin
-from bot.storage.settings import Settings
+from bot.storage.settings import StoredSettings
 from protocol.card import ModelCard
 from protocol.request import SEED_RANGE, ImageRequest, Kind
 
@@ -62,7 +62,7 @@ class JobService:
         state: QueueState,
         *,
         dispatcher: Dispatcher,
-        settings: Settings,
+        settings: StoredSettings,
         defaults: Defaults,
         styles: StyleBook,
         models: Models,
@@ -334,7 +334,7 @@ async def open_service(
             monotonic=monotonic,
         )
         dispatcher = Dispatcher(state, GracePeriods(grace=grace, adoption=adoption))
-        settings = Settings(ledger, await ledger.settings(), wall=wall)
+        settings = StoredSettings(ledger, await ledger.settings(), wall=wall)
         defaults = Defaults(settings, owner=owner, card=lambda: state.engines.card)
         dispatcher.pause(defaults.paused())
         await stack.enter_async_context(dispatcher.running())

@@ -7,7 +7,7 @@ import sqlite3
 from bot.storage.database import Database
 
 
-class Facts(Database):
+class FactRows(Database):
     """The part of the ledger with a row for each."""
 
     async def fact(self, key: str) -> str | None:

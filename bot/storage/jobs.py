@@ -14,7 +14,7 @@ import msgspec
 from bot.jobs.errors import Argument
 from bot.jobs.ids import WallClock
 from bot.jobs.job import TRANSITIONS, Failure, Job, JobState, Picture
-from bot.storage.facts import Facts, keep
+from bot.storage.facts import FactRows, keep
 from bot.storage.rows import encode_arguments, read_job
 
 LIVE = "('queued', 'offered', 'running')"
@@ -31,7 +31,7 @@ class Charge:
     finish: float
 
 
-class Transitions(Facts):
+class Transitions(FactRows):
     """The part of the ledger that moves jobs."""
 
     wall: WallClock

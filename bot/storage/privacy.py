@@ -32,7 +32,7 @@ class Use:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Stored:
+class StoredData:
     """What there is of a person: their requests, and the messages that still show them."""
 
     requests: int
@@ -74,16 +74,16 @@ class Forgetting(Database):
 
         return await self.write(work)
 
-    async def stored(self, principal: str) -> Stored:
+    async def stored(self, principal: str) -> StoredData:
         """What /forget me would find."""
 
-        def work(db: sqlite3.Connection) -> Stored:
+        def work(db: sqlite3.Connection) -> StoredData:
             shown = db.execute(
                 "SELECT count(*) FROM message_ref WHERE gone = 0 AND message <> 0"
                 " AND job IN (SELECT id FROM job WHERE principal = ?)",
                 (principal,),
             ).fetchone()[0]
-            return Stored(requests=_requests(db, principal), messages=shown + len(those_of(db, principal)))
+            return StoredData(requests=_requests(db, principal), messages=shown + len(those_of(db, principal)))
 
         return await self.read(work)
 

@@ -28,7 +28,7 @@ class SettingRow:
 
 
 class SettingRows(Database):
-    """The part of the ledger that `Settings` uses; every change is kept."""
+    """The part of the ledger that `StoredSettings` uses; every change is kept."""
 
     async def settings(self) -> list[SettingRow]:
         """All of them."""
@@ -61,7 +61,7 @@ class SettingRows(Database):
         return await self.write(work)
 
 
-class Settings:
+class StoredSettings:
     """In memory; every change goes to the ledger first. `scope_id` is None for the owner's."""
 
     def __init__(self, ledger: SettingRows, rows: Iterable[SettingRow], *, wall: WallClock) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import discord
 
-from bot.storage.privacy import Stored
+from bot.storage.privacy import StoredData
 from bot.translations import say
 from bot.ui.buttons import Button, Row
 
@@ -12,7 +12,7 @@ MESSAGES = ("keep", "delete")  # what becomes of the messages that were posted
 TEMPLATE = rf"z1:forget:(?P<messages>{'|'.join(MESSAGES)})"
 
 
-def question(locale: str, stored: Stored) -> discord.ui.LayoutView:
+def question(locale: str, stored: StoredData) -> discord.ui.LayoutView:
     """What would be deleted, and the ways to have it so."""
     words = [
         say(locale, "forget-question", count=stored.requests),

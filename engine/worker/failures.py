@@ -11,7 +11,7 @@ from engine.worker.device import memory
 from engine.worker.edits.inpaint import NothingToPaint
 from engine.worker.image.pixels import BadSource
 from engine.worker.pipeline.flat_pictures import FlatPicture
-from engine.worker.pipeline.prepare import TooLarge
+from engine.worker.pipeline.prepare import PictureTooLarge
 from engine.worker.pipeline.text_encoder import TooManyTokens
 
 OUT_OF_MEMORY, BUG = "out-of-memory", "worker-error"
@@ -25,7 +25,7 @@ def failure_of(error: Exception) -> tuple[str, dict[str, str | float]]:
     match error:
         case TooManyTokens():
             return "prompt-too-many-tokens", {"tokens": error.tokens, "limit": error.limit}
-        case TooLarge():
+        case PictureTooLarge():
             return "too-large", {"width": error.width, "height": error.height, "most": error.most}
         case NothingToPaint():
             return "nothing-to-paint", {}

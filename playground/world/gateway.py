@@ -11,7 +11,7 @@ from aiohttp import WSMsgType, web
 
 from playground.wire.jsons import Json, is_list, is_object
 from playground.world import people
-from playground.world.sessions import GUILDS, Connection, Session, compressor
+from playground.world.sessions import GUILDS, Connection, GatewaySession, compressor
 
 HEARTBEAT_INTERVAL_MS = 41_250
 # Seconds, as over the Internet: discord.py notes the time of its heartbeat in a thread after sending it, and an
@@ -33,7 +33,7 @@ class Gateway:
     def __init__(self, *, token: str, on_presence: Callable[[Json], None]) -> None:
         self._token = token
         self._on_presence = on_presence
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, GatewaySession] = {}
         self._online = False
         self._status = "online"
         self.url = ""
@@ -88,7 +88,7 @@ class Gateway:
         await socket.prepare(request)
         connection = Connection(socket, compressor(request.query.get("compress")))
         await connection.send_op(HELLO, {"heartbeat_interval": HEARTBEAT_INTERVAL_MS})
-        session: Session | None = None
+        session: GatewaySession | None = None
         recent: deque[float] = deque(maxlen=SENDS_PER_MINUTE)
         loop = asyncio.get_running_loop()
         try:
@@ -111,7 +111,7 @@ class Gateway:
                 self._tell_online()
         return socket
 
-    async def _hear(self, connection: Connection, session: Session | None, text: str) -> Session | None:
+    async def _hear(self, connection: Connection, session: GatewaySession | None, text: str) -> GatewaySession | None:
         try:
             frame: Any = json.loads(text)
             op, data = frame["op"], frame.get("d")
@@ -140,13 +140,13 @@ class Gateway:
             self._on_presence(self.presence)
         return session
 
-    async def _identify(self, connection: Connection, data: Json) -> Session | None:
+    async def _identify(self, connection: Connection, data: Json) -> GatewaySession | None:
         refused = self._why_not(data)
         if refused:
             await connection.socket.close(code=refused[0], message=refused[1])
             return None
         shard = data.get("shard") or [0, 1]
-        session = Session(secrets.token_hex(16), data["intents"], (shard[0], shard[1]), connection=connection)
+        session = GatewaySession(secrets.token_hex(16), data["intents"], (shard[0], shard[1]), connection=connection)
         for other in list(self._sessions.values()):
             if other.connection is None and other.shard == session.shard:
                 self._sessions.pop(other.id)
@@ -171,7 +171,7 @@ class Gateway:
             return 4002, b"Error while decoding payload."
         return None
 
-    def _ready(self, session: Session) -> Json:
+    def _ready(self, session: GatewaySession) -> Json:
         holds = session.holds(people.GUILD_ID)
         return {
             "v": 10,
@@ -187,7 +187,7 @@ class Gateway:
             "_trace": ["playground"],
         }
 
-    async def _resume(self, connection: Connection, data: Json) -> Session | None:
+    async def _resume(self, connection: Connection, data: Json) -> GatewaySession | None:
         if str(data.get("token", "")).removeprefix("Bot ") != self._token:
             await connection.socket.close(code=4004, message=b"Authentication failed.")
             return None

@@ -41,7 +41,7 @@ class Connection:
 
 
 @dataclass(slots=True)
-class Session:
+class GatewaySession:
     """A bot that identified; it may be away and come back with RESUME."""
 
     id: str

@@ -9,7 +9,7 @@ import discord
 
 from bot.client import ImageBot
 from bot.requests.defaults import Defaults, OwnerSettings
-from bot.storage.settings import Settings
+from bot.storage.settings import StoredSettings
 
 
 def interaction(*, guild: int | None = 1, permissions: discord.Permissions | None = None, channel: Any = None) -> Any:
@@ -49,7 +49,7 @@ async def test_in_a_thread_the_settings_of_its_channel_hold() -> None:
     thread = discord.Thread.__new__(discord.Thread)
     thread.parent_id = 20
     who = requester(interaction(channel=thread, permissions=discord.Permissions(manage_guild=True)))
-    settings = Settings(Rows(), [], wall=lambda: 0.0)  # type: ignore[arg-type]
+    settings = StoredSettings(Rows(), [], wall=lambda: 0.0)  # type: ignore[arg-type]
     defaults = Defaults(settings, owner=OwnerSettings(), card=lambda: None)
 
     in_channel = requester(interaction(permissions=discord.Permissions(manage_guild=True)))

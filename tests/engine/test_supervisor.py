@@ -15,17 +15,19 @@ from pathlib import Path
 
 import pytest
 
-from engine.supervisor import Limits, Supervisor
+from engine.supervisor import Supervisor, SupervisorLimits
 from tests.support.clocks import ManualClock
 from tests.support.patience import alive, until
 
 STAND_IN = Path(__file__).parents[1] / "support" / "stand_in_worker.py"
-QUICK = Limits(hang_after=0.5, silent_after=1.5, first_wait=0.02, longest_wait=0.08, healthy_after=30, grace=0.5)
+QUICK = SupervisorLimits(
+    hang_after=0.5, silent_after=1.5, first_wait=0.02, longest_wait=0.08, healthy_after=30, grace=0.5
+)
 
 
 @asynccontextmanager
 async def supervised(
-    diary: Path, *behaviours: str, limits: Limits = QUICK, clock: Callable[[], float] = time.monotonic
+    diary: Path, *behaviours: str, limits: SupervisorLimits = QUICK, clock: Callable[[], float] = time.monotonic
 ) -> AsyncIterator[tuple[Supervisor, asyncio.Task[int]]]:
     """A running supervisor over stand-ins."""
     supervisor = Supervisor([sys.executable, str(STAND_IN), str(diary), *behaviours], limits, clock=clock)
@@ -98,7 +100,7 @@ async def test_restarts_wait_longer_each_time_up_to_a_limit(tmp_path: Path, capl
 async def test_a_healthy_life_makes_the_next_restart_quick_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    limits, clock = Limits(first_wait=0.02, longest_wait=1, healthy_after=60, grace=0.5), ManualClock()
+    limits, clock = SupervisorLimits(first_wait=0.02, longest_wait=1, healthy_after=60, grace=0.5), ManualClock()
     async with supervised(tmp_path / "diary", "exit1", "exit1", "works", "works", limits=limits, clock=clock):
         healthy = await life(tmp_path / "diary", 3)
         clock.advance(60)

@@ -19,7 +19,7 @@ OURS = ("bot", "cogs", "config", "engine", "playground", "protocol", "run_bot")
 TORCH = {"torch", "diffusers", "transformers", "accelerate"}
 TRAINING = "engine.training"  # a workshop of its own, and no part of what runs
 MOST_MODULES = 16  # in one folder
-MOST_SHARED_NAMES = 15  # of classes that mean two things; each makes a reader ask which one
+MOST_SHARED_NAMES = 3  # of classes that mean two things; each makes a reader ask which one
 
 _JOBS = ("bot.jobs", "protocol")
 _STORAGE = ("bot.storage", *_JOBS)

@@ -20,8 +20,8 @@ from pathlib import Path
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from bot.links.broker.parts import Parts
-from bot.links.broker.results import Results
+from bot.links.broker.parts import PartStore
+from bot.links.broker.results import ReceivedResults
 from bot.links.broker.seat import BROKER_ERRORS, Seat
 from bot.links.broker.steps import Steps
 from bot.links.broker.streams import Streams
@@ -51,7 +51,7 @@ async def broker_link(
 
     `parts` is a folder for large pictures that are still to become whole.
     """
-    link = EnginesAtBroker(events, access=access, build=build, parts=Parts(parts), lease=lease, grace=grace)
+    link = EnginesAtBroker(events, access=access, build=build, parts=PartStore(parts), lease=lease, grace=grace)
     working = asyncio.create_task(link.run(), name="broker")
     working.add_done_callback(_report)
     try:
@@ -73,7 +73,7 @@ class EnginesAtBroker:
     """Seats of engines at one broker."""
 
     def __init__(
-        self, events: EngineEvents, *, access: broker.Access, build: str, parts: Parts, lease: float, grace: float
+        self, events: EngineEvents, *, access: broker.Access, build: str, parts: PartStore, lease: float, grace: float
     ) -> None:
         self.seats: dict[str, Seat] = {}
         self._events = events
@@ -81,7 +81,7 @@ class EnginesAtBroker:
         self._build = build
         self._parts = parts
         self._steps = Steps()
-        self._results = Results(events, parts, steps=self._steps, seat=self._seat, refuse=self._refuse)
+        self._results = ReceivedResults(events, parts, steps=self._steps, seat=self._seat, refuse=self._refuse)
         self._name = secrets.token_hex(8).encode()  # of this bot process, so that engines notice a new one
         # The dispatcher adds its grace, and a lapse is noticed up to one pulse late.
         self._term = max(lease - grace - broker.PULSE, 3 * broker.PULSE)

@@ -22,7 +22,7 @@ class TooMuch(Exception):
     """More parts than any honest picture has."""
 
 
-class Parts:
+class PartStore:
     """A folder for each seat, in it one for each picture. Everything may be said again, in any order."""
 
     def __init__(self, root: Path, *, wall: WallClock = time.time) -> None:

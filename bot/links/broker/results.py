@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 
 from nats.aio.msg import Msg
 
-from bot.links.broker.parts import Parts, TooMuch
+from bot.links.broker.parts import PartStore, TooMuch
 from bot.links.broker.seat import BROKER_ERRORS, Seat
 from bot.links.broker.steps import Steps
 from bot.queue.engine_events import EngineEvents
@@ -27,13 +27,13 @@ MOST_OFFERS = 15  # of an ending whose engine never comes back
 log = logging.getLogger(__name__)
 
 
-class Results:
+class ReceivedResults:
     """Hands endings to the dispatcher. `seat` finds a seat by its name, `refuse` turns it away with a reason."""
 
     def __init__(
         self,
         events: EngineEvents,
-        parts: Parts,
+        parts: PartStore,
         *,
         steps: Steps,
         seat: Callable[[str], Seat],

@@ -49,7 +49,7 @@ class LoraProblem(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class LoraEntry:
     """What a file says of one layer, or of those that it has fused. `parts` leads to the names of its tensors."""
 
     targets: tuple[str, ...]
@@ -137,7 +137,7 @@ def _sizes(tensors: Any) -> Sizes:
     return {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118  no mapping
 
 
-def _entries(file: str, sizes: Sizes, catalogue: Catalogue) -> list[Entry]:
+def _entries(file: str, sizes: Sizes, catalogue: Catalogue) -> list[LoraEntry]:
     """What of a file belongs to this model, each layer once. Text encoders' layers, which some bring, are left out."""
     layers: dict[str, dict[str, str]] = {}
     for name in sizes:
@@ -149,7 +149,7 @@ def _entries(file: str, sizes: Sizes, catalogue: Catalogue) -> list[Entry]:
         part = found["part"] or _SIDES.get(found["side"], found["side"])
         layers.setdefault(found["layer"], {})[part] = name
     taken: set[str] = set()
-    entries: list[Entry] = []
+    entries: list[LoraEntry] = []
     known = [(layer, catalogue.find(layer), parts) for layer, parts in layers.items() if parts.keys() != {"alpha"}]
     for layer, targets, parts in sorted(known, key=lambda one: len(one[1])):  # fused ones may repeat single ones
         if not targets or taken.intersection(targets):
@@ -157,7 +157,7 @@ def _entries(file: str, sizes: Sizes, catalogue: Catalogue) -> list[Entry]:
         if _product(parts, sizes) != catalogue.sizes(targets):
             raise LoraProblem(file, f"was made for another model: {layer} has another size here")
         taken.update(targets)
-        entries.append(Entry(targets=targets, parts=parts))
+        entries.append(LoraEntry(targets=targets, parts=parts))
     if not entries:
         raise LoraProblem(file, "changes no layer of this model")
     return entries

@@ -103,7 +103,7 @@ class Sheet:
         under[:] = np.rint(mixed).astype(np.uint8)
 
 
-class Canvas(Sheet):
+class TiledCanvas(Sheet):
     """A sheet whose tiles the model repaints."""
 
     def __init__(

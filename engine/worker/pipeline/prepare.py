@@ -9,7 +9,7 @@ from engine.worker.adapters.loras import Loras
 from engine.worker.edits import inpaint, super_resolution
 from engine.worker.edits.inpaint import Part
 from engine.worker.edits.super_resolution import Enlargement, SuperResolution
-from engine.worker.edits.upscale import Anchor, Canvas, tiles
+from engine.worker.edits.upscale import Anchor, TiledCanvas, tiles
 from engine.worker.image import schedule
 from engine.worker.image.pixels import cover, decode_source, to_tensor
 from engine.worker.image.tokens import PATCH, padded
@@ -26,7 +26,7 @@ from protocol.request import ImageRequest, Kind
 USUAL_CAPTION = 64  # tokens assumed of a prompt that is not encoded yet
 
 
-class TooLarge(Exception):
+class PictureTooLarge(Exception):
     """More pixels than the model's card allows."""
 
     def __init__(self, *, width: int, height: int, most: int) -> None:
@@ -40,7 +40,7 @@ def check_size(request: ImageRequest, card: ModelCard) -> None:
     """Raises TooLarge."""
     width, height = request.width, request.height
     if max(width, height) > card.max_side or width * height > card.max_pixels:
-        raise TooLarge(width=width, height=height, most=card.max_side)
+        raise PictureTooLarge(width=width, height=height, most=card.max_side)
 
 
 def enlarging(order: Generate, k: int, model: SuperResolution, *, began: float) -> Sample:
@@ -148,7 +148,7 @@ class Preparation:
 
     def _lay_tiles(self, sample: Sample, generator: torch.Generator) -> None:
         request = sample.request
-        sample.canvas = Canvas(
+        sample.canvas = TiledCanvas(
             decode_source(sample.order.source or b""),
             request.width,
             request.height,

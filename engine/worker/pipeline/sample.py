@@ -12,7 +12,7 @@ from engine.worker.adapters.loras import NO_LORAS, LoraSet
 from engine.worker.edits import super_resolution
 from engine.worker.edits.inpaint import Part
 from engine.worker.edits.super_resolution import Enlargement
-from engine.worker.edits.upscale import Anchor, Canvas
+from engine.worker.edits.upscale import Anchor, TiledCanvas
 from engine.worker.image import schedule
 from engine.worker.image.pixels import Pixels
 from engine.worker.image.tokens import PATCH, padded
@@ -33,7 +33,7 @@ class Sample:
     latent: torch.Tensor  # (16, 1, height / 8, width / 8), fp32
     sigmas: tuple[float, ...]  # from this sample's first noise level down to 0
     part: Part | None = None  # of a picture of which not everything is painted
-    canvas: Canvas | None = None  # of an upscale, which is painted tile by tile
+    canvas: TiledCanvas | None = None  # of an upscale, which is painted tile by tile
     tile: int = 0
     anchor: Anchor | None = None  # of that tile
     enlargement: Enlargement | None = None  # of an upscale by a model for that alone; its steps are tiles

@@ -13,7 +13,7 @@ from bot.jobs.errors import BeyondEngines, PainterBroken
 from bot.jobs.job import Failure, JobState
 from bot.queue import dispatcher, recovery
 from bot.queue.recovery import MOST_ATTEMPTS, PURE_CHANCE
-from bot.requests.control import Guide
+from bot.requests.control import ControlChoice
 from bot.requests.draft import RequestDraft
 from bot.storage.blobs import UNSTORED
 from protocol.messages import Cancelled
@@ -236,7 +236,7 @@ async def test_a_wish_that_only_two_engines_together_could_paint_is_refused(core
     drawing.card = msgspec.structs.replace(CARD, features=(*CARD.features, "control"), controls=("canny",))
     await inked.join()
     await drawing.join()
-    guide = Guide(kind="canny", picture=UNSTORED)
+    guide = ControlChoice(kind="canny", picture=UNSTORED)
     draft = RequestDraft(prompt="a star", loras=(Lora(name="ink"),), control=guide)
 
     with pytest.raises(BeyondEngines):

@@ -12,7 +12,7 @@ import pytest
 
 from bot.jobs.events import Began, PainterLost, Stepped
 from bot.jobs.job import JobState
-from engine.supervisor import Limits, Supervisor
+from engine.supervisor import Supervisor, SupervisorLimits
 from tests.support.fake_engine import CARD, Script
 from tests.support.stage import ANNA, BEN, OpenStage, Stage, engine_process, ready, until
 
@@ -93,7 +93,7 @@ async def test_a_worker_that_hangs_while_it_still_answers_is_killed_and_its_job_
     async with opened(tmp_path) as core:
         command = [sys.executable, "-m", "tests.support.fake_engine", "--url", core.url, "--beats"]
         command += ["--secret-file", str(tmp_path / "engine.json"), "--hang-at-step", "3", "--hang-attempts", "1"]
-        supervisor = Supervisor(command, Limits(hang_after=3.0, first_wait=0.05, grace=0.5))
+        supervisor = Supervisor(command, SupervisorLimits(hang_after=3.0, first_wait=0.05, grace=0.5))
         running = asyncio.create_task(supervisor.run())
         await ready(core)
 

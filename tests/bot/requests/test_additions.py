@@ -7,7 +7,7 @@ import pytest
 
 from bot.jobs.errors import NotOffered, OutOfRange, UnknownControl, UnknownLora
 from bot.requests import control, loras
-from bot.requests.control import Guide
+from bot.requests.control import ControlChoice
 from protocol.request import Control, ControlKind, Lora
 from tests.support.fake_engine import CARD
 
@@ -32,14 +32,14 @@ def test_a_weight_out_of_range_is_refused(weight: float) -> None:
 @pytest.mark.parametrize("strength", [0.0, 2.1, float("nan")])
 def test_a_strength_out_of_range_is_refused(strength: float) -> None:
     with pytest.raises(OutOfRange):
-        control.resolved(Guide(kind="pose", picture=NAME, strength=strength), STOCKED)
+        control.resolved(ControlChoice(kind="pose", picture=NAME, strength=strength), STOCKED)
 
 
 def test_a_guide_of_an_old_request_is_that_request_again() -> None:
     old = Control(kind=ControlKind.POSE, picture=NAME, strength=0.5)
 
-    assert control.resolved(Guide.of(old), STOCKED) == old
-    assert control.resolved(Guide.of(None), STOCKED) is None
+    assert control.resolved(ControlChoice.of(old), STOCKED) == old
+    assert control.resolved(ControlChoice.of(None), STOCKED) is None
 
 
 def test_what_another_engine_cannot_do_is_refused_before_it_waits_there() -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from bot.jobs.errors import MaskOrRegion, MaskWithoutImage, NotOffered, TooLarge
 from bot.jobs.job import Job, JobState, Picture
 from bot.requests import derive
-from bot.requests.control import Guide
+from bot.requests.control import ControlChoice
 from bot.requests.defaults import PictureDefaults
 from bot.requests.derive import Continue, merged, rerolled, upscaled, varied
 from bot.requests.draft import RequestDraft, complete, fits
@@ -53,7 +53,7 @@ async def test_source_mask_and_control_reach_the_engine_and_go_when_their_person
                 return {"source": source, "mask": mask, "control": control}
 
             draft = RequestDraft(
-                prompt="a star", source=UNSTORED, mask=UNSTORED, control=Guide(kind="depth", picture=UNSTORED)
+                prompt="a star", source=UNSTORED, mask=UNSTORED, control=ControlChoice(kind="depth", picture=UNSTORED)
             )
             asked = await core.service.imagine(draft, by=ANNA, fetch=fetch, origin="one")
             (job,) = await core.ended(asked)

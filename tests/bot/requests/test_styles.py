@@ -31,7 +31,7 @@ from bot.requests.styles import (
     built_in,
 )
 from bot.storage.ledger import Ledger
-from bot.storage.settings import Settings
+from bot.storage.settings import StoredSettings
 from tests.support.clocks import ManualClock
 from tests.support.stage import ADMIN, ANNA, MODERATOR, OWNER
 
@@ -42,7 +42,7 @@ IN_PRIVATE = dataclasses.replace(ANNA, guild=None)
 @asynccontextmanager
 async def opened(path: Path) -> AsyncGenerator[StyleBook, None]:
     async with Ledger.open(path / "ledger.db") as ledger:
-        yield StyleBook(Settings(ledger, await ledger.settings(), wall=ManualClock()))
+        yield StyleBook(StoredSettings(ledger, await ledger.settings(), wall=ManualClock()))
 
 
 def style(name: str = "Neon", template: str = "{prompt} in neon light", **chinese: str) -> StyleTemplates:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine.supervisor import Limits, Supervisor
+from engine.supervisor import Supervisor, SupervisorLimits
 from engine.worker.paint_thread import NICENESS
 from protocol.messages import Beat, Cancel, Cancelled, EngineHello, Failed, Finished, Loading, Progress, Stop
 from tests.support.clocks import ManualClock
@@ -94,7 +94,7 @@ class CountingClock(ManualClock):
 
 
 async def test_an_engine_whose_only_job_was_cancelled_is_not_taken_for_hung(tiny: Path, tmp_path: Path) -> None:
-    clock, limits = CountingClock(), Limits(hang_after=120)
+    clock, limits = CountingClock(), SupervisorLimits(hang_after=120)
     async with fake_bot(tmp_path) as bot:
         address = ("--url", bot.url, "--secret-file", str(tmp_path / "engine.json"), "--model", str(tiny))
         command = [sys.executable, "-m", "engine.worker", *address, "--supervised"]

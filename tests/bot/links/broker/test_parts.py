@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.links.broker.parts import MOST_WHOLES, Parts, TooMuch
+from bot.links.broker.parts import MOST_WHOLES, PartStore, TooMuch
 from protocol import broker as cluster
 from protocol import frames as wire
 from tests.support.clocks import ManualClock
@@ -24,7 +24,7 @@ def files_in(folder: Path) -> list[Path]:
 
 
 async def test_parts_come_in_any_order_and_more_than_once(tmp_path: Path) -> None:
-    parts = Parts(tmp_path)
+    parts = PartStore(tmp_path)
 
     wholes = [await parts.put("seat", "job 0", *PIECES[number]) for number in (3, 1, 1, 0, 2, 2)]
 
@@ -33,10 +33,10 @@ async def test_parts_come_in_any_order_and_more_than_once(tmp_path: Path) -> Non
 
 async def test_parts_outlive_the_bot_and_go_when_their_whole_is_stored(tmp_path: Path) -> None:
     for piece in PIECES[:3]:
-        await Parts(tmp_path).put("seat", "job 0", *piece)
-        await Parts(tmp_path).put("seat", "job 1", *piece)
+        await PartStore(tmp_path).put("seat", "job 0", *piece)
+        await PartStore(tmp_path).put("seat", "job 1", *piece)
 
-    parts = Parts(tmp_path)
+    parts = PartStore(tmp_path)
     whole = await parts.put("seat", "job 0", *PIECES[3])
     await parts.drop("seat", "job 0", PIECES[3][0])
     await parts.drop("seat", "job 7", PIECES[3][0])  # was never there
@@ -46,7 +46,7 @@ async def test_parts_outlive_the_bot_and_go_when_their_whole_is_stored(tmp_path:
 
 
 async def test_neither_seats_nor_pictures_share_parts(tmp_path: Path) -> None:
-    parts, others = Parts(tmp_path), cluster.cut(FRAME[::-1], 300)
+    parts, others = PartStore(tmp_path), cluster.cut(FRAME[::-1], 300)
 
     await parts.put("seat", "job 0", *PIECES[0])
     await parts.put("another", "job 0", *PIECES[1])
@@ -60,7 +60,7 @@ async def test_neither_seats_nor_pictures_share_parts(tmp_path: Path) -> None:
 async def test_whatever_strangers_call_it_a_part_lies_in_its_folder(tmp_path: Path) -> None:
     root = tmp_path / "parts"
     for seat, ending in (("../outside", "/job 0"), ("..", "../../job 0"), (300 * "x", 300 * "y")):
-        await Parts(root).put(seat, ending, *PIECES[0])
+        await PartStore(root).put(seat, ending, *PIECES[0])
 
     assert len(files_in(root)) == len(files_in(tmp_path)) == 3
 
@@ -72,7 +72,7 @@ def all_older_by_a_minute(folder: Path) -> None:
 
 
 async def test_of_one_seat_only_the_newest_are_kept(tmp_path: Path) -> None:
-    parts = Parts(tmp_path)
+    parts = PartStore(tmp_path)
     for number in range(MOST_WHOLES + 2):
         all_older_by_a_minute(tmp_path)
         await parts.put("seat", f"job {number}", *PIECES[0])
@@ -87,7 +87,7 @@ async def test_of_one_seat_only_the_newest_are_kept(tmp_path: Path) -> None:
 
 
 async def test_no_more_is_kept_than_a_frame_may_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fits, too_much = Parts(tmp_path / "fits"), Parts(tmp_path / "too much")
+    fits, too_much = PartStore(tmp_path / "fits"), PartStore(tmp_path / "too much")
 
     monkeypatch.setattr(wire, "MAX_FRAME", len(FRAME))
     wholes = [await fits.put("seat", "job", *PIECES[number]) for number in (0, 1, 2, 2, 3)]
@@ -103,7 +103,7 @@ async def test_no_more_is_kept_than_a_frame_may_have(tmp_path: Path, monkeypatch
 
 async def test_parts_that_never_become_whole_go_by_their_age_and_not_for_a_bot_that_was_away(tmp_path: Path) -> None:
     clock = ManualClock(float(round(time.time())))  # whole seconds are counted exactly
-    parts = Parts(tmp_path, wall=clock)
+    parts = PartStore(tmp_path, wall=clock)
     for seat in ("one", "another"):
         await parts.put(seat, "abandoned", *PIECES[0])
     clock.advance(DAY - 60)
@@ -111,7 +111,7 @@ async def test_parts_that_never_become_whole_go_by_their_age_and_not_for_a_bot_t
     await parts.tidy()
     kept = len(files_in(tmp_path))
     clock.advance(120)
-    fresh = Parts(tmp_path, wall=clock)  # a new bot: its engines may have had nobody to send the rest to
+    fresh = PartStore(tmp_path, wall=clock)  # a new bot: its engines may have had nobody to send the rest to
     await fresh.tidy()
     clock.advance(DAY)
     await fresh.tidy()

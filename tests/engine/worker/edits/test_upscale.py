@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.worker.edits.upscale import GRID, Canvas, tiles
+from engine.worker.edits.upscale import GRID, TiledCanvas, tiles
 from engine.worker.pipeline.pipeline import Pipeline
 from protocol.request import Kind
 from tests.support.orders import order
@@ -46,7 +46,7 @@ def test_tiles_overlap_where_they_meet() -> None:
 def test_pasting_the_enlarged_source_over_itself_changes_nothing() -> None:
     y, x = np.mgrid[0:40, 0:64]
     source = Image.fromarray(np.stack([x * 4, y * 6, 255 - x * 2], axis=-1).astype(np.uint8))
-    canvas = Canvas(source, 128, 80, native_pixels=48 * 48, noise=torch.zeros(1, 16, 10, 16))
+    canvas = TiledCanvas(source, 128, 80, native_pixels=48 * 48, noise=torch.zeros(1, 16, 10, 16))
     before = canvas.pixels.copy()
 
     for tile in canvas.tiles:
@@ -57,7 +57,7 @@ def test_pasting_the_enlarged_source_over_itself_changes_nothing() -> None:
 
 def test_a_seam_between_two_tiles_rises_gently() -> None:
     source = Image.new("RGB", (64, 32))
-    canvas = Canvas(source, 128, 64, native_pixels=80 * 80, noise=torch.zeros(1, 16, 8, 16))
+    canvas = TiledCanvas(source, 128, 64, native_pixels=80 * 80, noise=torch.zeros(1, 16, 8, 16))
 
     for tile, level in zip(canvas.tiles, (0, 160), strict=True):
         canvas.paste(tile, np.full((tile.height, tile.width, 3), level, dtype=np.uint8))

@@ -12,7 +12,7 @@ from PIL import Image
 from engine.training import phrases
 from engine.training.scenes import draw, random_scene
 from engine.worker.device.memory import find_place
-from engine.worker.edits.upscale import Canvas
+from engine.worker.edits.upscale import TiledCanvas
 from engine.worker.loading.loading import STARTER, load
 from engine.worker.pipeline.pipeline import Pipeline
 from engine.worker.pipeline.sample import Sample
@@ -29,7 +29,9 @@ def starter() -> Pipeline:
     return Pipeline(load(STARTER, place), place)
 
 
-def enlarged(pipeline: Pipeline, picture: np.ndarray, prompt: str, upscaler: Upscaler) -> tuple[np.ndarray, Canvas]:
+def enlarged(
+    pipeline: Pipeline, picture: np.ndarray, prompt: str, upscaler: Upscaler
+) -> tuple[np.ndarray, TiledCanvas]:
     """A picture of 192² at twice the size, and the canvas on which its tiles were laid."""
     wish = request(prompt=prompt, width=192, height=192).upscaled(source="0" * 64, seed=7, upscaler=upscaler)
     sample = pipeline.begin(Generate(job="job", attempt=1, request=wish, wanted=(0,), source=_png(picture)), 0)
@@ -43,7 +45,7 @@ def enlarged(pipeline: Pipeline, picture: np.ndarray, prompt: str, upscaler: Ups
     return result, canvas
 
 
-def seams(result: np.ndarray, picture: np.ndarray, canvas: Canvas) -> float:
+def seams(result: np.ndarray, picture: np.ndarray, canvas: TiledCanvas) -> float:
     """The largest step, in levels, from one column to the next where tiles meet, beyond the source's; over all rows."""
     smooth = Image.fromarray(picture).resize((result.shape[1], result.shape[0]), Image.Resampling.LANCZOS)
     steps = np.abs(np.diff(result - np.asarray(smooth, dtype=np.float32), axis=1).mean(axis=(0, 2)))
