@@ -114,10 +114,6 @@ SAME: dict[str, dict[tuple[str, str], str]] = {
             (f"raise {kind}(str(error)) from error", "str(error) -> error"): FOR_THE_LOG
             for kind in ("OutcomeUnknown", "Rejected", "TooHeavy", "RefusedForNow")
         },
-        (
-            "if ref.token is not None and self._wall() - ref.token.at < TOKEN_LIFE:",
-            "self._wall() - ref.token.at < TOKEN_LIFE -> self._wall() - ref.token.at <= TOKEN_LIFE",
-        ): "a moment has no length",
     },
     "bot.queue.eta": {
         (

@@ -13,10 +13,11 @@ import discord
 from bot.delivery.edit_limits import EditLimiter, EditLimits
 from bot.delivery.live_message import LiveMessage
 from bot.delivery.posting import Posting
-from bot.delivery.sender import TOKEN_LIFE, MessageRef, Sender
+from bot.delivery.sender import MessageRef, Sender
 from bot.delivery.undelivered import Undelivered
 from bot.jobs import events as news
 from bot.jobs.errors import UnknownJob
+from bot.jobs.interaction_token import TOKEN_LIFE
 from bot.jobs.job import Job
 from bot.rest import answers
 from bot.rest.codes import ALREADY_ANSWERED, Meaning, meaning_of
@@ -103,7 +104,7 @@ class Delivery:
         """Show the waiting message. Where it is unclear whether it is there, the token will tell later."""
         live.seen()
         token = live.ref.token
-        if token is not None and self._wall() - token.at >= TOKEN_LIFE:
+        if token is not None and not token.works(self._wall()):
             return  # carried on after a long absence
         try:
             message = await self._send_answer(interaction, views.live(live.shown_job, live.shown_status(self._wall())))
@@ -245,7 +246,7 @@ class Delivery:
     async def _purge_tokens(self) -> None:
         while True:
             try:
-                await self._ledger.drop_tokens(self._wall() - TOKEN_LIFE - 30)
+                await self._ledger.drop_tokens(self._wall() - TOKEN_LIFE)
             except STORAGE_ERRORS as error:
                 _log.error("interaction tokens that are too old cannot be deleted: %s", error)
             await asyncio.sleep(_TOKENS_PURGED_EVERY)

@@ -9,9 +9,9 @@ from typing import Any
 from bot.delivery.sender import Location, MessageRef
 from bot.jobs import events as news
 from bot.jobs.events import QueuePosition
+from bot.jobs.interaction_token import InteractionToken
 from bot.jobs.job import Job
 from bot.queue.eta import worth_telling
-from bot.storage.rows import InteractionToken
 from bot.ui.views import LiveStatus, without_words
 
 _LEAST_ESTIMATE = 3.0  # seconds ahead that are worth a countdown

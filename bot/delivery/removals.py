@@ -7,7 +7,6 @@ import logging
 
 import discord
 
-from bot.delivery.sender import TOKEN_LIFE
 from bot.jobs.ids import WallClock
 from bot.rest.answers import LOST
 from bot.rest.codes import Meaning, meaning_of
@@ -69,7 +68,7 @@ class Removals:
         """Whether it is, after a try. The token needs no right in the channel, but only the bot is told the truth."""
         token = removal.token
         try:
-            if token is not None and self._wall() - token.at < TOKEN_LIFE:
+            if token is not None and token.works(self._wall()):
                 hook = discord.Webhook.partial(token.application, token.token, client=self._client)
                 try:
                     await hook.delete_message(removal.message)

@@ -18,13 +18,12 @@ from typing import NamedTuple, cast
 import discord
 
 from bot.jobs.ids import WallClock
+from bot.jobs.interaction_token import InteractionToken
 from bot.rest import threads
 from bot.rest.answers import LOST
 from bot.rest.codes import UNKNOWN_MESSAGE, Meaning, meaning_of
 from bot.rest.rate_limits import OutcomeUnknown, RefusedForNow
-from bot.storage.rows import InteractionToken
 
-TOKEN_LIFE = 14.5 * 60  # seconds; Discord's 15 minutes less what a slow upload takes
 _LOOK_BACK = 60.0  # seconds before the job ended, for clocks that differ
 _LOOK_AT = 200  # messages
 
@@ -92,7 +91,7 @@ class Sender:
 
         Raises Archived, OutcomeUnknown, TooHeavy, Rejected.
         """
-        if ref.token is not None and self._wall() - ref.token.at < TOKEN_LIFE:
+        if ref.token is not None and ref.token.works(self._wall()):
             try:
                 with known_errors():
                     return await self._edit_by_token(ref, ref.token, drawing)

@@ -14,9 +14,9 @@ from typing import Any
 import aiohttp
 import discord
 
+from bot.jobs.interaction_token import InteractionToken
 from bot.rest.codes import ALREADY_ANSWERED
 from bot.rest.threads import opened
-from bot.storage.rows import InteractionToken
 
 Interaction = discord.Interaction[Any]
 

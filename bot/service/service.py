@@ -14,6 +14,7 @@ from typing import Any, Literal, Unpack
 from bot.jobs.errors import AlreadyDeleted, DiskFull, NothingToCancel, NotYours, PictureGone, TooLate, UnknownJob
 from bot.jobs.events import Events, QueuePosition, Subscription
 from bot.jobs.ids import IdSource, MonotonicClock, WallClock, random_id
+from bot.jobs.interaction_token import InteractionToken
 from bot.jobs.job import Job, Picture, Requester
 from bot.queue.dispatcher import Dispatcher
 from bot.queue.engine import EngineView
@@ -31,7 +32,7 @@ from bot.service.submit import Submission
 from bot.storage.blobs import BlobStore
 from bot.storage.database import LedgerFull
 from bot.storage.ledger import Ledger
-from bot.storage.rows import InteractionToken, Origin
+from bot.storage.rows import Origin
 from bot.storage.settings import StoredSettings
 from protocol.card import ModelCard
 from protocol.request import SEED_RANGE, ImageRequest, Kind

@@ -13,10 +13,10 @@ import sqlite3
 from dataclasses import dataclass
 
 from bot.jobs.ids import WallClock
+from bot.jobs.interaction_token import InteractionToken
 from bot.storage.database import Database
 from bot.storage.facts import keep
 from bot.storage.pending import want_gone
-from bot.storage.rows import InteractionToken
 
 _KEY = "left-behind-key"  # of a fact
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sqlite3
 
 from bot.jobs.ids import WallClock
+from bot.jobs.interaction_token import InteractionToken
 from bot.jobs.job import Job
 from bot.storage.database import Database
 from bot.storage.pending import strike_out_tokens, want_gone
-from bot.storage.rows import InteractionToken, readable_jobs
+from bot.storage.rows import readable_jobs
 
 
 class Messages(Database):

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
+from bot.jobs.interaction_token import InteractionToken
 from bot.storage.database import Database
-from bot.storage.rows import InteractionToken
 
 _EXPIRED = "expired"  # stands in a payload in place of its token
 

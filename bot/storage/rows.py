@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
 import msgspec
 
 from bot.jobs.errors import Argument, UnreadableJob
+from bot.jobs.interaction_token import InteractionToken
 from bot.jobs.job import Failure, Job, JobState, Picture, Requester
 from protocol.request import ImageRequest
 
@@ -20,15 +21,6 @@ SPEC_VERSION = 1
 log = logging.getLogger(__name__)
 
 MODERATOR, ADMIN, OWNER = 1, 2, 4  # bits of job.permissions
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class InteractionToken:
-    """What edits the answer of an interaction, for the first fifteen minutes."""
-
-    token: str = field(repr=False)
-    application: int
-    at: float  # when the interaction was made, Unix seconds
 
 
 class Origin(TypedDict):

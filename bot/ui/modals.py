@@ -9,6 +9,7 @@ from typing import Any, cast
 import discord
 
 from bot.jobs.errors import OutOfRange
+from bot.jobs.interaction_token import TOKEN_LIFE
 from bot.jobs.job import Job
 from bot.requests.draft import RequestDraft
 from bot.translations import say
@@ -18,13 +19,12 @@ from protocol.request import MAX_PROMPT, SEED_RANGE, Kind
 
 # The last part is random for Discord, which remembers what was typed into a form of the same id.
 EDIT = re.compile(r"z1:edit:(?P<job>[0-9a-z]{8,32}):(?P<nonce>[0-9]{1,20})")
-_OPEN_FOR = 900.0  # seconds; the token of the click that opened it lives as long
 
 
 def edit_form(job: Job, card: ModelCard | None, locale: str, *, most_steps: int, nonce: int) -> discord.ui.Modal:
     """Everything that can be changed about a job, filled in as it was."""
     request = job.request
-    form = discord.ui.Modal(title=say(locale, "form-title"), custom_id=f"z1:edit:{job.id}:{nonce}", timeout=_OPEN_FOR)
+    form = discord.ui.Modal(title=say(locale, "form-title"), custom_id=f"z1:edit:{job.id}:{nonce}", timeout=TOKEN_LIFE)
     form.add_item(_field(locale, "prompt", request.prompt, most=MAX_PROMPT, lines=True))
     if card is None or card.offers("guidance"):
         note = say(locale, "form-negative-note")

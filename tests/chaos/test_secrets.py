@@ -12,8 +12,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from bot.jobs.interaction_token import InteractionToken
 from bot.links.local.address import Address
-from bot.storage.rows import InteractionToken
 from engine.links.websocket import Secret
 from playground import open_playground
 from playground.world import people

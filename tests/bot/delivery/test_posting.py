@@ -18,9 +18,9 @@ from bot.delivery.edit_limits import EditLimiter, EditLimits
 from bot.delivery.live_message import LiveMessage
 from bot.delivery.posting import Posting
 from bot.delivery.sender import MessageRef, Rejected, Sender, TooHeavy
+from bot.jobs.interaction_token import InteractionToken
 from bot.jobs.job import JobState
 from bot.rest.rate_limits import request_trace
-from bot.storage.rows import InteractionToken
 from bot.ui.views import LiveStatus
 from playground import Playground, Rules, open_playground
 from playground.wire.faults import Fault

@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.jobs.errors import InFlightReached, Paused, QueueFull, Refusal
+from bot.jobs.interaction_token import InteractionToken
 from bot.jobs.job import JobState, Requester
 from bot.queue import fair_queue
 from bot.queue.live_jobs import LiveJobs
 from bot.requests.defaults import OwnerSettings
 from bot.requests.draft import RequestDraft
 from bot.storage.ledger import Ledger, VirtualTimes
-from bot.storage.rows import InteractionToken
 from engine.worker.scheduling.forward_time import ForwardTime
 from tests.support.rehearsal import Arrival, Rehearsal, job_of
 from tests.support.stage import ANNA, BEN, MODERATOR, ROOMY, Stage, ready, stage, until

@@ -12,13 +12,14 @@ import msgspec
 import pytest
 
 from bot.jobs.errors import LimitReached, Paused, PerDayReached, PerMinuteReached, UnreadableJob
+from bot.jobs.interaction_token import InteractionToken
 from bot.jobs.job import LIVE, TRANSITIONS, Failure, Job, JobState, Picture, Requester
 from bot.jobs.limits import Limits
 from bot.storage import database
 from bot.storage.database import LedgerFull, LedgerUnusable
 from bot.storage.jobs import Charge
 from bot.storage.ledger import Ledger
-from bot.storage.rows import Draft, InteractionToken
+from bot.storage.rows import Draft
 from protocol.request import ImageRequest
 from tests.support.clocks import ManualClock, counted_ids
 from tests.support.stage import ANNA, BEN
