@@ -31,10 +31,17 @@ class Removals:
         self._wall = wall
         self._retry = retry
         self._wanted = asyncio.Event()
+        self._tried = asyncio.Event()  # each message on the list, since the last was put there
+        self._tried.set()
 
     def wanted(self) -> None:
         """There is something new on the list."""
         self._wanted.set()
+        self._tried.clear()
+
+    async def settled(self) -> None:
+        """Until each message on the list was tried."""
+        await self._tried.wait()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -47,6 +54,8 @@ class Removals:
             except STORAGE_ERRORS as error:
                 _log.error("deleted messages cannot be noted: %s", error)
                 done = False
+            if not self._wanted.is_set():
+                self._tried.set()
             try:
                 async with asyncio.timeout(None if done else pause):
                     await self._wanted.wait()

@@ -60,6 +60,7 @@ async def say(
                     failed = True
                     continue
                 await bot.delivery.settled()
+                await bot.removals.settled()
             failed |= len(refusals) > refused or any([_is_failure(event) async for event in events])
             if visitor.form is not None:
                 print(form_as_text(visitor.form), end="\n\n")

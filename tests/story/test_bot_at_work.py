@@ -183,7 +183,7 @@ async def test_a_bug_is_logged_once_and_said_in_one_line_with_the_same_id(
         raise ZeroDivisionError("secret detail")
 
     monkeypatch.setattr(studio.service, "reroll", broken)
-    monkeypatch.setattr(studio.service, "compose", broken)
+    monkeypatch.setattr(studio.service, "imagine", broken)
     with caplog.at_level(logging.ERROR, logger="bot.client"):
         await mia.click("Reroll")
         await mia.is_told("Something went wrong on my side. It is noted as ")
