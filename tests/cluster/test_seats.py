@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nats.aio.client import Client
@@ -171,6 +172,34 @@ async def test_a_second_engine_of_the_same_name_is_turned_away_and_the_first_wor
         [ended] = await core.ended(await core.ask())
 
     assert refused == Refused(reason="there is an engine of the name stranger already")
+    assert ended.state is JobState.RENDERED
+
+
+async def test_a_second_engine_of_a_name_is_turned_away_while_the_first_is_still_let_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        broker(tmp_path / "nats") as server,
+        at_broker(tmp_path, server) as (core, _),
+        a_client(server) as me,
+    ):
+        events, let_in = core.service.dispatcher.engine_events, asyncio.Event()
+        joined = events.joined
+
+        async def slowly_joined(*arguments: Any) -> None:
+            await joined(*arguments)
+            await let_in.wait()
+
+        monkeypatch.setattr(events, "joined", slowly_joined)
+        async with FakeEngine(url=server.url, name="stranger", script=QUICK).running():
+            await ready(core)
+            words = await me.subscribe(cluster.command("seat"))
+            await me.publish(cluster.event("seat"), wire.encode(HELLO))
+            answer = wire.decode_command((await words.next_msg(30)).data)
+            let_in.set()
+            [ended] = await core.ended(await core.ask())
+
+    assert answer == Refused(reason="there is an engine of the name stranger already")
     assert ended.state is JobState.RENDERED
 
 

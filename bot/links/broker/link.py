@@ -262,7 +262,7 @@ class EnginesAtBroker:
                 pass
 
     async def _join(self, seat: Seat, hello: EngineHello) -> None:
-        if any(other is not seat and other.ready and other.name == hello.engine for other in self.seats.values()):
+        if any(other is not seat and other.holds(hello.engine) for other in self.seats.values()):
             self._refuse(seat, f"there is an engine of the name {hello.engine} already")
             return
         if self._streams is not None:
@@ -275,7 +275,11 @@ class EnginesAtBroker:
             seat.send(BotHello(protocol=PROTOCOL, build=self._build))
         seat.name, seat.loading = hello.engine, ""
         seat.refused = ""
-        await self._events.joined(seat, hello)
+        seat.joining = True
+        try:
+            await self._events.joined(seat, hello)
+        finally:
+            seat.joining = False
         if self.seats.get(seat.id) is not seat:  # it was given up meanwhile
             self._events.lost(seat, seat.name)
         else:

@@ -31,6 +31,7 @@ class Seat:
         self.id = seat_id
         self.name = ""
         self.loading = ""
+        self.joining = False
         self.ready = False
         self.refused = ""
         self.heard = 0.0
@@ -54,6 +55,10 @@ class Seat:
     def ask(self) -> None:
         """Have it say who it is."""
         self._outbox.put_nowait(None)
+
+    def holds(self, name: str) -> bool:
+        """Whether the engine here is the one of this name: at work, or just being let in."""
+        return self.name == name and (self.ready or self.joining)
 
     def close(self, reason: str) -> None:
         """Turn it away: its jobs go elsewhere unless it comes back in time."""
