@@ -107,9 +107,10 @@ class PendingRequests:
         await self._bot.tree._call(interaction)  # pyright: ignore[reportPrivateUsage]
 
     async def _say_in_channel(self, interaction: discord.Interaction[Any], sentence: str) -> None:
-        if interaction.channel_id is None:
+        channel_id = channel_of(interaction)
+        if channel_id is None:
             return
-        channel = self._bot.get_partial_messageable(interaction.channel_id)
+        channel = self._bot.get_partial_messageable(channel_id)
         words = say(interaction.locale.value, "request-given-up", who=interaction.user.mention, reason=sentence)
         for pause in _PAUSES:
             try:

@@ -9,6 +9,7 @@ import pytest
 
 from playground import Playground
 from playground.rules.messages import LOADING
+from playground.world.rules import Rules
 from tests.story.studio import (
     Message,
     Studio,
@@ -128,6 +129,11 @@ async def test_a_request_that_cannot_be_carried_on_is_refused_once_after_the_res
     assert len(await of_the_bot(mia)) == 1  # "thinking" is gone
 
 
+@pytest.mark.parametrize(
+    "rules",
+    [Rules(answer_within=30), Rules(answer_within=30, interactions_name_channel=False)],
+    ids=["known", "unknown to the library"],
+)
 async def test_a_refusal_that_no_token_carries_any_more_is_said_in_the_channel(studio: Studio, mia: Visitor) -> None:
     held = Held(studio)
     await mia.say(LINE, cat=b"I am a text.")
