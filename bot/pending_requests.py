@@ -23,7 +23,6 @@ from bot.storage.pending import PendingRequest
 from bot.translations import say
 
 _MOST_TRIES = 3  # restarts; a request that ends the process each time must not do so for ever
-_PAUSES = (1.0, 4.0, 16.0)  # seconds between tries to say it in the channel
 
 _KEPT = "pending"  # in an interaction's extras: it is on the list, or was
 
@@ -112,14 +111,5 @@ class PendingRequests:
             return
         channel = self._bot.get_partial_messageable(channel_id)
         words = say(interaction.locale.value, "request-given-up", who=interaction.user.mention, reason=sentence)
-        for pause in _PAUSES:
-            try:
-                await channel.send(words, nonce=str(interaction.id))  # a repeat is dropped by Discord itself
-            except answers.LOST as error:
-                _log.info("interaction %s: unclear whether this arrived: %s", interaction.id, error)
-                await asyncio.sleep(pause)
-            except discord.HTTPException as error:
-                _log.warning("interaction %s: its person cannot be told: %s", interaction.id, error)
-                return
-            else:
-                return
+        # Discord itself drops a repeat of the nonce.
+        await answers.at_last(interaction, lambda: channel.send(words, nonce=str(interaction.id)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from functools import partial
 from typing import Any, cast
 
 import discord
@@ -35,8 +35,8 @@ async def change(interaction: discord.Interaction[ImageBot], model: str | None =
         if not answers.is_answered(interaction):
             await answers.say(interaction, said)
             continue
-        with suppress(discord.HTTPException):  # a model may take longer to load than the answer can be edited
-            await interaction.edit_original_response(content=said)
+        # False after a quarter of an hour: a model may take longer to load than the answer can be edited.
+        await answers.at_last(interaction, partial(interaction.edit_original_response, content=said))
 
 
 @change.autocomplete("model")

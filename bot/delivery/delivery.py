@@ -20,7 +20,7 @@ from bot.jobs.errors import UnknownJob
 from bot.jobs.interaction_token import TOKEN_LIFE
 from bot.jobs.job import Job
 from bot.rest import answers
-from bot.rest.codes import ALREADY_ANSWERED, Meaning, meaning_of
+from bot.rest.codes import Meaning, meaning_of
 from bot.rest.threads import opened
 from bot.service.service import JobService
 from bot.storage.database import STORAGE_ERRORS
@@ -111,8 +111,6 @@ class Delivery:
         except answers.LOST as error:
             _log.warning("job %s: unclear whether the answer arrived: %s", live.job.id, error)
         except discord.HTTPException as error:
-            if error.code == ALREADY_ANSWERED:
-                return
             _log.warning("job %s: its first answer was refused: %s", live.job.id, error)
             if meaning_of(error) is Meaning.NOT_THIS_CONTENT and not live.wordless:
                 live.leave_out_words()
@@ -129,7 +127,8 @@ class Delivery:
         if answers.is_answered(interaction):
             edit = partial(interaction.edit_original_response, view=view)
             return (await opened(interaction.client, interaction.channel_id, edit)).id
-        return (await interaction.response.send_message(view=view)).message_id
+        given = await answers.give(interaction, partial(interaction.response.send_message, view=view))
+        return given and given.message_id
 
     async def _disown(self, live: LiveMessage) -> None:
         """`@original` is not the job's message."""

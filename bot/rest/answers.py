@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import discord
 
 from bot.jobs.interaction_token import InteractionToken
-from bot.rest.codes import ALREADY_ANSWERED
+from bot.rest.codes import ALREADY_ANSWERED, Meaning, meaning_of
 from bot.rest.threads import opened
 
 Interaction = discord.Interaction[Any]
+_T = TypeVar("_T")
 
 LOST = (aiohttp.ClientError, TimeoutError, ConnectionError, discord.DiscordServerError)
 _PAUSES = (0.1, 0.3, 0.9)  # seconds between the tries of a first answer
@@ -34,24 +35,33 @@ def token_of(interaction: Interaction) -> InteractionToken:
     return InteractionToken(token=interaction.token, application=interaction.application_id, at=at)
 
 
-async def give(interaction: Interaction, answer: Callable[[], Awaitable[object]], *, thinking: bool = False) -> None:
-    """Answer for the first time. Afterwards the interaction counts as answered, though nobody may have heard it."""
+async def give(interaction: Interaction, answer: Callable[[], Awaitable[_T]], *, thinking: bool = False) -> _T | None:
+    """Answer for the first time, and return what the library says of it, or None where its own answer was lost.
+
+    Afterwards the interaction counts as answered, though nobody may have heard it. Raises what the library raises,
+    where every try was clearly refused.
+    """
+    given, unclear = None, False
     for pause in (*_PAUSES, None):
         try:
-            await opened(interaction.client, interaction.channel_id, answer)
+            given = await opened(interaction.client, interaction.channel_id, answer)
             break
         except LOST as error:
             _log.info("interaction %s: unclear whether its answer arrived: %s", interaction.id, error)
-            if pause is not None:
-                await asyncio.sleep(pause)
+            unclear = True
         except discord.NotFound as error:
             _log.warning("interaction %s: its answer came too late: %s", interaction.id, error)
             break
         except discord.HTTPException as error:
-            if error.code != ALREADY_ANSWERED:
+            if error.code == ALREADY_ANSWERED:
+                break
+            if meaning_of(error) is not Meaning.LATER or (pause is None and not unclear):
                 raise
-            break
+            _log.info("interaction %s: its answer is refused for now: %s", interaction.id, error)
+        if pause is not None:
+            await asyncio.sleep(pause)
     interaction.extras[_THINKING] = thinking
+    return given
 
 
 async def say(interaction: Interaction, sentence: str) -> None:
@@ -95,24 +105,26 @@ async def tell(interaction: Interaction, sentence: str) -> bool:
             return True
         if interaction.extras.get(_THINKING):
             # A public "thinking" cannot become private, so it goes.
-            await _at_last(interaction, interaction.delete_original_response)
-        return await _at_last(interaction, lambda: interaction.followup.send(sentence, ephemeral=True))
+            await at_last(interaction, interaction.delete_original_response)
+        return await at_last(interaction, lambda: interaction.followup.send(sentence, ephemeral=True))
     except discord.HTTPException as error:
         _log.warning("interaction %s: could not be answered: %s", interaction.id, error)
         return False
 
 
-async def _at_last(interaction: Interaction, act: Callable[[], Awaitable[object]]) -> bool:
-    """Do it again until Discord answers; False where that is a no, or never comes."""
+async def at_last(interaction: Interaction, act: Callable[[], Awaitable[object]]) -> bool:
+    """Do what follows the first answer, again until Discord decides; False where that is a no, or never comes."""
     for pause in _LATER_PAUSES:
         try:
             await opened(interaction.client, interaction.channel_id, act)
         except LOST as error:
             _log.info("interaction %s: unclear whether this arrived: %s", interaction.id, error)
-            await asyncio.sleep(pause)
         except discord.HTTPException as error:
-            _log.warning("interaction %s: not said: %s", interaction.id, error)
-            return False
+            if meaning_of(error) is not Meaning.LATER:
+                _log.warning("interaction %s: not said: %s", interaction.id, error)
+                return False
+            _log.info("interaction %s: refused for now: %s", interaction.id, error)
         else:
             return True
+        await asyncio.sleep(pause)
     return False

@@ -23,7 +23,7 @@ from tests.story.test_attachments import picture
 
 ANSWER = r"/callback$"
 LINE = "/imagine prompt:a red star image:@cat.png"
-FAULTS = ["lost", "late", "reset"]
+FAULTS = ["lost", "late", "reset", "strange"]
 FILES = r"/attachments/"
 ALWAYS = 10_000
 
@@ -34,8 +34,15 @@ def break_answer(playground: Playground, how: str) -> None:
         playground.faults.lose_answer(ANSWER)
     elif how == "reset":
         playground.faults.reset(ANSWER)
+    elif how == "strange":
+        refuse_strangely(playground, ANSWER)
     else:
         playground.faults.answer_late(ANSWER)
+
+
+def refuse_strangely(playground: Playground, path: str, *, times: int = 1, method: str | None = None) -> None:
+    """Refused by Discord's own network, which says nothing about the request."""
+    playground.faults.refuse(path, method=method, times=times, status=403, code=40333)
 
 
 async def of_the_bot(visitor: Visitor) -> list[Message]:
@@ -78,6 +85,33 @@ async def test_an_attachment_is_painted_though_the_answer_thinking_was_lost(
     await studio.all_is_told()
     assert [finished(message) for message in await of_the_bot(mia)] == [True]
     assert await pending(studio) == []
+
+
+async def test_an_attachment_is_painted_in_the_message_thinking_though_no_try_to_say_so_was_answered(
+    studio: Studio, playground: Playground, mia: Visitor
+) -> None:
+    playground.faults.lose_answer(ANSWER)
+    refuse_strangely(playground, ANSWER, times=3)
+
+    await mia.say(LINE, cat=picture())
+
+    await mia.sees_pictures()
+    await studio.all_is_told()
+    assert [finished(message) for message in await of_the_bot(mia)] == [True]
+
+
+@pytest.mark.parametrize("how", FAULTS)
+async def test_the_picture_comes_in_the_answer_though_that_was_in_doubt(
+    studio: Studio, playground: Playground, mia: Visitor, how: str
+) -> None:
+    break_answer(playground, how)
+
+    await mia.say("/imagine prompt:a red star")
+
+    message = await mia.sees_pictures()
+    assert message["interaction_metadata"]["user"]["id"] == mia.person.id
+    await studio.all_is_told()
+    assert len(await of_the_bot(mia)) == 1
 
 
 async def test_an_attachment_that_was_being_read_when_the_bot_ended_is_painted_in_the_same_message(
@@ -141,6 +175,7 @@ async def test_a_refusal_that_no_token_carries_any_more_is_said_in_the_channel(s
     await studio.close_bot()
 
     studio.playground.faults.refuse(r"/webhooks/", times=ALWAYS, status=401, code=50027)
+    refuse_strangely(studio.playground, r"/channels/\d+/messages", method="POST")
     await studio.open_bot()
 
     told = await mia.sees("This file is not a picture I can read.")
@@ -148,11 +183,15 @@ async def test_a_refusal_that_no_token_carries_any_more_is_said_in_the_channel(s
     await until_none_is_left(studio)
 
 
+@pytest.mark.parametrize("how", ["reset", "strange"])
 async def test_a_refusal_whose_words_were_lost_is_said_again(
-    studio: Studio, playground: Playground, mia: Visitor
+    studio: Studio, playground: Playground, mia: Visitor, how: str
 ) -> None:
-    playground.faults.reset(r"/webhooks/\d+/[^/]+$", method="POST")
-    playground.faults.reset(r"/messages/@original$", method="DELETE")
+    for path, method in ((r"/webhooks/\d+/[^/]+$", "POST"), (r"/messages/@original$", "DELETE")):
+        if how == "reset":
+            playground.faults.reset(path, method=method)
+        else:
+            refuse_strangely(playground, path, method=method)
 
     await mia.say(LINE, cat=b"I am a text.")
 
