@@ -70,7 +70,13 @@ class PendingRequests:
         at = interaction.created_at.timestamp()
         await self._service.keep(str(interaction.id), payload=_payload.get(), by=by, at=at)
         interaction.extras[_KEPT] = True
-        await answers.defer(interaction)
+        try:
+            await answers.defer(interaction)
+        except discord.HTTPException:
+            # Its answer will be the refusal, which a later process must not take for "thinking".
+            del interaction.extras[_KEPT]
+            await self._service.ledger.drop_pending(str(interaction.id))
+            raise
 
     async def carry_on(self) -> None:
         """Take up what an earlier process left; returns when each is a job or its person knows why not."""

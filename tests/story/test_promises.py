@@ -199,6 +199,26 @@ async def test_a_refusal_whose_words_were_lost_is_said_again(
     assert len(await of_the_bot(mia)) == 1
 
 
+async def test_a_request_that_was_refused_at_once_is_not_carried_on_by_the_next_process(
+    studio: Studio, playground: Playground, mia: Visitor
+) -> None:
+    async def until_the_process_ends(*arguments: Any, **told: Any) -> None:
+        await asyncio.Event().wait()
+
+    studio.bot.pending.refused = until_the_process_ends
+    refuse_strangely(playground, ANSWER, times=4)
+    await mia.say(LINE, cat=picture())
+    await mia.is_told("went wrong")
+
+    await studio.restart_bot()
+    await mia.say("/imagine prompt:a blue ring")
+
+    await mia.sees_pictures()
+    await studio.all_is_told()
+    assert [finished(message) for message in await of_the_bot(mia)].count(True) == 1
+    assert len(await of_the_bot(mia)) == 2
+
+
 async def test_a_request_over_which_every_process_ends_is_given_up_in_a_sentence(studio: Studio, mia: Visitor) -> None:
     await mia.say("/imagine prompt:a blue ring")
     await mia.sees_pictures()
