@@ -23,11 +23,16 @@ class Engines:
     """Bookkeeping without any waiting: by name those that are there, or have a grace period to come back."""
 
     def __init__(self) -> None:
-        self.card: ModelCard | None = None  # what people are offered
+        self._known: ModelCard | None = None  # of the last model that was here, or of the one that is expected
         self.by_name: dict[str, Engine] = {}
         self.unclaimed: set[str] = set()
         self._holders: dict[str, str] = {}  # job -> engine
         self._loading: dict[str, EngineView] = {}
+
+    @property
+    def card(self) -> ModelCard | None:
+        """What people are offered: the known model while anybody has it, with all that its engines can do together."""
+        return self.card_with(None)
 
     @property
     def any_ready(self) -> bool:
@@ -61,10 +66,15 @@ class Engines:
         """It is ready, or gone; how it was seen while it came up."""
         return self._loading.pop(name, None)
 
+    def expect(self, card: ModelCard) -> None:
+        """This model is offered until an engine says otherwise."""
+        self._known = card
+
     def join(self, link: EngineLink, hello: EngineHello) -> Engine:
         """The engine that introduces itself on this line; an older line of the same engine is closed."""
         self.not_loading(LOCAL)
         self.not_loading(hello.engine)
+        self._known = self.card_with(hello)
         engine = self.by_name.setdefault(hello.engine, Engine(hello=hello, link=link))
         if engine.link is not None and engine.link is not link:
             engine.link.close("another connection of the same engine took its place")
@@ -89,12 +99,13 @@ class Engines:
         """Every engine that is there, comes up, or has just been lost."""
         return tuple((self._loading | {name: engine.view() for name, engine in self.by_name.items()}).values())
 
-    def offered(self, known: ModelCard | None, joining: EngineHello | None = None) -> ModelCard | None:
-        """What people are offered: the known model while anybody has it, with all that its engines can do together."""
-        others = [each for each in self.by_name.values() if each.link is not None]
-        cards = [each.hello.card for each in others if joining is None or each.hello.engine != joining.engine]
+    def card_with(self, joining: EngineHello | None) -> ModelCard | None:
+        """What people are offered once this engine is there as well."""
+        others = [each.hello for each in self.by_name.values() if not each.dismissed]
+        cards = [each.card for each in others if joining is None or each.engine != joining.engine]
         if joining is not None:
             cards.append(joining.card)
+        known = self._known
         if not cards:
             return known
         model = known.id if known is not None and any(card.id == known.id for card in cards) else cards[-1].id

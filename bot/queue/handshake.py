@@ -34,7 +34,7 @@ class Handshake:
         """Take over what the last bot process left."""
         card = await self._state.ledger.fact(CARD)
         if card is not None:
-            self._state.engines.card = msgspec.json.decode(card, type=ModelCard)
+            self._state.engines.expect(msgspec.json.decode(card, type=ModelCard))
         for left in await self._state.ledger.live():
             self._state.live.add(left.job, charged=left.charged)
             if left.job.state is not JobState.QUEUED and left.engine is not None:
@@ -43,7 +43,7 @@ class Handshake:
 
     async def accept(self, link: EngineLink, hello: EngineHello) -> None:
         """An engine is ready, and says what it has."""
-        await self._learn_card(hello)
+        await self._keep_card(hello)
         has_new_card = self._state.engines.has_new_card(link, hello)
         engine = self._state.engines.join(link, hello)
         ready = EngineState(engine=hello.engine, state="ready", model=hello.card.name)
@@ -61,11 +61,11 @@ class Handshake:
         self._state.events.publish(ready)
         self._state.work_available.set()
 
-    async def _learn_card(self, hello: EngineHello) -> None:
-        card = self._state.engines.offered(self._state.engines.card, hello)
-        if card is not None and card != self._state.engines.card:
+    async def _keep_card(self, hello: EngineHello) -> None:
+        """It is offered again when the bot starts the next time, before any engine is there."""
+        card = self._state.engines.card_with(hello)
+        if card != self._state.engines.card:
             await self._state.ledger.keep_fact(CARD, msgspec.json.encode(card).decode())
-            self._state.engines.card = card
 
     async def _give_up_without_lora(self) -> None:
         """What waits for a file that somebody took away fails, rather than wait for ever."""

@@ -124,7 +124,6 @@ class Recovery:
             await self.requeue(job, count_attempt=begun, was_next=job_id == next_one)
         if engine is not None:
             self._state.engines.forget(engine)
-            self._state.engines.card = self._state.engines.offered(self._state.engines.card)
             if engine.dismissed:  # it was ended for another model, perhaps while it still held something
                 await self.give_up_unpaintable()
         self._state.work_available.set()

@@ -63,7 +63,7 @@ async def _expect(service: JobService, model: str, chosen: EngineSettings) -> No
         return
     card = msgspec.json.decode(told.stdout, type=ModelCard)
     if service.card is None or service.card.id != card.id:
-        service.engines.card = card
+        service.engines.expect(card)
 
 
 def _access(url: str, chosen: ClusterSettings) -> Access:

@@ -108,7 +108,7 @@ async def opened(data: Path, *, wall: WallClock = time.time) -> AsyncGenerator[C
     clock = ManualClock()
     async with open_service(data, owner=ROOMY, wall=wall, monotonic=clock, grace=GRACE, adoption=2 * GRACE) as service:
         if service.card is None:
-            service.engines.card = CARD
+            service.engines.expect(CARD)
         yield Core(service, clock)
 
 

@@ -175,7 +175,7 @@ async def counter(
         raw_bot(playground) as bot,
         at_the_page(playground) as reader,
     ):
-        core.service.engines.card = CARD
+        core.service.engines.expect(CARD)
         async with client:
             await client.login(playground.token)
             yield Counter(core=core, client=client, bot=bot, reader=reader, wall=clock)

@@ -45,7 +45,7 @@ async def test_an_engine_killed_mid_job_costs_a_second_and_no_picture_twice(open
 
 async def test_a_prompt_that_kills_every_engine_fails_and_others_are_painted(opened: OpenStage, tmp_path: Path) -> None:
     async with opened(tmp_path, grace=0.1) as core:
-        core.service.engines.card = CARD
+        core.service.engines.expect(CARD)
         poison = await core.ask(prompt="poison")
         async with asyncio.TaskGroup() as tasks:
             keeper = tasks.create_task(_keep_engines_coming(core))

@@ -59,7 +59,7 @@ async def test_before_any_engine_was_there_the_painter_is_loading(tmp_path: Path
 async def test_fifty_requests_at_once_get_exactly_the_allowance(tmp_path: Path) -> None:
     owner = OwnerSettings(per_minute=7, in_flight=50)
     async with stage(tmp_path, owner=owner) as core:
-        core.service.engines.card = CARD
+        core.service.engines.expect(CARD)
 
         results = await asyncio.gather(*(core.ask(origin=f"i{n}") for n in range(50)), return_exceptions=True)
 
@@ -73,7 +73,7 @@ async def test_fifty_requests_at_once_get_exactly_the_allowance(tmp_path: Path) 
 
 async def test_the_same_interaction_fifty_times_at_once_is_one_job(tmp_path: Path) -> None:
     async with stage(tmp_path) as core:
-        core.service.engines.card = CARD
+        core.service.engines.expect(CARD)
 
         jobs = await asyncio.gather(*(core.ask(origin="same") for _ in range(50)))
 
@@ -83,7 +83,7 @@ async def test_the_same_interaction_fifty_times_at_once_is_one_job(tmp_path: Pat
 
 async def test_in_flight_and_queue_bounds_hold_across_people(tmp_path: Path) -> None:
     async with stage(tmp_path, owner=OwnerSettings(in_flight=2, queue=3)) as core:
-        core.service.engines.card = CARD
+        core.service.engines.expect(CARD)
         await core.ask(ANNA)
         await core.ask(dataclasses.replace(ANNA, guild=11))
 
@@ -110,7 +110,7 @@ async def test_with_little_room_on_the_disk_new_wishes_are_refused_and_old_ones_
 
 async def test_a_ledger_without_room_refuses_in_a_sentence(tmp_path: Path) -> None:
     async with stage(tmp_path) as core:
-        core.service.engines.card = CARD
+        core.service.engines.expect(CARD)
         ledger = core.service.ledger
         pages = await ledger.read(lambda db: db.execute("PRAGMA page_count").fetchone()[0])
         await ledger.read(lambda db: db.execute(f"PRAGMA max_page_count = {pages}").fetchone())
@@ -127,7 +127,7 @@ async def test_a_ledger_without_room_refuses_in_a_sentence(tmp_path: Path) -> No
 
 async def test_a_refusal_costs_nothing(tmp_path: Path) -> None:
     async with stage(tmp_path, owner=OwnerSettings(per_minute=2, in_flight=9)) as core:
-        core.service.engines.card = CARD
+        core.service.engines.expect(CARD)
         for _ in range(5):
             with pytest.raises(StepsOverCeiling):
                 await core.ask(steps=21)
@@ -183,7 +183,7 @@ async def ask_with(core: Stage, picture: bytes, *, strength: float | None = None
 
 async def test_a_refused_request_fetches_and_stores_no_picture(tmp_path: Path) -> None:
     async with stage(tmp_path, owner=OwnerSettings(in_flight=1)) as core:
-        core.service.engines.card = CARD
+        core.service.engines.expect(CARD)
         fetched = list[str]()
 
         async def fetch() -> dict[str, bytes]:
@@ -248,7 +248,7 @@ async def test_pictures_that_are_not_there_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("who", [ANNA, MODERATOR, OWNER])
 async def test_author_moderator_and_owner_may_cancel(tmp_path: Path, who: Requester) -> None:
     async with stage(tmp_path) as core:
-        core.service.engines.card = CARD
+        core.service.engines.expect(CARD)
         job = await core.ask(ANNA)
 
         cancelled = await core.service.cancel(job.id, by=who)
@@ -258,7 +258,7 @@ async def test_author_moderator_and_owner_may_cancel(tmp_path: Path, who: Reques
 
 async def test_strangers_and_moderators_of_elsewhere_may_neither_cancel_nor_delete(tmp_path: Path) -> None:
     async with stage(tmp_path) as core:
-        core.service.engines.card = CARD
+        core.service.engines.expect(CARD)
         job = await core.ask(ANNA)
         private = await core.ask(dataclasses.replace(ANNA, guild=None))
 
@@ -273,7 +273,7 @@ async def test_strangers_and_moderators_of_elsewhere_may_neither_cancel_nor_dele
 
 async def test_cancelling_twice_is_too_late(tmp_path: Path) -> None:
     async with stage(tmp_path) as core:
-        core.service.engines.card = CARD
+        core.service.engines.expect(CARD)
         job = await core.ask()
         await core.service.cancel(job.id, by=ANNA)
 
@@ -283,7 +283,7 @@ async def test_cancelling_twice_is_too_late(tmp_path: Path) -> None:
 
 async def test_cancel_all_takes_mine_and_only_mine(tmp_path: Path) -> None:
     async with stage(tmp_path) as core:
-        core.service.engines.card = CARD
+        core.service.engines.expect(CARD)
         await core.ask(ANNA)
         await core.ask(ANNA)
         other = await core.ask(BEN)
@@ -297,7 +297,7 @@ async def test_cancel_all_takes_mine_and_only_mine(tmp_path: Path) -> None:
 
 async def test_deleting_takes_the_message_away_and_a_live_job_with_it(tmp_path: Path) -> None:
     async with stage(tmp_path) as core:
-        core.service.engines.card = CARD
+        core.service.engines.expect(CARD)
         job = await core.ask(ANNA)
         await core.service.ledger.bind_message(job.id, 100, 5)
 
@@ -311,7 +311,7 @@ async def test_deleting_takes_the_message_away_and_a_live_job_with_it(tmp_path: 
 
 async def test_a_paused_guild_accepts_and_begins_nothing_while_others_paint(tmp_path: Path) -> None:
     async with stage(tmp_path) as core:
-        core.service.engines.card = CARD
+        core.service.engines.expect(CARD)
         waiting = await core.ask(ANNA)
         await core.service.pause("guild", ADMIN)
 
@@ -328,7 +328,7 @@ async def test_a_paused_guild_accepts_and_begins_nothing_while_others_paint(tmp_
 
 async def test_the_owners_pause_holds_everything_and_outlives_a_restart(tmp_path: Path) -> None:
     async with stage(tmp_path) as core:
-        core.service.engines.card = CARD
+        core.service.engines.expect(CARD)
         job = await core.ask()
         await core.service.pause("owner", OWNER)
 
