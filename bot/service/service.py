@@ -35,7 +35,7 @@ from bot.storage.ledger import Ledger
 from bot.storage.rows import Origin
 from bot.storage.settings import StoredSettings
 from protocol.card import ModelCard
-from protocol.request import SEED_RANGE, ImageRequest, Kind
+from protocol.request import SEED_RANGE, Kind
 
 # Brings the pictures of a draft, cleaned.
 Fetch = Callable[[], Awaitable[Pictures]]
@@ -87,7 +87,8 @@ class JobService:
             trouble=lambda: state.engines.trouble,
             seed=seeds,
         )
-        self._submission = Submission(state, dispatcher=dispatcher, defaults=defaults, composer=self.composer, ids=ids)
+        submission = Submission(state, dispatcher=dispatcher, defaults=defaults, composer=self.composer, ids=ids)
+        self.submit = submission.submit
 
     @property
     def card(self) -> ModelCard | None:
@@ -115,21 +116,7 @@ class JobService:
             self.composer.check(request)
             pictures = await fetch()
             request = self.composer.complete(draft, by, pictures)
-        return await self._submission.submit(request, by=by, pictures=pictures, **origin)
-
-    async def submit(
-        self,
-        request: ImageRequest,
-        *,
-        by: Requester,
-        parent: tuple[str, int | None] | None = None,
-        **origin: Unpack[Origin],
-    ) -> Job:
-        """Accept a request; when this returns it is on disk. The same origin again is the same job.
-
-        Raises Paused, DiskFull, LimitReached, QueueFull, Invalid.
-        """
-        return await self._submission.submit(request, by=by, parent=parent, **origin)
+        return await self.submit(request, by=by, pictures=pictures, **origin)
 
     async def keep(self, origin: str, *, payload: dict[str, Any], by: Requester, at: float) -> None:
         """Keep a request that is about to be answered before it is a job, until it is one. Raises DiskFull."""
