@@ -8,7 +8,7 @@ from tests.chaos.__main__ import STRICT, control
 from tests.chaos.links import LINKS
 from tests.chaos.run import Plan, run
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.mark.parametrize("link", sorted(LINKS))

@@ -6,7 +6,7 @@ import pytest
 
 from tests.chaos.run import Plan, run
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 async def test_what_the_real_engine_paints_is_posted_exactly_once_whoever_dies() -> None:

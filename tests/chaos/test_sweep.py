@@ -32,7 +32,7 @@ from tests.story.test_attachments import picture
 from tests.support.fake_engine import FakeEngine, Script
 from tests.support.ports import free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 EDIT_BY_TOKEN = r"/webhooks/.*/messages/"
 QUICK, SLOW = Script(step_seconds=0.01), Script(step_seconds=0.25)

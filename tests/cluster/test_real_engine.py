@@ -20,7 +20,7 @@ from tests.support.stage import ready, until
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1800)
 async def test_the_real_engine_paints_at_a_broker_and_is_gone_when_it_leaves(tmp_path: Path) -> None:
     model = await asyncio.to_thread(tiny_model.write, tmp_path / "tiny")
     keys = tmp_path / "keys"

@@ -17,7 +17,6 @@ ROUTES = (r"/callback", r"/webhooks/.*/messages/", r"/channels/\d+/messages/\d+$
 JOBS = 12
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_every_picture_is_shown_exactly_once_whatever_breaks(
     empty_studio: Studio, playground: Playground, mia: Visitor, robin: Visitor, seed: int

@@ -24,8 +24,6 @@ from playground.world import people
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.timeout(240)
-
 
 class Installation:
     """A bot as its owner runs it: one process and a data folder, and the engine that it starts."""

@@ -7,8 +7,6 @@ import random
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from bot.jobs.job import JobState
 from bot.storage.ledger import Ledger
 from tests.support.ports import free_port
@@ -32,7 +30,6 @@ async def _engines_that_die(core: Stage, number: int, dice: random.Random, kills
                 kills["engine"] += 1
 
 
-@pytest.mark.timeout(240)
 async def test_nothing_is_lost_or_doubled_while_engines_and_bots_die(tmp_path: Path) -> None:
     dice, kills = random.Random(7), Counter[str]()
     asked = list[str]()

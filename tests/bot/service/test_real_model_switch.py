@@ -24,7 +24,7 @@ from tests.support.stage import ANNA, OWNER, ROOMY, until
 
 PATIENCE = 90  # seconds that an engine may take to load on a busy machine
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture

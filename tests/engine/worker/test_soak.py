@@ -45,7 +45,7 @@ def resident() -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1800)
 def test_five_hundred_pictures_in_a_row_leave_no_more_memory_behind_than_one_hundred(pipeline: Pipeline) -> None:
     inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
     endings: queue.SimpleQueue[Event] = queue.SimpleQueue()
