@@ -29,7 +29,7 @@ class Refusal(Exception):
 
 
 class Invalid(Refusal):
-    """The wish itself cannot be painted."""
+    """The request itself cannot be painted."""
 
     code = "invalid"
 

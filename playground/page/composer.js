@@ -103,7 +103,7 @@ export class Composer {
       this.#sent(whole.trim(), line === this.text);
     } catch (refusal) {
       this.#say(refusal.message);
-      if (!this.text) this.write(line); // an example that was refused can be mended
+      if (!this.text) this.write(line); // an example that was refused can be corrected
     } finally {
       this.sending = false;
       this.sendButton.disabled = false;

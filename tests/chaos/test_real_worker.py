@@ -16,4 +16,4 @@ async def test_what_the_real_engine_paints_is_posted_exactly_once_whoever_dies()
     assert sum(verdict.kills.values()) == 4
     assert verdict.lost == []
     assert verdict.duplicates == []
-    assert set(verdict.failed) <= {"poison"}  # three engines may happen to die under one wish
+    assert set(verdict.failed) <= {"poison"}  # three engines may happen to die under one request

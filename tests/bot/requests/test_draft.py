@@ -1,4 +1,4 @@
-"""A wish with gaps becomes a complete request, or a refusal that says what is wrong."""
+"""A request with gaps becomes a complete request, or a refusal that says what is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The core end to end: a wish goes in, pictures lie in the blob store."""
+"""The core end to end: a request goes in, pictures lie in the blob store."""
 
 from __future__ import annotations
 
