@@ -348,6 +348,10 @@ class Score:
     def tried(self) -> int:
         return self.killed + len(self.survivors)
 
+    def __str__(self) -> str:
+        died = f"{self.killed:3} of {self.tried:3} died"
+        return f"{self.module:30} {died}, {self.same} the same program, {self.places} places"
+
 
 def examine(module: str, folder: Path, *, seed: int, each: int) -> Score:
     """Try so many changes of this module. Raises AssertionError where its tests fail without any."""
@@ -376,6 +380,7 @@ def examine(module: str, folder: Path, *, seed: int, each: int) -> Score:
             print(score.survivors[-1], flush=True)
         else:
             score.killed += 1
+    print(score, flush=True)  # a run that is ended early says this much
     return score
 
 
@@ -395,8 +400,7 @@ def main() -> None:
             examine(module, Path(folder), seed=options.seed, each=options.each) for module in options.module or CORE
         ]
 
-    for one in scores:
-        print(f"{one.module:30} {one.killed:3} of {one.tried:3} died, {one.same} the same program, {one.places} places")
+    print(*scores, sep="\n")
     tried, killed = sum(one.tried for one in scores), sum(one.killed for one in scores)
     print(f"seed {options.seed}: {killed} of {tried} died: {killed / max(tried, 1):.0%}; the goal is {GOAL:.0%}")
     sys.exit(killed < GOAL * tried)
