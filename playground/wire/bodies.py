@@ -28,11 +28,14 @@ async def read_body(
     """The JSON and the files of a request, at most `ceiling` bytes together.
 
     In multipart the JSON is the part `payload_part`; files are the parts that have a file name and whose
-    name matches `file_parts`. Raises ApiError.
+    name matches `file_parts`. Raises ApiError, and HTTPBadRequest where the client is gone before the end.
     """
-    if request.content_type == "multipart/form-data":
-        return await _read_multipart(request, ceiling, payload_part, file_parts)
-    raw = await _read(request, ceiling)
+    try:
+        if request.content_type == "multipart/form-data":
+            return await _read_multipart(request, ceiling, payload_part, file_parts)
+        raw = await _read(request, ceiling)
+    except ConnectionResetError:  # nobody hears an answer, and aiohttp would print any other exception
+        raise web.HTTPBadRequest from None
     if not raw:
         return None, []
     if request.content_type != "application/json":

@@ -1,6 +1,7 @@
 """Things that go wrong on purpose, and the limits of requests."""
 
 import asyncio
+import logging
 
 import aiohttp
 import discord
@@ -42,6 +43,26 @@ async def test_a_reset_connection_has_no_effect(playground: Playground) -> None:
         _, messages = await rest("GET", MESSAGES)
 
     assert messages == []
+
+
+@pytest.mark.parametrize("path", [f"/api/v10{MESSAGES}", "/page/say"])
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x"])
+async def test_a_client_that_dies_in_the_middle_of_an_upload_is_no_error(
+    playground: Playground, caplog: pytest.LogCaptureFixture, path: str, kind: str
+) -> None:
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\nContent-Length: 100000\r\n\r\n"
+    part = b'--x\r\nContent-Disposition: form-data; name="files[0]"; filename="a.png"\r\n\r\n'
+    _, writer = await asyncio.open_connection("127.0.0.1", playground.port)
+    writer.write(head.encode() + part + b"half of it")
+    await asyncio.sleep(0.1)  # it is being read
+
+    with caplog.at_level(logging.ERROR):
+        writer.transport.abort()
+        await writer.wait_closed()
+        async with rest_client(playground) as rest:
+            await rest("GET", MESSAGES)
+
+    assert [record.getMessage() for record in caplog.records] == []
 
 
 async def test_a_delayed_request_arrives_in_the_end(playground: Playground) -> None:
