@@ -49,6 +49,7 @@ class Delivery:
         self._idle = asyncio.Event()
         self._idle.set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._bugs = set[tuple[str, str]]()  # kinds of event and error; each is logged once
 
     async def run(self, *, resumed: asyncio.Event) -> None:
         """Until cancelled. `resumed` is set once the messages that an earlier process left are taken over."""
@@ -60,7 +61,7 @@ class Delivery:
                 resumed.set()
                 purge = self._start(self._purge_tokens(), "tokens")
                 async for event in events:
-                    self._apply(event)
+                    self._hear(event)
                 purge.cancel()
         finally:
             while self._tasks:  # one that meets a bug now begins another
@@ -160,6 +161,17 @@ class Delivery:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("%s stopped", task.get_name(), exc_info=error)
+
+    def _hear(self, event: news.JobEvent) -> None:
+        try:
+            self._apply(event)
+        except Exception as error:  # noqa: BLE001  # the border of events: a bug over one must not cost the others
+            kind = (type(event).__name__, type(error).__name__)
+            if kind not in self._bugs:
+                self._bugs.add(kind)
+                _log.error("what happened cannot be shown: %s", kind[0], exc_info=error)
+            if isinstance(event, news.Ended) and (live := self._live.get(event.job.id)) is not None:
+                live.set_job(event.job)
 
     def _apply(self, event: news.JobEvent) -> None:
         match event:

@@ -9,6 +9,8 @@ from dataclasses import replace
 
 import pytest
 
+from bot.delivery.delivery import Delivery
+from bot.jobs import events as news
 from bot.jobs.job import Job, JobState
 from bot.ui import views
 from playground import Playground
@@ -345,6 +347,28 @@ async def test_a_message_that_meets_a_bug_is_taken_up_again_and_the_bug_logged_o
     assert await state_of(empty_studio, job) is JobState.POSTED
     logged = [record.getMessage() for record in caplog.records if record.name == "bot.delivery.delivery"]
     assert logged == [f"job {job.id}: its message met a bug"]
+
+
+@pytest.mark.parametrize("kind", [news.Stepped, news.Ended, news.EngineState])
+async def test_an_event_that_meets_a_bug_costs_no_picture_and_is_logged_once(
+    empty_studio: Studio, mia: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, kind: type
+) -> None:
+    whole = Delivery._apply
+
+    def broken(delivery: Delivery, event: news.JobEvent) -> None:
+        if isinstance(event, kind):
+            raise RuntimeError("a bug")
+        whole(delivery, event)
+
+    monkeypatch.setattr(Delivery, "_apply", broken)
+    with caplog.at_level(logging.ERROR, logger="bot.delivery.delivery"):
+        job = await asked(empty_studio, mia)
+        empty_studio.go_on()
+        await mia.sees_pictures()
+
+    assert await state_of(empty_studio, job) is JobState.POSTED
+    logged = [record.getMessage() for record in caplog.records if record.name == "bot.delivery.delivery"]
+    assert [line.startswith("what happened cannot be shown") for line in logged] == [True]
 
 
 class TestARateLimitOfAnHour:
