@@ -82,7 +82,7 @@ class PendingRequests:
         """Take up what an earlier process left; returns when each is a job or its person knows why not."""
         async with asyncio.TaskGroup() as tasks:
             for request in await self._service.ledger.take_up_pending():
-                tasks.create_task(self._carry_on(request), name=f"pending-{request.origin}")
+                tasks.create_task(self._carry_on_alone(request), name=f"pending-{request.origin}")
 
     async def refused(self, interaction: discord.Interaction[Any], sentence: str, *, told: bool) -> None:
         """Nothing comes of this interaction. Where its person could not be told so, and it is one of ours, they are
@@ -97,6 +97,12 @@ class PendingRequests:
                 await ledger.drop_pending(origin)
         except STORAGE_ERRORS as error:
             _log.error("interaction %s: it cannot be noted that its person was told: %s", origin, error)
+
+    async def _carry_on_alone(self, request: PendingRequest) -> None:
+        try:
+            await self._carry_on(request)
+        except Exception as error:  # noqa: BLE001  # the border of interactions: one must not end the others
+            _log.error("interaction %s: cannot be carried on", request.origin, exc_info=error)
 
     async def _carry_on(self, request: PendingRequest) -> None:
         state = self._bot._connection  # pyright: ignore[reportPrivateUsage]

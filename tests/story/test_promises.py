@@ -234,6 +234,26 @@ async def test_a_request_over_which_every_process_ends_is_given_up_in_a_sentence
     await until_none_is_left(studio)
 
 
+async def test_a_request_that_cannot_even_be_read_any_more_keeps_no_other_from_being_carried_on(
+    studio: Studio, mia: Visitor, bao: Visitor
+) -> None:
+    held = Held(studio)
+    broken = await mia.say(LINE, cat=picture())
+    await bao.say(LINE, cat=picture())
+    async with asyncio.timeout(30):
+        while len(await of_the_bot(bao)) < 2:  # noqa: ASYNC110  # both say "thinking"
+            await asyncio.sleep(0.02)
+    await held.reading.wait()
+    await studio.service.ledger.write(
+        lambda db: db.execute("UPDATE pending SET payload = '{}' WHERE origin = ?", (broken,))
+    )
+
+    await studio.restart_bot()
+
+    message = await bao.sees_pictures()
+    assert message["interaction_metadata"]["user"]["id"] == bao.person.id
+
+
 @pytest.mark.parametrize("how", FAULTS)
 @pytest.mark.parametrize("fate", ["runs on", "ends"])
 async def test_a_picture_is_deleted_though_the_answer_was_lost(
