@@ -124,4 +124,5 @@ class PendingRequests:
         channel = self._bot.get_partial_messageable(channel_id)
         words = say(interaction.locale.value, "request-given-up", who=interaction.user.mention, reason=sentence)
         # Discord itself drops a repeat of the nonce.
-        await answers.at_last(interaction, lambda: channel.send(words, nonce=str(interaction.id)))
+        if await answers.at_last(interaction, lambda: channel.send(words, nonce=str(interaction.id))):
+            await answers.stop_thinking(interaction)  # in an archived thread, which these words have opened

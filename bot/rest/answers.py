@@ -103,13 +103,17 @@ async def tell(interaction: Interaction, sentence: str) -> bool:
         if not is_answered(interaction):
             await say(interaction, sentence)
             return True
-        if interaction.extras.get(_THINKING):
-            # A public "thinking" cannot become private, so it goes.
-            await at_last(interaction, interaction.delete_original_response)
+        await stop_thinking(interaction)
         return await at_last(interaction, lambda: interaction.followup.send(sentence, ephemeral=True))
     except discord.HTTPException as error:
         _log.warning("interaction %s: could not be answered: %s", interaction.id, error)
         return False
+
+
+async def stop_thinking(interaction: Interaction) -> None:
+    """A public "thinking" cannot become private, so it goes."""
+    if interaction.extras.get(_THINKING) and await at_last(interaction, interaction.delete_original_response):
+        interaction.extras[_THINKING] = False
 
 
 async def at_last(interaction: Interaction, act: Callable[[], Awaitable[object]]) -> bool:

@@ -182,6 +182,22 @@ class TestARequestWhosePictureIsStillRead:
         await until_none_is_left(studio)
         assert not [message for message in await mia.messages() if thinks(message)]
 
+    async def test_is_refused_and_thinks_no_more_where_it_may_not_be_opened(
+        self, studio: Studio, playground: Playground, mia: Visitor
+    ) -> None:
+        held = Held(studio)
+        await mia.say(LINE, cat=b"I am a text.")
+        await held.reading.wait()
+        playground.archive(PAINT)
+        playground.faults.refuse(THREAD, method="PATCH", times=ALWAYS, status=403, code=50013)
+
+        held.gate.set()
+
+        told = await mia.sees("This file is not a picture I can read.")
+        assert f"<@{mia.person.id}>" in words(told)  # said in the thread, which that opens
+        await until_none_is_left(studio)
+        assert [message["id"] for message in await the_bots(mia)] == [told["id"]]
+
 
 async def test_a_picture_is_deleted_by_a_click(studio: Studio, playground: Playground, mia: Visitor) -> None:
     await mia.say("/imagine prompt:a red star")
