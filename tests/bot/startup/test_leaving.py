@@ -7,7 +7,7 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
@@ -38,9 +38,11 @@ async def playground(tmp_path: Path) -> AsyncIterator[Playground]:
 
 
 @asynccontextmanager
-async def started(folder: Path, *arguments: str) -> AsyncGenerator[asyncio.subprocess.Process]:
+async def started(
+    folder: Path, *arguments: str, program: Sequence[str] = (str(ROOT / "run_bot.py"),)
+) -> AsyncGenerator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(ROOT / "run_bot.py"), *arguments,
+        sys.executable, *program, *arguments,
         cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
@@ -149,6 +151,27 @@ async def test_a_ledger_that_cannot_be_opened_yet_keeps_nobody(folder: Path, pla
             status, said = await ends(process, signal.SIGTERM)
 
     assert status == 0, said
+
+
+@SIGNALS
+async def test_a_name_server_that_does_not_answer_keeps_nobody(folder: Path, number: signal.Signals) -> None:
+    slow = f"""
+import pathlib, socket, sys, time
+sys.path.insert(0, {str(ROOT)!r})
+import run_bot
+def ask(*_, **__):
+    pathlib.Path("asked").touch()
+    time.sleep(600)  # in a thread that nobody can cancel
+socket.getaddrinfo = ask
+sys.exit(run_bot.main())
+"""
+    async with started(folder, *on_discord("http://discord.example"), program=("-c", slow)) as process:
+        await until((folder / "asked").exists)
+
+        status, said = await ends(process, number)
+
+    assert status == 0, said
+    assert "Traceback" not in said
 
 
 async def test_a_token_that_discord_does_not_know_is_one_sentence(folder: Path, playground: Playground) -> None:
