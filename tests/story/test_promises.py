@@ -129,6 +129,27 @@ async def test_an_attachment_that_was_being_read_when_the_bot_ended_is_painted_i
     assert await pending(studio) == []
 
 
+async def test_nobody_is_told_thinking_before_the_request_is_on_disk(
+    studio: Studio, playground: Playground, mia: Visitor
+) -> None:
+    asked, go_on, keep = asyncio.Event(), asyncio.Event(), studio.service.keep
+
+    async def slowly(*arguments: Any, **told: Any) -> None:
+        asked.set()
+        await go_on.wait()
+        await keep(*arguments, **told)
+
+    studio.service.keep = slowly
+    answers = playground.faults.delay(ANSWER, 0.0, times=ALWAYS)  # counts them
+    await mia.say(LINE, cat=picture())
+    await asked.wait()
+    await asyncio.sleep(0.1)
+
+    assert answers.hits == 0
+    go_on.set()
+    await mia.sees_pictures()
+
+
 async def test_an_attachment_is_painted_in_a_new_message_when_the_bot_was_away_for_longer_than_its_token(
     empty_studio: Studio, mia: Visitor
 ) -> None:
