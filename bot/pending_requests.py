@@ -24,6 +24,8 @@ from bot.translations import say
 
 _MOST_TRIES = 3  # restarts; a request that ends the process each time must not do so for ever
 
+_LONGEST_PAUSE = 60.0  # seconds until a full disk is worth another try
+
 _KEPT = "pending"  # in an interaction's extras: it is on the list, or was
 
 _payload: ContextVar[dict[str, Any]] = ContextVar("payload")
@@ -46,10 +48,11 @@ def channel_of(interaction: discord.Interaction[Any]) -> int | None:
 class PendingRequests:
     """Keeps them for the bot. Whoever refuses one calls `refused`; to accept one takes it off the list."""
 
-    def __init__(self, bot: SteadyBot, service: JobService, *, explain: Explain) -> None:
+    def __init__(self, bot: SteadyBot, service: JobService, *, explain: Explain, retry: float) -> None:
         self._bot = bot
         self._service = service
         self._explain = explain
+        self._retry = retry  # seconds; doubles
         # The library keeps no payload. Tasks inherit the context in which they are made, the command's is one of them.
         parsers = bot._connection.parsers  # pyright: ignore[reportPrivateUsage]
         parse = parsers["INTERACTION_CREATE"]
@@ -81,8 +84,19 @@ class PendingRequests:
     async def carry_on(self) -> None:
         """Take up what an earlier process left; returns when each is a job or its person knows why not."""
         async with asyncio.TaskGroup() as tasks:
-            for request in await self._service.ledger.take_up_pending():
+            for request in await self._left():
                 tasks.create_task(self._carry_on_alone(request), name=f"pending-{request.origin}")
+
+    async def _left(self) -> list[PendingRequest]:
+        """By an earlier process; waits for room on the disk."""
+        pause = self._retry
+        while True:
+            try:
+                return await self._service.ledger.take_up_pending()
+            except STORAGE_ERRORS as error:
+                _log.error("what an earlier process left cannot be carried on yet: %s", error)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def refused(self, interaction: discord.Interaction[Any], sentence: str, *, told: bool) -> None:
         """Nothing comes of this interaction. Where its person could not be told so, and it is one of ours, they are

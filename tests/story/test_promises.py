@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from bot.storage.database import LedgerFull
+from bot.storage.ledger import Ledger
+from bot.storage.pending import PendingRequest
 from playground import Playground
 from playground.rules.messages import LOADING
 from playground.world.rules import Rules
@@ -255,6 +258,26 @@ async def test_a_request_over_which_every_process_ends_is_given_up_in_a_sentence
     await until_none_is_left(studio)
 
 
+async def test_a_disk_that_is_full_at_the_start_delays_what_is_carried_on(
+    studio: Studio, mia: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(studio)
+    await mia.say(LINE, cat=picture())
+    await held.reading.wait()
+    take_up, failures = Ledger.take_up_pending, [LedgerFull("database or disk is full")] * 2
+
+    async def take_up_with_room(ledger: Ledger) -> list[PendingRequest]:
+        if failures:
+            raise failures.pop()
+        return await take_up(ledger)
+
+    monkeypatch.setattr(Ledger, "take_up_pending", take_up_with_room)
+    await studio.restart_bot()
+
+    await mia.sees_pictures()
+    assert await pending(studio) == []
+
+
 async def test_a_request_that_cannot_even_be_read_any_more_keeps_no_other_from_being_carried_on(
     studio: Studio, mia: Visitor, bao: Visitor
 ) -> None:
@@ -359,8 +382,6 @@ async def until_wanted_gone(studio: Studio) -> None:
 
 async def deaths(studio: Studio, times: int) -> None:
     """So many processes take up what is kept and end before they are done."""
-    from bot.storage.ledger import Ledger
-
     for _ in range(times):
         async with Ledger.open(studio.data / "ledger.db") as ledger:
             await ledger.take_up_pending()
