@@ -15,7 +15,7 @@ import msgspec
 from bot.jobs.errors import BadSetting, NeedsAdmin, NeedsOwner, NotAllowed, OverCeiling
 from bot.jobs.job import Requester
 from bot.jobs.limits import Limits
-from bot.storage.settings import Scope, StoredSettings
+from bot.storage.settings import Scope, SettingStore
 from protocol.card import ModelCard
 from protocol.request import MAX_COUNT, MAX_GUIDANCE
 
@@ -68,7 +68,7 @@ class PictureDefaults:
 class Defaults:
     """What holds where, and who may change it. `card` tells what the loaded model can do."""
 
-    def __init__(self, settings: StoredSettings, *, owner: OwnerSettings, card: Callable[[], ModelCard | None]) -> None:
+    def __init__(self, settings: SettingStore, *, owner: OwnerSettings, card: Callable[[], ModelCard | None]) -> None:
         self._settings = settings
         self._card = card
         self.owner = owner

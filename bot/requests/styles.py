@@ -23,7 +23,7 @@ from bot.jobs.errors import (
     UnknownStyle,
 )
 from bot.jobs.job import Requester
-from bot.storage.settings import StoredSettings
+from bot.storage.settings import SettingStore
 from protocol.request import Style, is_chinese
 
 FOLDER = Path(__file__).parents[1] / "styles"
@@ -68,7 +68,7 @@ def built_in() -> Mapping[str, StyleTemplates]:
 class StyleBook:
     """All styles: those that come along, and what the settings of servers make of them."""
 
-    def __init__(self, settings: StoredSettings) -> None:
+    def __init__(self, settings: SettingStore) -> None:
         self._settings = settings
         self._own: dict[int, dict[str, StyleTemplates | None]] = {}  # None: taken away
         for row in settings.rows():

@@ -16,7 +16,7 @@ from bot.jobs.events import EngineState, Events
 from bot.jobs.job import Requester
 from bot.queue.engines import LOCAL
 from bot.storage.database import STORAGE_ERRORS
-from bot.storage.settings import StoredSettings
+from bot.storage.settings import SettingStore
 
 PUBLISHED = "Tongyi-MAI/Z-Image-Turbo"
 ALWAYS = ("auto", "starter", PUBLISHED)
@@ -93,7 +93,7 @@ class LocalEngine(Protocol):
 class Models:
     """The owner's choice. Without an engine on this machine there is none to be made."""
 
-    def __init__(self, settings: StoredSettings, events: Events) -> None:
+    def __init__(self, settings: SettingStore, events: Events) -> None:
         self._settings = settings
         self._events = events
         self._engine: LocalEngine | None = None

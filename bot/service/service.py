@@ -33,7 +33,6 @@ from bot.storage.blobs import BlobStore
 from bot.storage.database import LedgerFull
 from bot.storage.ledger import Ledger
 from bot.storage.rows import Origin
-from bot.storage.settings import StoredSettings
 from protocol.card import ModelCard
 from protocol.request import SEED_RANGE, Kind
 
@@ -63,7 +62,6 @@ class JobService:
         state: QueueState,
         *,
         dispatcher: Dispatcher,
-        settings: StoredSettings,
         defaults: Defaults,
         styles: StyleBook,
         models: Models,
@@ -78,7 +76,6 @@ class JobService:
         self.models = models
         self.wall, self.monotonic = state.wall, state.monotonic
         self._state = state
-        self._settings = settings
         self.composer = Composer(
             state.blobs,
             defaults=defaults,
@@ -253,7 +250,7 @@ class JobService:
                 await self.dispatcher.cancel(job.id)
             await asyncio.sleep(0)  # memory is about to hear of one that is only on disk
         count, names = forgotten
-        self._settings.forget(by.principal)
+        self.ledger.settings.forget(by.principal)
         used = await self.ledger.blob_uses()
         await self.blobs.drop([blob for blob in await self.blobs.stored() if blob.name in names - used.keys()])
         return count
@@ -322,17 +319,15 @@ async def open_service(
             monotonic=monotonic,
         )
         dispatcher = Dispatcher(state, GracePeriods(grace=grace, adoption=adoption))
-        settings = StoredSettings(ledger, await ledger.settings(), wall=wall)
-        defaults = Defaults(settings, owner=owner, card=lambda: state.engines.card)
+        defaults = Defaults(ledger.settings, owner=owner, card=lambda: state.engines.card)
         dispatcher.pause(defaults.paused())
         await stack.enter_async_context(dispatcher.running())
         yield JobService(
             state,
             dispatcher=dispatcher,
-            settings=settings,
             defaults=defaults,
-            styles=StyleBook(settings),
-            models=Models(settings, events),
+            styles=StyleBook(ledger.settings),
+            models=Models(ledger.settings, events),
             ids=ids,
             seeds=seeds,
         )

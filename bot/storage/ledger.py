@@ -20,7 +20,7 @@ from bot.storage.messages import Messages
 from bot.storage.pending import Pending, settle_pending
 from bot.storage.privacy import Forgetting
 from bot.storage.rows import Draft, insert_job, read_job, readable_jobs
-from bot.storage.settings import SettingRows
+from bot.storage.settings import SettingStore
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,8 +41,10 @@ class VirtualTimes:
     weights: dict[str, float]
 
 
-class Ledger(Transitions, Messages, SettingRows, Forgetting, LeftBehindRows, Pending):
+class Ledger(Transitions, Messages, Forgetting, LeftBehindRows, Pending):
     """All tables. Every method that changes something is one transaction and is on disk when it returns."""
+
+    settings: SettingStore
 
     @classmethod
     @asynccontextmanager
@@ -50,6 +52,7 @@ class Ledger(Transitions, Messages, SettingRows, Forgetting, LeftBehindRows, Pen
         """The ledger in this file, created or migrated. Raises LedgerUnusable."""
         async with super().open(path) as ledger:
             ledger.wall = wall
+            ledger.settings = await SettingStore.read(ledger, wall=wall)
             yield ledger
 
     # Acceptance and look-up

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import msgspec
 
@@ -27,47 +27,19 @@ class SettingRow:
     at: float
 
 
-class SettingRows(Database):
-    """The part of the ledger that `StoredSettings` uses; every change is kept."""
+class SettingStore:
+    """All of them in memory; every change is kept in the database first. `scope_id` is None for the owner's."""
 
-    async def settings(self) -> list[SettingRow]:
-        """All of them."""
-        return await self.read(
-            lambda db: [SettingRow(**dict(row)) for row in db.execute("SELECT * FROM setting").fetchall()]
-        )
-
-    async def put_setting(self, row: SettingRow) -> None:
-        """Set it, whatever it was."""
-
-        def work(db: sqlite3.Connection) -> None:
-            values = (row.scope, row.scope_id, row.key, row.value, row.by, row.at)
-            db.execute(
-                "INSERT OR REPLACE INTO setting (scope, scope_id, key, value, by, at) VALUES (?, ?, ?, ?, ?, ?)", values
-            )
-            _record(db, values)
-
-        await self.write(work)
-
-    async def drop_setting(self, scope: str, scope_id: str, key: str, *, by: str, at: float) -> bool:
-        """Unset it; False where it was not set."""
-
-        def work(db: sqlite3.Connection) -> bool:
-            where = (scope, scope_id, key)
-            dropped = db.execute("DELETE FROM setting WHERE scope = ? AND scope_id = ? AND key = ?", where).rowcount
-            if dropped:
-                _record(db, (*where, None, by, at))
-            return dropped > 0
-
-        return await self.write(work)
-
-
-class StoredSettings:
-    """In memory; every change goes to the ledger first. `scope_id` is None for the owner's."""
-
-    def __init__(self, ledger: SettingRows, rows: Iterable[SettingRow], *, wall: WallClock) -> None:
-        self._ledger = ledger
+    def __init__(self, database: Database, rows: Iterable[SettingRow], *, wall: WallClock) -> None:
+        self._database = database
         self._rows = {(row.scope, row.scope_id, row.key): row for row in rows}
         self._wall = wall
+
+    @classmethod
+    async def read(cls, database: Database, *, wall: WallClock) -> Self:
+        """What is set in this database."""
+        rows = await database.read(lambda db: db.execute("SELECT * FROM setting").fetchall())
+        return cls(database, [SettingRow(**dict(row)) for row in rows], wall=wall)
 
     def rows(self) -> Collection[SettingRow]:
         """Everything that is set."""
@@ -79,26 +51,35 @@ class StoredSettings:
 
     async def put(self, scope: Scope, scope_id: int | str | None, key: str, value: object, *, by: str) -> None:
         """Set it to what can be said in JSON, whatever it was."""
-        row = SettingRow(
-            scope=scope,
-            scope_id=_text(scope_id),
-            key=key,
-            value=msgspec.json.encode(value).decode(),
-            by=by,
-            at=self._wall(),
-        )
-        await self._ledger.put_setting(row)
-        self._rows[row.scope, row.scope_id, key] = row
+        where = (scope, _text(scope_id), key)
+        text, at = msgspec.json.encode(value).decode(), self._wall()
+
+        def work(db: sqlite3.Connection) -> None:
+            values = (*where, text, by, at)
+            db.execute(
+                "INSERT OR REPLACE INTO setting (scope, scope_id, key, value, by, at) VALUES (?, ?, ?, ?, ?, ?)", values
+            )
+            _record(db, values)
+
+        await self._database.write(work)
+        self._rows[where] = SettingRow(scope=scope, scope_id=where[1], key=key, value=text, by=by, at=at)
 
     async def drop(self, scope: Scope, scope_id: int | str | None, key: str, *, by: str) -> bool:
         """Unset it; False where it was not set."""
-        where = (scope, _text(scope_id), key)
-        dropped = await self._ledger.drop_setting(*where, by=by, at=self._wall())
+        where, at = (scope, _text(scope_id), key), self._wall()
+
+        def work(db: sqlite3.Connection) -> bool:
+            dropped = db.execute("DELETE FROM setting WHERE scope = ? AND scope_id = ? AND key = ?", where).rowcount
+            if dropped:
+                _record(db, (*where, None, by, at))
+            return dropped > 0
+
+        dropped = await self._database.write(work)
         self._rows.pop(where, None)
         return dropped
 
     def forget(self, principal: str) -> None:
-        """The ledger has deleted the settings of this person."""
+        """The settings of this person were deleted from the database."""
         self._rows = {where: row for where, row in self._rows.items() if where[:2] != ("user", principal)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,7 @@ import discord
 
 from bot.client import ImageBot
 from bot.requests.defaults import Defaults, OwnerSettings
-from bot.storage.settings import StoredSettings
+from bot.storage.ledger import Ledger
 
 
 def interaction(*, guild: int | None = 1, permissions: discord.Permissions | None = None, channel: Any = None) -> Any:
@@ -45,23 +46,17 @@ def test_in_a_direct_message_nobody_is_a_moderator() -> None:
     assert not (who.admin)
 
 
-async def test_in_a_thread_the_settings_of_its_channel_hold() -> None:
+async def test_in_a_thread_the_settings_of_its_channel_hold(tmp_path: Path) -> None:
     thread = discord.Thread.__new__(discord.Thread)
     thread.parent_id = 20
     who = requester(interaction(channel=thread, permissions=discord.Permissions(manage_guild=True)))
-    settings = StoredSettings(Rows(), [], wall=lambda: 0.0)  # type: ignore[arg-type]
-    defaults = Defaults(settings, owner=OwnerSettings(), card=lambda: None)
 
-    in_channel = requester(interaction(permissions=discord.Permissions(manage_guild=True)))
-    await defaults.set("channel", 2, "count", 3, by=in_channel)
-    await defaults.set("guild", 1, "count", 2, by=in_channel)
+    async with Ledger.open(tmp_path / "ledger.db") as ledger:
+        defaults = Defaults(ledger.settings, owner=OwnerSettings(), card=lambda: None)
+        in_channel = requester(interaction(permissions=discord.Permissions(manage_guild=True)))
+        await defaults.set("channel", 2, "count", 3, by=in_channel)
+        await defaults.set("guild", 1, "count", 2, by=in_channel)
 
     assert who.channel == 2
     assert defaults.of_pictures(in_channel).count == 3
     assert defaults.of_pictures(who).count == 2
-
-
-class Rows:
-    """Keeps nothing."""
-
-    async def put_setting(self, row: object) -> None: ...

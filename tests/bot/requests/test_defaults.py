@@ -13,7 +13,6 @@ from bot.jobs.errors import BadSetting, NeedsAdmin, NeedsOwner, NotAllowed, Over
 from bot.jobs.job import Requester
 from bot.requests.defaults import Defaults, OwnerSettings, Value
 from bot.storage.ledger import Ledger
-from bot.storage.settings import StoredSettings
 from tests.support.clocks import ManualClock
 from tests.support.fake_engine import CARD
 from tests.support.stage import ADMIN, ANNA, MODERATOR, OWNER
@@ -23,9 +22,8 @@ GUILD, CHANNEL = 10, 100
 
 @asynccontextmanager
 async def opened(path: Path, owner: OwnerSettings | None = None) -> AsyncGenerator[Defaults, None]:
-    async with Ledger.open(path / "ledger.db") as ledger:
-        settings = StoredSettings(ledger, await ledger.settings(), wall=ManualClock())
-        yield Defaults(settings, owner=owner or OwnerSettings(), card=lambda: CARD)
+    async with Ledger.open(path / "ledger.db", wall=ManualClock()) as ledger:
+        yield Defaults(ledger.settings, owner=owner or OwnerSettings(), card=lambda: CARD)
 
 
 async def test_the_narrower_scope_wins(tmp_path: Path) -> None:
@@ -130,9 +128,8 @@ async def test_a_person_cannot_raise_their_own_limits(tmp_path: Path) -> None:
 
 
 async def test_every_change_is_kept_for_the_record(tmp_path: Path) -> None:
-    async with Ledger.open(tmp_path / "ledger.db") as ledger:
-        settings = StoredSettings(ledger, [], wall=ManualClock())
-        defaults = Defaults(settings, owner=OwnerSettings(), card=lambda: CARD)
+    async with Ledger.open(tmp_path / "ledger.db", wall=ManualClock()) as ledger:
+        defaults = Defaults(ledger.settings, owner=OwnerSettings(), card=lambda: CARD)
         await defaults.set("guild", GUILD, "count", 2, by=ADMIN)
         await defaults.set("guild", GUILD, "count", 3, by=ADMIN)
         await defaults.reset("guild", GUILD, "count", by=ADMIN)

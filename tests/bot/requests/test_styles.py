@@ -31,7 +31,6 @@ from bot.requests.styles import (
     built_in,
 )
 from bot.storage.ledger import Ledger
-from bot.storage.settings import StoredSettings
 from tests.support.clocks import ManualClock
 from tests.support.stage import ADMIN, ANNA, MODERATOR, OWNER
 
@@ -41,8 +40,8 @@ IN_PRIVATE = dataclasses.replace(ANNA, guild=None)
 
 @asynccontextmanager
 async def opened(path: Path) -> AsyncGenerator[StyleBook, None]:
-    async with Ledger.open(path / "ledger.db") as ledger:
-        yield StyleBook(StoredSettings(ledger, await ledger.settings(), wall=ManualClock()))
+    async with Ledger.open(path / "ledger.db", wall=ManualClock()) as ledger:
+        yield StyleBook(ledger.settings)
 
 
 def style(name: str = "Neon", template: str = "{prompt} in neon light", **chinese: str) -> StyleTemplates:

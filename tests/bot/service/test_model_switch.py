@@ -205,10 +205,10 @@ async def test_a_choice_that_cannot_be_written_down_holds_for_now(
     async with bot(data) as one:
         await one.ready()
 
-        async def full(_row: object) -> None:
+        async def full(*_arguments: object, **_options: object) -> None:
             raise sqlite3.OperationalError("database or disk is full")
 
-        monkeypatch.setattr(one.service.ledger, "put_setting", full)
+        monkeypatch.setattr(one.service.ledger.settings, "put", full)
 
         assert phases(await changed(one.service.models, "small.safetensors"))[-1] == "ready"
         assert "cannot be kept" in caplog.text
