@@ -130,7 +130,7 @@ class ImageBot(SteadyBot):
         self.turnstile = Turnstile()
         edit_limits = edit_limits or EditLimits()
         self.delivery = Delivery(self, service, edit_limits=edit_limits)
-        self.removals = Removals(self, service.ledger, wall=service.wall, retry=edit_limits.retry)
+        self.removals = Removals(self, service.ledger.removals, wall=service.wall, retry=edit_limits.retry)
         self.pending = PendingRequests(self, service, explain=self.explain, retry=edit_limits.retry)
         self._on_refusal = on_refusal
         self._owners: frozenset[int] = frozenset()

@@ -114,13 +114,13 @@ class CommandSync:
         key = f"commands:{self._application}"
         there = await self._there()
         if self._sent is None and _names(there) == _names(payload):  # Discord may have lost what was sent
-            self._sent = await self._service.ledger.fact(key)
+            self._sent = await self._service.ledger.facts.get(key)
         if digest != self._sent:
             # Discord refuses a list without the Entry Point that it gives to applications with an Activity (50240).
             kept = [_as_sent(command) for command in there if command["type"] == ENTRY_POINT]
             await self._tree.client.http.bulk_upsert_global_commands(self._application, payload=[*payload, *kept])
             self._sent = digest
-            await self._service.ledger.keep_fact(key, digest)
+            await self._service.ledger.facts.keep(key, digest)
             _log.info("commands sent: %s", ", ".join(sorted(command["name"] for command in payload)))
 
     async def _there(self) -> list[dict[str, Any]]:

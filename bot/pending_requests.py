@@ -78,7 +78,7 @@ class PendingRequests:
         except discord.HTTPException:
             # Its answer will be the refusal, which a later process must not take for "thinking".
             del interaction.extras[_KEPT]
-            await self._service.ledger.drop_pending(str(interaction.id))
+            await self._service.ledger.pending.drop(str(interaction.id))
             raise
 
     async def carry_on(self) -> None:
@@ -92,7 +92,7 @@ class PendingRequests:
         pause = self._retry
         while True:
             try:
-                return await self._service.ledger.take_up_pending()
+                return await self._service.ledger.pending.take_up()
             except STORAGE_ERRORS as error:
                 _log.error("what an earlier process left cannot be carried on yet: %s", error)
             await asyncio.sleep(pause)
@@ -105,10 +105,10 @@ class PendingRequests:
             return
         origin, ledger = str(interaction.id), self._service.ledger
         try:
-            if await ledger.is_pending(origin):
+            if await ledger.pending.has(origin):
                 if not told:
                     await self._say_in_channel(interaction, sentence)
-                await ledger.drop_pending(origin)
+                await ledger.pending.drop(origin)
         except STORAGE_ERRORS as error:
             _log.error("interaction %s: it cannot be noted that its person was told: %s", origin, error)
 

@@ -45,7 +45,7 @@ async def answer(
         await bot.turnstile.enter()
         if job is not None:
             by = bot.requester(interaction)
-            if not outlives or await bot.service.ledger.left_behind(job, by.principal) is None:
+            if not outlives or await bot.service.ledger.left_behind.get(job, by.principal) is None:
                 await bot.service.check_is_here(job, by=by)
         await act(interaction)
 

@@ -52,7 +52,7 @@ class Forget(commands.Cog):
     async def me(self, interaction: Interaction) -> None:
         """Asks first; the buttons under the question do it."""
         by, locale = self._bot.requester(interaction), interaction.locale.value
-        stored = await self._bot.service.ledger.stored(by.principal)
+        stored = await self._bot.service.ledger.privacy.stored(by.principal)
         if stored.requests or stored.messages:
             await answers.show(interaction, forget.question(locale, stored))
             return

@@ -41,7 +41,7 @@ class Queue(commands.Cog):
             count = await service.cancel_all(by=by)
         else:
             count, job_id = 1, picture.strip()
-            if await service.ledger.job(job_id) is None:  # it was typed, not chosen from the list
+            if await service.ledger.jobs.get(job_id) is None:  # it was typed, not chosen from the list
                 job_id = _meant(job_id, await service.live_jobs(by.principal))
             await service.cancel(job_id, by=by)
         await answers.say(interaction, say(interaction.locale.value, "cancel-done", count=count))

@@ -47,11 +47,6 @@ CORE: dict[str, tuple[str, ...]] = {
         "tests/bot/service/test_service.py",
         "tests/bot/queue/test_endless_waits.py",
     ),
-    "bot.storage.ledger": (
-        "tests/bot/storage/test_ledger.py",
-        "tests/bot/queue/test_restart.py",
-        "tests/bot/queue/test_crowd.py",
-    ),
     "bot.queue.dispatcher": (
         "tests/bot/queue/test_dispatcher.py",
         "tests/bot/service/test_submit.py",
@@ -68,6 +63,13 @@ CORE: dict[str, tuple[str, ...]] = {
     "bot.queue.fair_queue": ("tests/bot/queue/test_fair_queue.py",),
     "bot.storage.retention": ("tests/bot/storage/test_retention.py",),
     "bot.storage.jobs": (
+        "tests/bot/storage/test_ledger.py",
+        "tests/bot/queue/test_restart.py",
+        "tests/bot/queue/test_crowd.py",
+        "tests/bot/queue/test_dispatcher.py",
+        "tests/bot/queue/test_enhanced.py",
+    ),
+    "bot.storage.transitions": (
         "tests/bot/storage/test_ledger.py",
         "tests/bot/queue/test_dispatcher.py",
         "tests/bot/queue/test_enhanced.py",
@@ -133,13 +135,13 @@ SAME: dict[str, dict[tuple[str, str], str]] = {
     },
     "bot.queue.lifecycle": {
         (
-            "await self._ledger.keep_fact(engine.pace_key, repr(engine.pace))",
+            "await self._facts.keep(engine.pace_key, repr(engine.pace))",
             "repr(engine.pace) -> engine.pace",
         ): "SQLite writes it as text too",
     },
     "bot.storage.jobs": {
         (
-            "if not self._move(db, job_id, JobState.OFFERED, engine=engine, offered=self.wall(), charged=1):",
+            "job = move(db, job_id, JobState.OFFERED, at=now, engine=engine, offered=now, charged=1)",
             "1 -> 2",
         ): "it is read as a truth",
     },

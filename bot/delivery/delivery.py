@@ -56,7 +56,7 @@ class Delivery:
         try:
             with self._service.subscribe() as events:
                 await self._undelivered.recall()
-                for job in await self._ledger.unposted():
+                for job in await self._ledger.jobs.unposted():
                     await self._resume(job)
                 resumed.set()
                 purge = self._start(self._purge_tokens(), "tokens")
@@ -121,7 +121,7 @@ class Delivery:
         else:
             live.appeared(message)
             if message is not None and live.ref.channel is not None:
-                bound = self._ledger.bind_message(live.job.id, live.ref.channel, message, upload_limit=live.limit)
+                bound = self._ledger.messages.bind(live.job.id, live.ref.channel, message, upload_limit=live.limit)
                 await self._note_down(live.job, bound)
 
     async def _send_answer(self, interaction: discord.Interaction, view: discord.ui.LayoutView) -> int | None:
@@ -134,13 +134,13 @@ class Delivery:
     async def _disown(self, live: LiveMessage) -> None:
         """`@original` is not the job's message."""
         live.disown()
-        await self._note_down(live.job, self._ledger.drop_token(live.job.id))
+        await self._note_down(live.job, self._ledger.messages.drop_token(live.job.id))
 
     async def _resume(self, job: Job) -> None:
         if job.id in self._live:
             return
-        live = self._new(job, limit=await self._ledger.upload_limit_of(job.id))
-        live.take_over(await self._ledger.message_of(job.id), await self._ledger.token_of(job.id))
+        live = self._new(job, limit=await self._ledger.messages.upload_limit_of(job.id))
+        live.take_over(await self._ledger.messages.of(job.id), await self._ledger.messages.token_of(job.id))
         self._look_after(live)
 
     def _new(self, job: Job, *, limit: int | None) -> LiveMessage:
@@ -257,7 +257,7 @@ class Delivery:
     async def _purge_tokens(self) -> None:
         while True:
             try:
-                await self._ledger.drop_tokens(self._wall() - TOKEN_LIFE)
+                await self._ledger.messages.drop_tokens(self._wall() - TOKEN_LIFE)
             except STORAGE_ERRORS as error:
                 _log.error("interaction tokens that are too old cannot be deleted: %s", error)
             await asyncio.sleep(_TOKENS_PURGED_EVERY)

@@ -85,7 +85,7 @@ class Posting:
                 _log.error("job %s: its pictures are not in the blob store", job.id)
                 shown = stored = False
         reached = told and (upload is not None or not stored)
-        await (self._ledger.mark_posted(job.id) if reached else self._ledger.mark_undeliverable(job.id))
+        await (self._ledger.jobs.mark_posted(job.id) if reached else self._ledger.jobs.mark_undeliverable(job.id))
         return reached
 
     async def _tell(self, live: LiveMessage, drawing: Drawing) -> bool:
@@ -95,7 +95,7 @@ class Posting:
             if edited is not None:
                 await self._remember(live, edited)
                 return True
-            if live.job.state is JobState.CANCELLED or await self._ledger.is_gone(live.job.id):
+            if live.job.state is JobState.CANCELLED or await self._ledger.messages.is_gone(live.job.id):
                 return True  # its message was deleted, and nobody waits for a new one
             sent = await self._sender.send(live.ref, drawing, since=live.job.ended or live.job.created)
         except Unreachable as refused:
@@ -114,7 +114,7 @@ class Posting:
 
     async def _remember(self, live: LiveMessage, location: Location | None) -> None:
         if live.reached(location) and location is not None:
-            await self._ledger.bind_message(live.job.id, location.channel, location.message, upload_limit=live.limit)
+            await self._ledger.messages.bind(live.job.id, location.channel, location.message, upload_limit=live.limit)
 
     def _ending(self, job: Job, upload: Upload | None, *, stored: bool) -> Drawing:
         if upload is None:

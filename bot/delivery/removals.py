@@ -12,8 +12,7 @@ from bot.rest.answers import LOST
 from bot.rest.codes import Meaning, meaning_of
 from bot.rest.threads import opened
 from bot.storage.database import STORAGE_ERRORS
-from bot.storage.ledger import Ledger
-from bot.storage.pending import Removal
+from bot.storage.removals import Removal, RemovalStore
 
 _DAY = 24 * 3600.0
 _LONGEST_PAUSE = _DAY  # a right that was taken away may come back
@@ -25,9 +24,9 @@ _log = logging.getLogger(__name__)
 class Removals:
     """Works off what the ledger lists. `retry` is the first pause after a try that failed, in seconds."""
 
-    def __init__(self, client: discord.Client, ledger: Ledger, *, wall: WallClock, retry: float) -> None:
+    def __init__(self, client: discord.Client, removals: RemovalStore, *, wall: WallClock, retry: float) -> None:
         self._client = client
-        self._ledger = ledger
+        self._removals = removals
         self._wall = wall
         self._retry = retry
         self._wanted = asyncio.Event()
@@ -49,7 +48,7 @@ class Removals:
         while True:
             self._wanted.clear()
             try:
-                await self._ledger.drop_removals(self._wall() - _GIVEN_UP_AFTER)
+                await self._removals.drop_old(self._wall() - _GIVEN_UP_AFTER)
                 done = not await self._left_after_a_round()
             except STORAGE_ERRORS as error:
                 _log.error("deleted messages cannot be noted: %s", error)
@@ -66,9 +65,9 @@ class Removals:
     async def _left_after_a_round(self) -> set[int]:
         """Each once, the newest first, though more may come meanwhile; returns those that are still there."""
         left = set[int]()
-        while removal := next((one for one in await self._ledger.removals() if one.message not in left), None):
+        while removal := next((one for one in await self._removals.all() if one.message not in left), None):
             if await self._is_gone(removal):
-                await self._ledger.removed(removal.message)
+                await self._removals.drop(removal.message)
             else:
                 left.add(removal.message)
         return left

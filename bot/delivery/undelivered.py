@@ -39,7 +39,7 @@ class Undelivered:
 
     async def recall(self) -> None:
         """Learn who was owed something when the last process ended."""
-        self._owed |= await self._service.ledger.persons_owed()
+        self._owed |= await self._service.ledger.jobs.persons_owed()
 
     def owe(self, job: Job) -> None:
         """This job could not be shown."""
@@ -59,7 +59,7 @@ class Undelivered:
         try:
             if not await self._answered(interaction):
                 return
-            jobs = await self._service.ledger.undeliverable(person)
+            jobs = await self._service.ledger.jobs.undeliverable(person)
             if not jobs:
                 self._owed.discard(person)
             for job in jobs[:_MOST]:
@@ -94,7 +94,7 @@ class Undelivered:
         except (WayClosed, OutcomeUnknown, TooHeavy, Rejected) as error:
             _log.info("job %s: could not be brought either: %s", job.id, error)
             return False
-        await self._service.ledger.mark_posted(job.id)
+        await self._service.ledger.jobs.mark_posted(job.id)
         return True
 
     async def _send(self, interaction: discord.Interaction, job: Job, upload: Upload) -> None:

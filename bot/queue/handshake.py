@@ -32,10 +32,10 @@ class Handshake:
 
     async def resume(self) -> None:
         """Take over what the last bot process left."""
-        card = await self._state.ledger.fact(CARD)
+        card = await self._state.ledger.facts.get(CARD)
         if card is not None:
             self._state.engines.expect(msgspec.json.decode(card, type=ModelCard))
-        for left in await self._state.ledger.live():
+        for left in await self._state.ledger.jobs.live():
             self._state.live.add(left.job, charged=left.charged)
             if left.job.state is not JobState.QUEUED and left.engine is not None:
                 self._state.engines.inherit(left.job.id, left.engine)
@@ -52,7 +52,7 @@ class Handshake:
             self._state.events.publish(ready)
             self._state.work_available.set()
             return
-        if engine.pace is None and (pace := await self._state.ledger.fact(engine.pace_key)) is not None:
+        if engine.pace is None and (pace := await self._state.ledger.facts.get(engine.pace_key)) is not None:
             engine.throughput.pace = float(pace)
         await self._settle(engine)
         if engine.link is None:  # it was lost meanwhile, with what it had claimed just then
@@ -65,7 +65,7 @@ class Handshake:
         """It is offered again when the bot starts the next time, before any engine is there."""
         card = self._state.engines.card_with(hello)
         if card != self._state.engines.card:
-            await self._state.ledger.keep_fact(CARD, msgspec.json.encode(card).decode())
+            await self._state.ledger.facts.keep(CARD, msgspec.json.encode(card).decode())
 
     async def _give_up_without_lora(self) -> None:
         """What waits for a file that somebody took away fails, rather than wait for ever."""
@@ -91,7 +91,7 @@ class Handshake:
                 job = await self._lifecycle.adopt(job_id, engine)
             if job is None:
                 continue
-            missing = await self._state.ledger.missing(job_id)
+            missing = await self._state.ledger.jobs.missing(job_id)
             complete = job_id in running or all((job_id, k) in held for k in missing)
             self._state.engines.give(engine, job, len(missing) / job.request.count)
             if job.state is JobState.RUNNING:

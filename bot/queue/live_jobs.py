@@ -8,8 +8,7 @@ from itertools import count
 
 from bot.jobs.job import Job, JobState
 from bot.queue.fair_queue import Line, Ticket, Turn
-from bot.storage.jobs import Charge
-from bot.storage.ledger import VirtualTimes
+from bot.storage.jobs import Charge, VirtualTimes
 
 
 class LiveJobs:

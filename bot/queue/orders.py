@@ -28,7 +28,7 @@ class Orders:
         if engine.link is None:  # its line broke while the ledger wrote: nobody else would miss this job
             self._recovery.start_grace(engine, {job.id})
             return
-        wanted = await self._state.ledger.missing(job.id)
+        wanted = await self._state.ledger.jobs.missing(job.id)
         pictures = dict[str, bytes]()
         for field, name in job.request.pictures.items():
             content = await self._read(job, name)

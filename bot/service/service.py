@@ -118,7 +118,7 @@ class JobService:
     async def keep(self, origin: str, *, payload: dict[str, Any], by: Requester, at: float) -> None:
         """Keep a request that is about to be answered before it is a job, until it is one. Raises DiskFull."""
         try:
-            await self.ledger.keep_pending(origin, principal=by.principal, payload=payload, at=at)
+            await self.ledger.pending.keep(origin, principal=by.principal, payload=payload, at=at)
         except LedgerFull as full:
             raise DiskFull from full
 
@@ -152,7 +152,7 @@ class JobService:
 
     async def job(self, job_id: str) -> Job:
         """This job as it stands. Raises UnknownJob."""
-        job = await self.ledger.job(job_id)
+        job = await self.ledger.jobs.get(job_id)
         if job is None or not job.request.prompt:  # emptied: its person was forgotten
             raise UnknownJob
         return job
@@ -209,7 +209,7 @@ class JobService:
 
         Raises NotYours, UnknownJob, AlreadyDeleted.
         """
-        left = await self.ledger.left_behind(job_id, by.principal)
+        left = await self.ledger.left_behind.get(job_id, by.principal)
         if left is not None:
             if left.channel != by.channel:
                 raise UnknownJob
@@ -219,7 +219,7 @@ class JobService:
         job = await self.job(job_id)
         if not (job.is_by(by) or job.is_moderated_by(by)):
             raise NotYours
-        if await self.ledger.is_gone(job_id):
+        if await self.ledger.messages.is_gone(job_id):
             raise AlreadyDeleted
         return job
 
@@ -231,27 +231,27 @@ class JobService:
         """
         job = await self.check_may_delete(job_id, by=by)
         if job is None:
-            if not await self.ledger.delete_left_behind(job_id, token=token):
+            if not await self.ledger.left_behind.delete(job_id, token=token):
                 raise AlreadyDeleted
             return
         if job.live:
             await self.dispatcher.cancel(job_id)
-        if not await self.ledger.delete_message(job_id, token=token):
+        if not await self.ledger.messages.delete(job_id, token=token):
             raise AlreadyDeleted
-        await self.ledger.mark_posted(job_id)
+        await self.ledger.jobs.mark_posted(job_id)
 
     async def forget(self, by: Requester, *, messages: bool = False) -> int:
         """Give up what this person has waiting, and delete their words, pictures and requests; returns how many.
 
         With `messages` those that show them go too. What others made of their pictures stays with those others.
         """
-        while (forgotten := await self.ledger.forget(by.principal, now=self._state.wall(), messages=messages)) is None:
+        while (forgotten := await self.ledger.privacy.forget(by.principal, now=self.wall(), messages=messages)) is None:
             for job in await self.live_jobs(by.principal):
                 await self.dispatcher.cancel(job.id)
             await asyncio.sleep(0)  # memory is about to hear of one that is only on disk
         count, names = forgotten
         self.ledger.settings.forget(by.principal)
-        used = await self.ledger.blob_uses()
+        used = await self.ledger.privacy.blob_uses()
         await self.blobs.drop([blob for blob in await self.blobs.stored() if blob.name in names - used.keys()])
         return count
 
@@ -313,7 +313,7 @@ async def open_service(
         state = QueueState(
             ledger=ledger,
             blobs=BlobStore(data / "blobs"),
-            live=LiveJobs(await ledger.virtual_times()),
+            live=LiveJobs(await ledger.jobs.virtual_times()),
             events=events,
             wall=wall,
             monotonic=monotonic,

@@ -97,7 +97,7 @@ class Submission:
             return DiskFull() if self._state.blobs.is_short_of(self._defaults.owner.least_free) else None
 
         try:
-            job, is_new = await self._state.ledger.accept(
+            job, is_new = await self._state.ledger.jobs.accept(
                 draft, limits=limits, closed=closed, queue_moves_at=self._queue_moves_at(limits)
             )
         except LedgerFull as full:
@@ -112,7 +112,7 @@ class Submission:
     async def _made_before(self, origin: str) -> Job | None:
         """The job that this origin has made, where that is not long ago."""
         job_id = self._made.get(origin)
-        return None if job_id is None else await self._state.ledger.job(job_id)
+        return None if job_id is None else await self._state.ledger.jobs.get(job_id)
 
     def _queue_moves_at(self, limits: Limits) -> float:
         """When a queue that is full is worth another try; a look at all of it, so only where it may be full."""

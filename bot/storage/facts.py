@@ -7,19 +7,27 @@ import sqlite3
 from bot.storage.database import Database
 
 
-class FactRows(Database):
-    """The part of the ledger with a row for each."""
+class FactStore:
+    """A row for each."""
 
-    async def fact(self, key: str) -> str | None:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, key: str) -> str | None:
         """A single value kept across restarts."""
-        row = await self.read(lambda db: db.execute("SELECT value FROM fact WHERE key = ?", (key,)).fetchone())
-        return None if row is None else row["value"]
+        return await self._database.read(lambda db: read_fact(db, key))
 
-    async def keep_fact(self, key: str, value: str) -> None:
+    async def keep(self, key: str, value: str) -> None:
         """Keep a single value across restarts."""
-        await self.write(lambda db: keep(db, key, value))
+        await self._database.write(lambda db: keep_fact(db, key, value))
 
 
-def keep(db: sqlite3.Connection, key: str, value: str) -> None:
+def read_fact(db: sqlite3.Connection, key: str) -> str | None:
+    """Within a transaction or a read."""
+    row = db.execute("SELECT value FROM fact WHERE key = ?", (key,)).fetchone()
+    return None if row is None else row["value"]
+
+
+def keep_fact(db: sqlite3.Connection, key: str, value: str) -> None:
     """Within a transaction."""
     db.execute("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)", (key, value))

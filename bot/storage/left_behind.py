@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from bot.jobs.ids import WallClock
 from bot.jobs.interaction_token import InteractionToken
 from bot.storage.database import Database
-from bot.storage.facts import keep
-from bot.storage.pending import want_gone
+from bot.storage.facts import keep_fact, read_fact
+from bot.storage.removals import want_gone
 
 _KEY = "left-behind-key"  # of a fact
 
@@ -29,12 +29,14 @@ class LeftBehind:
     is_theirs: bool
 
 
-class LeftBehindRows(Database):
-    """The part of the ledger that knows them."""
+class LeftBehindStore:
+    """A row for each."""
 
-    wall: WallClock
+    def __init__(self, database: Database, *, wall: WallClock) -> None:
+        self._database = database
+        self._wall = wall
 
-    async def left_behind(self, job_id: str, principal: str) -> LeftBehind | None:
+    async def get(self, job_id: str, principal: str) -> LeftBehind | None:
         """The message of a request that is no longer known."""
 
         def work(db: sqlite3.Connection) -> LeftBehind | None:
@@ -43,18 +45,18 @@ class LeftBehindRows(Database):
                 return None
             return LeftBehind(channel=row["channel"], is_theirs=_is(_key(db), row, principal))
 
-        return await self.read(work)
+        return await self._database.read(work)
 
-    async def delete_left_behind(self, job_id: str, *, token: InteractionToken | None) -> bool:
+    async def delete(self, job_id: str, *, token: InteractionToken | None) -> bool:
         """This message is to be deleted. False: it was so already."""
 
         def work(db: sqlite3.Connection) -> bool:
             row = db.execute("DELETE FROM left_behind WHERE job = ? RETURNING *", (job_id,)).fetchone()
             if row is not None:
-                want_gone(db, row["channel"], row["message"], token=token, at=self.wall())
+                want_gone(db, row["channel"], row["message"], token=token, at=self._wall())
             return row is not None
 
-        return await self.write(work)
+        return await self._database.write(work)
 
 
 def leave_behind(db: sqlite3.Connection, jobs: str, values: tuple[str | float, ...]) -> None:
@@ -96,8 +98,8 @@ def _author(key: str, job_id: str, principal: str) -> str:
 
 def _key(db: sqlite3.Connection) -> str:
     """Made with the first such message."""
-    row = db.execute("SELECT value FROM fact WHERE key = ?", (_KEY,)).fetchone()
-    if row is None:
-        keep(db, _KEY, secrets.token_hex(32))
-        return _key(db)
-    return row["value"]
+    key = read_fact(db, _KEY)
+    if key is None:
+        key = secrets.token_hex(32)
+        keep_fact(db, _KEY, key)
+    return key

@@ -1,4 +1,4 @@
-"""What the ledger knows about the message of a job: where it stands, the token that edits it, what it has said."""
+"""The message of a job: where it stands, the token that edits it, and whether it is to be deleted."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ import sqlite3
 
 from bot.jobs.ids import WallClock
 from bot.jobs.interaction_token import InteractionToken
-from bot.jobs.job import Job
 from bot.storage.database import Database
-from bot.storage.pending import strike_out_tokens, want_gone
-from bot.storage.rows import readable_jobs
+from bot.storage.pending import strike_out_tokens
+from bot.storage.removals import drop_tokens_to_delete, want_gone
+from bot.storage.rows import read_token
 
 
-class Messages(Database):
-    """The part of the ledger that delivery uses."""
+class MessageStore:
+    """At most one message of each job, and at most one token."""
 
-    wall: WallClock
+    def __init__(self, database: Database, *, wall: WallClock) -> None:
+        self._database = database
+        self._wall = wall
 
-    async def bind_message(self, job_id: str, channel: int, message: int, *, upload_limit: int | None = None) -> None:
+    async def bind(self, job_id: str, channel: int, message: int, *, upload_limit: int | None = None) -> None:
         """Remember which message shows this job; a later one takes the place of an earlier.
 
         `upload_limit` is the most bytes of a file there, as the interaction said; None keeps what is known.
         """
-        await self.write(
+        await self._database.write(
             lambda db: db.execute(
                 "INSERT INTO message_ref (job, channel, message, upload_limit) VALUES (?, ?, ?, ?) ON CONFLICT (job)"
                 " DO UPDATE SET channel = excluded.channel, message = excluded.message,"
@@ -32,17 +34,17 @@ class Messages(Database):
             )
         )
 
+    async def of(self, job_id: str) -> tuple[int, int] | None:
+        """(channel, message) of this job, or None when it has none or it was deleted."""
+        row = await self._row("SELECT channel, message FROM message_ref WHERE job = ? AND gone = 0", job_id)
+        return None if row is None else (row["channel"], row["message"])
+
     async def upload_limit_of(self, job_id: str) -> int | None:
         """The most bytes of a file in this job's message, where an interaction has said it."""
         row = await self._row("SELECT upload_limit FROM message_ref WHERE job = ?", job_id)
         return None if row is None else row["upload_limit"]
 
-    async def message_of(self, job_id: str) -> tuple[int, int] | None:
-        """(channel, message) of this job, or None when it has none or it was deleted."""
-        row = await self._row("SELECT channel, message FROM message_ref WHERE job = ? AND gone = 0", job_id)
-        return None if row is None else (row["channel"], row["message"])
-
-    async def delete_message(self, job_id: str, *, token: InteractionToken | None = None) -> bool:
+    async def delete(self, job_id: str, *, token: InteractionToken | None = None) -> bool:
         """The message of this job is to be deleted, and nothing shall take its place. False: it was so already."""
 
         def work(db: sqlite3.Connection) -> bool:
@@ -50,7 +52,7 @@ class Messages(Database):
             if row is not None and row["gone"]:
                 return False
             if row is not None and row["message"]:
-                want_gone(db, row["channel"], row["message"], token=token, at=self.wall())
+                want_gone(db, row["channel"], row["message"], token=token, at=self._wall())
             db.execute(
                 "INSERT INTO message_ref (job, channel, message, gone) VALUES (?, 0, 0, 1)"
                 " ON CONFLICT (job) DO UPDATE SET gone = 1",
@@ -58,7 +60,7 @@ class Messages(Database):
             )
             return True
 
-        return await self.write(work)
+        return await self._database.write(work)
 
     async def is_gone(self, job_id: str) -> bool:
         """Whether somebody deleted the message of this job."""
@@ -68,65 +70,21 @@ class Messages(Database):
     async def token_of(self, job_id: str) -> InteractionToken | None:
         """The interaction token of this job while it is kept."""
         row = await self._row("SELECT * FROM interaction_token WHERE job = ?", job_id)
-        if row is None:
-            return None
-        return InteractionToken(token=row["token"], application=row["application"], at=row["at"])
+        return None if row is None else read_token(row)
 
     async def drop_token(self, job_id: str) -> None:
         """Forget the token of this job: what it would edit is not the job's message."""
-        await self.write(lambda db: db.execute("DELETE FROM interaction_token WHERE job = ?", (job_id,)))
+        await self._database.write(lambda db: db.execute("DELETE FROM interaction_token WHERE job = ?", (job_id,)))
 
     async def drop_tokens(self, older_than: float) -> int:
-        """Forget tokens made before this moment (Unix seconds); returns how many."""
+        """Forget tokens made before this moment (Unix seconds), wherever they are; returns how many were of jobs."""
 
         def work(db: sqlite3.Connection) -> int:
             strike_out_tokens(db, older_than)
+            drop_tokens_to_delete(db, older_than)
             return db.execute("DELETE FROM interaction_token WHERE at < ?", (older_than,)).rowcount
 
-        return await self.write(work)
-
-    async def mark_posted(self, job_id: str) -> bool:
-        """A message says how this job ended. False: one said so before, or the job has not ended."""
-        return await self._told(job_id, "posted", "rendered", "undeliverable")
-
-    async def mark_undeliverable(self, job_id: str) -> bool:
-        """No route to the reader of this job is left. False: that was known, or the job has not ended."""
-        return await self._told(job_id, "undeliverable", "rendered")
-
-    async def persons_owed(self) -> set[str]:
-        """The principals of all jobs that were painted and could not be shown."""
-        sql = "SELECT DISTINCT principal FROM job WHERE state = 'undeliverable'"
-        return await self.read(lambda db: {row["principal"] for row in db.execute(sql)})
-
-    async def undeliverable(self, principal: str) -> list[Job]:
-        """What this person was painted and could not be shown, oldest first."""
-        sql = "SELECT * FROM job WHERE principal = ? AND state = 'undeliverable' ORDER BY created"
-        return await self._jobs(sql, principal)
-
-    async def unposted(self) -> list[Job]:
-        """Jobs that delivery owes something, oldest first: live, rendered, or ended without saying so."""
-        return await self._jobs("SELECT * FROM job WHERE told = 0 ORDER BY seq")
-
-    async def _jobs(self, sql: str, *values: str) -> list[Job]:
-        return await self.read(lambda db: [job for _, job in readable_jobs(db, db.execute(sql, values).fetchall())])
-
-    async def _told(self, job_id: str, state: str, *before: str) -> bool:
-        def work(db: sqlite3.Connection) -> bool:
-            now = self.wall()
-            marks = ", ".join("?" for _ in before)
-            rendered = db.execute(
-                f"UPDATE job SET state = ?, told = 1, posted = ? WHERE id = ? AND state IN ({marks})",  # noqa: S608
-                (state, now, job_id, *before),
-            ).rowcount
-            ended = db.execute(
-                "UPDATE job SET told = 1, posted = ? WHERE id = ? AND told = 0 AND state IN ('failed', 'cancelled')",
-                (now, job_id),
-            ).rowcount
-            if rendered or ended:
-                db.execute("INSERT INTO job_event (job, at, event) VALUES (?, ?, ?)", (job_id, now, state))
-            return bool(rendered or ended)
-
-        return await self.write(work)
+        return await self._database.write(work)
 
     async def _row(self, sql: str, *values: str) -> sqlite3.Row | None:
-        return await self.read(lambda db: db.execute(sql, values).fetchone())
+        return await self._database.read(lambda db: db.execute(sql, values).fetchone())

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from bot.jobs.limits import DAY
 from bot.storage.database import Database
-from bot.storage.jobs import LIVE
 from bot.storage.left_behind import leave_behind, take_along, those_of
+from bot.storage.transitions import LIVE
 
 # The SHA-256 of each picture that a request starts from, as a table beside its row; NULL where it names none.
 NAMED = "json_each(json_extract(spec, '$.source', '$.mask', '$.control.picture')) AS named"
@@ -39,8 +39,11 @@ class StoredData:
     messages: int
 
 
-class Forgetting(Database):
-    """The part of the ledger behind retention and /forget me."""
+class Privacy:
+    """Behind retention and /forget me; it reaches into the rows of all parts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def blob_uses(self) -> dict[str, Use]:
         """By the blob's SHA-256. What is not in it belongs to no job."""
@@ -54,7 +57,7 @@ class Forgetting(Database):
             ).fetchall()
             return {row["blob"]: Use(last=row["last"], owed=bool(row["owed"])) for row in rows}
 
-        return await self.read(work)
+        return await self._database.read(work)
 
     async def drop_jobs(self, older_than: float) -> int:
         """Forget jobs accepted before this moment (Unix seconds) that have said their end; returns how many.
@@ -72,7 +75,7 @@ class Forgetting(Database):
                 if not gone:
                     return dropped
 
-        return await self.write(work)
+        return await self._database.write(work)
 
     async def stored(self, principal: str) -> StoredData:
         """What /forget me would find."""
@@ -85,7 +88,7 @@ class Forgetting(Database):
             ).fetchone()[0]
             return StoredData(requests=_requests(db, principal), messages=shown + len(those_of(db, principal)))
 
-        return await self.read(work)
+        return await self._database.read(work)
 
     async def forget(self, principal: str, *, now: float, messages: bool) -> tuple[int, set[str]] | None:
         """How many requests this person had, and the SHA-256 of every picture in them. `now` is Unix seconds.
@@ -126,7 +129,7 @@ class Forgetting(Database):
             db.execute("DELETE FROM job WHERE principal = ? AND created <= ?", (principal, now - DAY))
             return count, {row[0] for row in blobs if row[0] is not None}
 
-        return await self.write(work)
+        return await self._database.write(work)
 
     async def drop_emptied(self, now: float) -> int:
         """Delete the empty rows of people who were forgotten more than a day ago."""
@@ -136,7 +139,7 @@ class Forgetting(Database):
             leave_behind(db, day_over, (now - DAY,))  # one that was noted only after its person was forgotten
             return db.execute(f"DELETE FROM job WHERE {day_over}", (now - DAY,)).rowcount  # noqa: S608
 
-        return await self.write(work)
+        return await self._database.write(work)
 
 
 def _requests(db: sqlite3.Connection, principal: str) -> int:

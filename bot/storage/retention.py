@@ -63,11 +63,11 @@ async def _keep_pruning(ledger: Ledger, blobs: BlobStore, keep: Keep, wall: Wall
 
 async def prune(ledger: Ledger, blobs: BlobStore, keep: Keep, *, now: float) -> Pruned:
     """Let go of what is older, or more, than is to be kept. `now` is Unix seconds."""
-    rows = await ledger.drop_emptied(now)
+    rows = await ledger.privacy.drop_emptied(now)
     if keep.rows is not None:
-        rows += await ledger.drop_jobs(now - keep.rows)
+        rows += await ledger.privacy.drop_jobs(now - keep.rows)
     stored = await blobs.stored()
-    doomed = too_many(stored, await ledger.blob_uses(), keep, now=now)
+    doomed = too_many(stored, await ledger.privacy.blob_uses(), keep, now=now)
     return Pruned(rows=rows, pictures=await blobs.drop(doomed))
 
 

@@ -106,6 +106,11 @@ def read_job(db: sqlite3.Connection, row: sqlite3.Row) -> Job:
     )
 
 
+def read_token(row: sqlite3.Row) -> InteractionToken:
+    """The token of a row that has one."""
+    return InteractionToken(token=row["token"], application=row["application"], at=row["at"])
+
+
 def readable_jobs(db: sqlite3.Connection, rows: Iterable[sqlite3.Row]) -> Iterator[tuple[sqlite3.Row, Job]]:
     """These rows with their jobs; one that cannot be read is left where it lies, with a line in the log."""
     for row in rows:

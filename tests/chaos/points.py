@@ -1,6 +1,6 @@
 """Named points of the bot's process at which it may end at once, as by SIGKILL: commits, blobs, calls to Discord.
 
-A point is `before commit Ledger.accept` or `after call PATCH /webhooks/…`; hooks wrap the real methods from outside.
+A point is `before commit JobStore.accept` or `after call PATCH /webhooks/…`; hooks wrap the real methods from outside.
 """
 
 from __future__ import annotations

@@ -178,9 +178,14 @@ async def _a_picture_that_is_cancelled(house: House, arm: Callable[[], object]) 
 # has not had.
 JOURNEYS: list[tuple[Journey, tuple[str, ...], int, str]] = [
     (_a_picture, ("posted",), 1, ""),
-    (_a_picture_from_another, ("posted",), 1, "pending|accept|callback|blob|PATCH"),
+    (_a_picture_from_another, ("posted",), 1, "PendingStore|accept|callback|blob|PATCH"),
     (_a_picture_whose_engine_dies, ("posted",), 2, "requeue"),
-    (_a_picture_whose_message_is_deleted, ("posted",), 1, "GET /channels|POST /channels|PATCH /channels|bind_message"),
+    (
+        _a_picture_whose_message_is_deleted,
+        ("posted",),
+        1,
+        "GET /channels|POST /channels|PATCH /channels|MessageStore.bind",
+    ),
     (_a_picture_after_its_token, ("posted",), 1, "PATCH /channels"),
     (_a_picture_that_fails, ("failed",), 1, "gave_up|_told"),
     (_a_picture_that_is_cancelled, ("cancelled", "posted"), 1, "cancel|callback|_told"),
@@ -323,7 +328,7 @@ async def test_a_setting_is_the_old_or_the_new_one_wherever_the_bot_stops(house:
     old = await change()
     await house._until(lambda: stored() == old)
     await asyncio.sleep(0.5)  # its answer
-    points = [point for point in house.trap.seen() if re.search("setting|Setting|set_|callback", point)]
+    points = [point for point in house.trap.seen() if re.search("SettingStore|callback", point)]
     assert any("commit" in point for point in points)
 
     for point in points:
@@ -356,7 +361,9 @@ async def test_a_picture_is_deleted_or_stays_as_it_was_wherever_the_bot_stops(ho
     await house.mia.click("Delete for good", on=question)
     await house.mia.sees_gone(shown)
     await house.mia.sees("Deleted")
-    points = [point for point in house.trap.seen() if re.search("delete|remov|DELETE|callback", point)]
+    points = [
+        point for point in house.trap.seen() if re.search("MessageStore.delete|RemovalStore|DELETE|callback", point)
+    ]
     assert any("DELETE" in point for point in points)
     assert any("commit" in point for point in points)
 
@@ -367,7 +374,7 @@ async def test_a_picture_is_deleted_or_stays_as_it_was_wherever_the_bot_stops(ho
         assert await _ends_at(house, point), point
         await house.open_bot()
         await house._until(house.owes_nothing)
-        if point == "before commit Messages.delete_message":
+        if point == "before commit MessageStore.delete":
             assert shown["id"] in [m["id"] for m in await house.mia.messages()], point
             await house.mia.click("Delete for good", on=question)  # said again, it holds
         await house.mia.sees_gone(shown)

@@ -179,4 +179,4 @@ async def test_an_engine_frozen_beyond_its_lease_comes_back_and_one_picture_is_k
 
 async def started(core: Stage, job: str) -> list[str]:
     """Every time the ledger saw this job begin."""
-    return [event for event in await core.service.ledger.events(job) if event == "running"]
+    return [event for event in await core.service.ledger.jobs.events(job) if event == "running"]

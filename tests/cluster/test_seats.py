@@ -75,7 +75,7 @@ async def test_a_step_that_the_ledger_has_taken_is_not_cut_off_with_the_bots_lin
 ) -> None:
     async with broker(tmp_path / "nats") as server, at_broker(tmp_path, server) as (core, link):
         taken, goes_on = asyncio.Event(), asyncio.Event()
-        write = getattr(core.service.ledger, step)
+        write = getattr(core.service.ledger.jobs, step)
 
         async def write_slowly(*arguments: object) -> object:
             job = await write(*arguments)
@@ -83,7 +83,7 @@ async def test_a_step_that_the_ledger_has_taken_is_not_cut_off_with_the_bots_lin
             await goes_on.wait()
             return job
 
-        monkeypatch.setattr(core.service.ledger, step, write_slowly)
+        monkeypatch.setattr(core.service.ledger.jobs, step, write_slowly)
         async with FakeEngine(url=server.url, name="engine", script=QUICK).running():
             await ready(core)
             job = await core.ask()

@@ -152,7 +152,7 @@ class Studio:
     async def all_is_told(self) -> None:
         """No message owes its reader anything."""
         async with asyncio.timeout(30):
-            while await self.service.ledger.unposted():  # noqa: ASYNC110  # a row has no event
+            while await self.service.ledger.jobs.unposted():  # noqa: ASYNC110  # a row has no event
                 await asyncio.sleep(0.02)
 
     async def close_engine(self) -> None:

@@ -55,17 +55,17 @@ async def test_commands_are_sent_once_and_again_only_when_they_have_changed(
 ) -> None:
     key = f"commands:{people.APPLICATION_ID}"
     await empty_studio.open_bot()
-    everything = await empty_studio.service.ledger.fact(key)
+    everything = await empty_studio.service.ledger.facts.get(key)
     assert wire_contract.seen[SYNC] == 1
 
     await empty_studio.open_engine()  # a model that cannot do everything
     async with asyncio.timeout(30):
-        while await empty_studio.service.ledger.fact(key) == everything:  # noqa: ASYNC110
+        while await empty_studio.service.ledger.facts.get(key) == everything:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     await empty_studio.restart_bot()
     assert wire_contract.seen[SYNC] == 2
 
-    await empty_studio.service.ledger.keep_fact(key, "an older tree")
+    await empty_studio.service.ledger.facts.keep(key, "an older tree")
     await empty_studio.restart_bot()
     assert wire_contract.seen[SYNC] == 3
 
@@ -87,14 +87,14 @@ async def test_a_disk_that_is_full_when_the_list_is_noted_ends_nothing(
     empty_studio: Studio, mia: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await empty_studio.open_bot()
-    keep = empty_studio.service.ledger.keep_fact
+    keep = empty_studio.service.ledger.facts.keep
 
     async def keep_without_room(key: str, value: str) -> None:
         if key.startswith("commands:"):
             raise LedgerFull("database or disk is full")
         await keep(key, value)
 
-    monkeypatch.setattr(empty_studio.service.ledger, "keep_fact", keep_without_room)
+    monkeypatch.setattr(empty_studio.service.ledger.facts, "keep", keep_without_room)
     await empty_studio.open_engine()
     await mia.misses("lora")
 

@@ -43,7 +43,7 @@ async def test_every_picture_is_shown_exactly_once_whatever_breaks(
     await empty_studio.all_is_told()
 
     shown = Counter(words(m).splitlines()[0] for m in await mia.messages() if finished(m))
-    prompts = await empty_studio.service.ledger.read(
+    prompts = await empty_studio.service.ledger.database.read(
         lambda db: db.execute("SELECT spec ->> 'prompt' FROM job").fetchall()
     )
     assert len(prompts) == JOBS

@@ -41,7 +41,7 @@ async def test_a_waiting_message_that_was_deleted_is_replaced_by_a_new_one(
     assert len(await shown(mia)) == 1
     await empty_studio.all_is_told()
     (job,) = [job for job, _ in empty_studio.engine.begun] if empty_studio.engine else []
-    assert await empty_studio.service.ledger.message_of(job) == (int(mia.channel), int(message["id"]))
+    assert await empty_studio.service.ledger.messages.of(job) == (int(mia.channel), int(message["id"]))
 
 
 async def test_a_click_on_a_picture_that_a_moderator_deleted_meanwhile_still_works(
@@ -106,7 +106,7 @@ async def test_an_answer_that_was_lost_on_the_way_makes_no_second_message(
     await mia.sees_pictures()
     await asyncio.sleep(0.5)
     assert len([m for m in await mia.messages() if is_from_the_bot(m)]) == 1
-    assert (await studio.service.ledger.unposted()) == []
+    assert (await studio.service.ledger.jobs.unposted()) == []
 
 
 async def test_a_new_message_whose_answer_was_lost_is_found_again(
@@ -210,7 +210,7 @@ class TestWithASmallUploadLimit:
         await empty_studio.restart_bot()
         (job,) = await empty_studio.service.live_jobs(f"discord:{mia.person.id}")
 
-        assert await empty_studio.service.ledger.upload_limit_of(job.id) == 3000
+        assert await empty_studio.service.ledger.messages.upload_limit_of(job.id) == 3000
 
     async def test_a_picture_over_the_limit_is_shown_in_a_lighter_format(
         self, empty_studio: Studio, mia: Visitor, monkeypatch: pytest.MonkeyPatch

@@ -94,7 +94,7 @@ async def test_what_could_not_be_shown_is_brought_in_private_by_the_next_command
     assert "a red star" in words(brought)
     assert (await mia.download(gallery(brought)[0]["media"]["url"])).startswith(b"\x89PNG")
     async with asyncio.timeout(30):
-        while await empty_studio.service.ledger.undeliverable(f"discord:{mia.person.id}"):  # noqa: ASYNC110
+        while await empty_studio.service.ledger.jobs.undeliverable(f"discord:{mia.person.id}"):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     assert [finished(message) for message in await mia.messages()].count(True) == 1
     assert not [message for message in await robin.messages() if finished(message)]
@@ -162,18 +162,19 @@ async def test_an_answer_that_came_too_late_for_discord_is_made_up_for_by_a_new_
     await shown_once(studio, mia)
 
 
-@pytest.mark.parametrize("step", ["bind_message", "mark_posted"])
+@pytest.mark.parametrize(("part", "step"), [("messages", "bind"), ("jobs", "mark_posted")])
 async def test_a_disk_that_is_full_when_a_message_is_noted_costs_nobody_their_picture(
-    studio: Studio, mia: Visitor, step: str, monkeypatch: pytest.MonkeyPatch
+    studio: Studio, mia: Visitor, part: str, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, failures = getattr(studio.service.ledger, step), [LedgerFull("database or disk is full")] * 2
+    store = getattr(studio.service.ledger, part)
+    write, failures = getattr(store, step), [LedgerFull("database or disk is full")] * 2
 
     async def write_without_room(*arguments: object, **options: object) -> object:
         if failures:
             raise failures.pop()
         return await write(*arguments, **options)
 
-    monkeypatch.setattr(studio.service.ledger, step, write_without_room)
+    monkeypatch.setattr(store, step, write_without_room)
     await mia.say("/imagine prompt:a red star")
 
     await shown_once(studio, mia)
@@ -209,13 +210,13 @@ async def test_a_picture_that_killed_its_engine_three_times_is_given_up_in_a_sen
     await bao.sees("红色星星")
 
     async with asyncio.timeout(30):
-        while await empty_studio.service.ledger.unposted():
+        while await empty_studio.service.ledger.jobs.unposted():
             await asyncio.sleep(0.3)
             if not any(engine.state == "ready" for engine in empty_studio.service.engines.views()):
                 await empty_studio.close_engine()
                 await empty_studio.open_engine(deadly)
 
-    states = await empty_studio.service.ledger.read(
+    states = await empty_studio.service.ledger.database.read(
         lambda db: [tuple(row) for row in db.execute("SELECT state, error FROM job ORDER BY seq").fetchall()]
     )
     assert states == [("failed", "poison"), ("posted", None)]

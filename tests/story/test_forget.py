@@ -17,7 +17,7 @@ async def everything(studio: Studio) -> str:
     """Every value of every table, and the names of all pictures."""
     tables = ("job", "image", "message_ref", "interaction_token", "job_event", "usr", "setting", "setting_event")
     tables += ("pending", "removal", "left_behind")
-    rows = await studio.service.ledger.read(
+    rows = await studio.service.ledger.database.read(
         lambda db: [tuple(row) for table in tables for row in db.execute(f"SELECT * FROM {table}").fetchall()]
     )
     return repr(rows)
@@ -133,7 +133,9 @@ async def test_whoever_was_forgotten_can_still_delete_what_was_posted_and_no_str
     await robin.click("Delete for good")
     await mia.sees_gone(second)
 
-    assert await studio.service.ledger.read(lambda db: db.execute("SELECT * FROM left_behind").fetchall()) == []
+    assert (
+        await studio.service.ledger.database.read(lambda db: db.execute("SELECT * FROM left_behind").fetchall()) == []
+    )
 
 
 async def test_what_stays_of_somebody_who_was_forgotten_does_not_name_them(studio: Studio, mia: Visitor) -> None:
@@ -144,7 +146,7 @@ async def test_what_stays_of_somebody_who_was_forgotten_does_not_name_them(studi
     await prune(studio.service.ledger, studio.service.blobs, Keep(), now=time.time() + DAY + 1)
 
     assert mia.person.id not in await everything(studio)
-    rows = await studio.service.ledger.read(lambda db: db.execute("SELECT author FROM left_behind").fetchall())
+    rows = await studio.service.ledger.database.read(lambda db: db.execute("SELECT author FROM left_behind").fetchall())
     assert len({row["author"] for row in rows}) == 2  # nor does it say that both are of one person
 
 

@@ -57,7 +57,7 @@ def thinks(message: Message) -> bool:
 
 
 async def pending(studio: Studio) -> list[dict[str, Any]]:
-    return await studio.service.ledger.read(
+    return await studio.service.ledger.database.read(
         lambda db: [dict(row) for row in db.execute("SELECT * FROM pending").fetchall()]
     )
 
@@ -362,7 +362,7 @@ async def test_tokens_that_are_too_old_are_struck_out_of_what_is_kept(studio: St
     [token] = [one.token for one in studio.playground._state.interactions._by_token.values() if one.state == "thinking"]
     assert token in request["payload"]
 
-    await studio.service.ledger.drop_tokens(request["at"] + 1)
+    await studio.service.ledger.messages.drop_tokens(request["at"] + 1)
 
     [request] = await pending(studio)
     assert token not in request["payload"]
@@ -376,7 +376,7 @@ async def until_none_is_left(studio: Studio) -> None:
 
 async def until_wanted_gone(studio: Studio) -> None:
     async with asyncio.timeout(30):
-        while not await studio.service.ledger.removals():  # noqa: ASYNC110
+        while not await studio.service.ledger.removals.all():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
@@ -384,4 +384,4 @@ async def deaths(studio: Studio, times: int) -> None:
     """So many processes take up what is kept and end before they are done."""
     for _ in range(times):
         async with Ledger.open(studio.data / "ledger.db") as ledger:
-            await ledger.take_up_pending()
+            await ledger.pending.take_up()

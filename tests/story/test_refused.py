@@ -326,7 +326,7 @@ class TestAChannelThatTheLibraryDoesNotKnow:
 
         assert (await mia.sees_pictures())["id"] == waiting["id"]
         assert await state_of(empty_studio, job) is JobState.POSTED
-        assert await empty_studio.service.ledger.message_of(job.id) == (int(PAINT), int(waiting["id"]))
+        assert await empty_studio.service.ledger.messages.of(job.id) == (int(PAINT), int(waiting["id"]))
 
 
 async def test_a_message_that_meets_a_bug_is_taken_up_again_and_the_bug_logged_once(
@@ -390,7 +390,7 @@ class TestARateLimitOfAnHour:
             await mia.say(f"/imagine prompt:number {n}")
             await mia.sees(f"number {n}")
         ledger = empty_studio.service.ledger
-        tokens = [await ledger.token_of(job.id) for job in await ledger.unposted()]
+        tokens = [await ledger.messages.token_of(job.id) for job in await ledger.jobs.unposted()]
         path = "|".join(token.token for token in tokens if token is not None)
         limit = playground.faults.rate_limit(path, times=ALWAYS, retry_after=3600.0)
         empty_studio.go_on()

@@ -45,7 +45,7 @@ async def test_a_quick_wish_does_not_wait_for_a_long_one(empty_studio: Studio, m
     await begins_with(engine, 2)
     await mia.sees_pictures(more_than=1)
 
-    jobs = [await empty_studio.service.ledger.job_of_origin(origin) for origin in (quick, long)]
+    jobs = [await empty_studio.service.ledger.jobs.of_origin(origin) for origin in (quick, long)]
     ended = [job.ended for job in jobs if job is not None and job.ended is not None]
     assert len(ended) == 2
     assert ended == sorted(ended)

@@ -51,7 +51,7 @@ async def test_a_list_of_commands_that_discord_delays_for_an_hour_keeps_nobody_w
     empty_studio: Studio, playground: Playground, mia: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await empty_studio.open_bot()
-    await empty_studio.service.ledger.keep_fact(f"commands:{people.APPLICATION_ID}", "an older tree")
+    await empty_studio.service.ledger.facts.keep(f"commands:{people.APPLICATION_ID}", "an older tree")
     playground.faults.rate_limit(LIST, method="PUT", retry_after=3600)
     monkeypatch.setattr(client, "FIRST_LIST", 0.1)
 

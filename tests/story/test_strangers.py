@@ -54,7 +54,9 @@ async def test_fifty_wishes_at_once_get_exactly_the_allowance(empty_studio: Stud
     await asyncio.gather(*(mia.say(f"/imagine prompt:wish {number}") for number in range(50)))
     await until(lambda: len(empty_studio.refusals) == 43, within=90)
 
-    accepted = await empty_studio.service.ledger.read(lambda db: db.execute("SELECT count(*) FROM job").fetchone()[0])
+    accepted = await empty_studio.service.ledger.database.read(
+        lambda db: db.execute("SELECT count(*) FROM job").fetchone()[0]
+    )
     assert accepted == 7
     assert {type(refusal) for refusal in empty_studio.refusals} == {PerMinuteReached}
     await empty_studio.all_is_told()

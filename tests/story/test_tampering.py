@@ -16,7 +16,7 @@ SKETCHBOOK = people.CHANNELS[1].id
 
 async def jobs_of(studio: Studio) -> int:
     """How many there are."""
-    rows = await studio.service.ledger.read(lambda db: db.execute("SELECT count(*) AS n FROM job").fetchone())
+    rows = await studio.service.ledger.database.read(lambda db: db.execute("SELECT count(*) AS n FROM job").fetchone())
     return rows["n"]
 
 

@@ -116,8 +116,8 @@ async def opened(data: Path, *, wall: WallClock = time.time) -> AsyncGenerator[C
 async def no_room(core: Core) -> AsyncGenerator[None, None]:
     """Meanwhile nothing can be written to the ledger."""
     ledger = core.service.ledger
-    await ledger.read(lambda db: db.execute("PRAGMA query_only = ON"))
+    await ledger.database.read(lambda db: db.execute("PRAGMA query_only = ON"))
     try:
         yield
     finally:
-        await ledger.read(lambda db: db.execute("PRAGMA query_only = OFF"))
+        await ledger.database.read(lambda db: db.execute("PRAGMA query_only = OFF"))

@@ -12,7 +12,7 @@ from bot.jobs.job import Job, JobState, Requester
 from bot.queue.engines import Engines
 from bot.queue.eta import all_of, one_of
 from bot.queue.live_jobs import LiveJobs
-from bot.storage.ledger import VirtualTimes
+from bot.storage.jobs import VirtualTimes
 from engine.worker.scheduling.forward_time import ForwardTime
 from engine.worker.scheduling.scheduler import Expected, Scheduler, token_load
 from protocol import geometry

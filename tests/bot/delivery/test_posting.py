@@ -239,7 +239,7 @@ class TestTheWayToItsReader:
 
         message = await counter.only_message()
         assert finished(message)
-        assert await counter.core.service.ledger.message_of(live.job.id) == (int(PAINT), int(message["id"]))
+        assert await counter.core.service.ledger.messages.of(live.job.id) == (int(PAINT), int(message["id"]))
         assert await counter.state(live) is JobState.POSTED
 
     async def test_is_no_new_message_while_the_old_one_is_there(self, counter: Counter, playground: Playground) -> None:
@@ -281,7 +281,7 @@ class TestTheWayToItsReader:
         assert await counter.posting.end(live)
 
         assert finished(await counter.only_message())
-        assert await counter.core.service.ledger.message_of(live.job.id) == (int(PAINT), message)
+        assert await counter.core.service.ledger.messages.of(live.job.id) == (int(PAINT), message)
 
     async def test_ends_where_the_channel_was_never_known(self, counter: Counter, playground: Playground) -> None:
         live = await counter.painted()
@@ -318,7 +318,7 @@ class TestANewMessage:
         assert await counter.posting.end(live)
 
         message = await counter.only_message()
-        assert await counter.core.service.ledger.message_of(live.job.id) == (int(PAINT), int(message["id"]))
+        assert await counter.core.service.ledger.messages.of(live.job.id) == (int(PAINT), int(message["id"]))
 
     async def test_is_found_though_much_was_said_while_it_was_painted(
         self, counter: Counter, playground: Playground, monkeypatch: pytest.MonkeyPatch
@@ -380,7 +380,7 @@ class TestANewMessage:
     async def test_is_not_sent_where_somebody_deleted_the_message_with_its_button(self, counter: Counter) -> None:
         live = await counter.painted()
         await counter.delete(live)
-        await counter.core.service.ledger.delete_message(live.job.id)
+        await counter.core.service.ledger.messages.delete(live.job.id)
 
         assert await counter.posting.end(live)
 
@@ -393,7 +393,7 @@ class TestANewMessage:
         assert await counter.posting.end(live)
 
         assert await counter.shown() == []
-        assert await counter.core.service.ledger.unposted() == []
+        assert await counter.core.service.ledger.jobs.unposted() == []
 
 
 async def test_that_a_job_was_cancelled_is_said_in_its_message(counter: Counter) -> None:
@@ -410,7 +410,7 @@ async def test_that_a_job_failed_is_said_in_its_message(counter: Counter) -> Non
     assert await counter.posting.end(live)
 
     assert "The painter ran out of memory." in words(await counter.only_message())
-    assert await counter.core.service.ledger.unposted() == []
+    assert await counter.core.service.ledger.jobs.unposted() == []
 
 
 async def test_pictures_that_are_lost_are_told_of_once(counter: Counter) -> None:
@@ -492,7 +492,7 @@ class TestPicturesThatAreTooHeavy:
         with pytest.raises(TooHeavy):
             await counter.posting.end(live)
 
-        assert live.job.id in [job.id for job in await counter.core.service.ledger.unposted()]
+        assert live.job.id in [job.id for job in await counter.core.service.ledger.jobs.unposted()]
 
 
 class TestContentThatDiscordRefuses:
@@ -540,7 +540,7 @@ class TestContentThatDiscordRefuses:
             await counter.posting.end(live)
 
         assert refused.hits == refusals
-        assert live.job.id in [job.id for job in await counter.core.service.ledger.unposted()]
+        assert live.job.id in [job.id for job in await counter.core.service.ledger.jobs.unposted()]
 
 
 class TestALiveEdit:

@@ -50,7 +50,7 @@ async def test_nothing_is_lost_or_doubled_while_engines_and_bots_die(tmp_path: P
                 keeper.cancel()
 
     async with Ledger.open(tmp_path / "ledger.db") as ledger:
-        jobs = [await ledger.job(job_id) for job_id in asked]
+        jobs = [await ledger.jobs.get(job_id) for job_id in asked]
         assert {job.state for job in jobs if job} <= {JobState.RENDERED, JobState.FAILED}
         assert len(asked) == len(set(asked)) == JOBS
         for job in jobs:
@@ -63,6 +63,6 @@ async def test_nothing_is_lost_or_doubled_while_engines_and_bots_die(tmp_path: P
                 assert [picture.seed for picture in job.pictures] == [
                     job.request.seed_of(picture.k) for picture in job.pictures
                 ]
-        rendered = [(await ledger.events(job_id)).count("rendered") for job_id in asked]
+        rendered = [(await ledger.jobs.events(job_id)).count("rendered") for job_id in asked]
         assert max(rendered) == 1
     assert kills["engine"] >= 3

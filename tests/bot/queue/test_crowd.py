@@ -22,7 +22,8 @@ from bot.queue import fair_queue
 from bot.queue.live_jobs import LiveJobs
 from bot.requests.defaults import OwnerSettings
 from bot.requests.draft import RequestDraft
-from bot.storage.ledger import Ledger, VirtualTimes
+from bot.storage.jobs import VirtualTimes
+from bot.storage.ledger import Ledger
 from engine.worker.scheduling.forward_time import ForwardTime
 from tests.support.rehearsal import Arrival, Rehearsal, job_of
 from tests.support.stage import ANNA, BEN, MODERATOR, ROOMY, Stage, ready, stage, until
@@ -38,19 +39,19 @@ class Ledgered:
         self.pieces: list[str] = []
         self.commits = 0
         self._ledger = ledger
-        hand_over = ledger._hand_over
+        hand_over = ledger.database._hand_over
 
         def noted(work: Callable[[sqlite3.Connection], Any], *, writes: bool) -> asyncio.Future[Any]:
             self.pieces.append(work.__qualname__.split(".<locals>")[0])
             return hand_over(work, writes=writes)
 
-        monkeypatch.setattr(ledger, "_hand_over", noted)
+        monkeypatch.setattr(ledger.database, "_hand_over", noted)
 
     async def count_commits(self) -> None:
         def hear(statement: str) -> None:
             self.commits += statement == "COMMIT"
 
-        await self._ledger.read(lambda db: db.set_trace_callback(hear))
+        await self._ledger.database.read(lambda db: db.set_trace_callback(hear))
         self.pieces.clear()
 
 
@@ -79,8 +80,8 @@ async def test_accepting_a_request_is_one_visit_to_the_ledger_and_stores_its_tok
 
         job = await core.service.submit(request, by=ANNA, origin="one", token=TOKEN)
 
-        assert (seen.pieces, seen.commits) == (["Ledger.accept"], 1)
-        assert await core.service.ledger.token_of(job.id) == TOKEN
+        assert (seen.pieces, seen.commits) == (["JobStore.accept"], 1)
+        assert await core.service.ledger.messages.token_of(job.id) == TOKEN
 
 
 async def test_a_crowd_is_committed_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +134,7 @@ async def test_what_memory_can_refuse_is_refused_while_the_ledger_is_busy(tmp_pa
             return refused.value
 
         busy = threading.Event()
-        working = asyncio.create_task(core.service.ledger.read(lambda db: busy.wait(30)))
+        working = asyncio.create_task(core.service.ledger.database.read(lambda db: busy.wait(30)))
         full = await refusal(MODERATOR)
         core.service.dispatcher.pause(frozenset({None}))
         paused = await refusal(MODERATOR)
@@ -149,7 +150,7 @@ async def test_who_has_enough_in_flight_is_told_so_while_the_ledger_is_busy(tmp_
     async with full_house(tmp_path, replace(ROOMY, in_flight=2)) as core:
         request = core.service.composer.complete(RequestDraft(prompt="a star"), BEN)
         busy = threading.Event()
-        working = asyncio.create_task(core.service.ledger.read(lambda db: busy.wait(30)))
+        working = asyncio.create_task(core.service.ledger.database.read(lambda db: busy.wait(30)))
 
         with pytest.raises(InFlightReached):
             await core.service.submit(request, by=BEN, origin="third")

@@ -225,15 +225,15 @@ async def test_what_another_model_cannot_paint_fails_though_the_old_engine_is_ha
 async def test_what_is_being_handed_over_while_its_engine_retires_is_called_back_after_it_was_sent(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger, handing_over, go_on = core.service.ledger, asyncio.Event(), asyncio.Event()
-    missing = ledger.missing
+    jobs, handing_over, go_on = core.service.ledger.jobs, asyncio.Event(), asyncio.Event()
+    missing = jobs.missing
 
     async def slow(job_id: str) -> tuple[int, ...]:
         handing_over.set()
         await go_on.wait()
         return await missing(job_id)
 
-    monkeypatch.setattr(ledger, "missing", slow)
+    monkeypatch.setattr(jobs, "missing", slow)
     old = core.line("old")
     await old.join()
     job = await core.ask()
@@ -255,10 +255,10 @@ async def test_a_full_disk_hangs_up_on_the_engine_and_loses_nothing(core: Core) 
     [order] = await line.ordered(1)
     await line.start(order)
     ledger = core.service.ledger
-    await ledger.read(lambda db: db.execute("PRAGMA query_only = ON"))
+    await ledger.database.read(lambda db: db.execute("PRAGMA query_only = ON"))
 
     await line.finish(order)
-    await ledger.read(lambda db: db.execute("PRAGMA query_only = OFF"))
+    await ledger.database.read(lambda db: db.execute("PRAGMA query_only = OFF"))
     closed = line.closed
     line.die()
     back = core.line()
@@ -282,10 +282,10 @@ async def test_jobs_that_cannot_be_handed_out_for_a_while_are_handed_out_later(
     await core.ask()
     other = core.line("other")
 
-    await ledger.read(lambda db: db.execute("PRAGMA query_only = ON"))
+    await ledger.database.read(lambda db: db.execute("PRAGMA query_only = ON"))
     await other.join()
     await asyncio.sleep(0.1)
-    await ledger.read(lambda db: db.execute("PRAGMA query_only = OFF"))
+    await ledger.database.read(lambda db: db.execute("PRAGMA query_only = OFF"))
 
     await until(lambda: len(line.orders()) + len(other.orders()) == 2)
 
@@ -781,15 +781,15 @@ async def test_an_order_for_an_engine_that_dies_at_that_very_moment_goes_elsewhe
 ) -> None:
     dying, other = core.line("e1"), core.line("e2")
     await dying.join()
-    ledger = core.service.ledger
-    write = getattr(ledger, moment)
+    jobs = core.service.ledger.jobs
+    write = getattr(jobs, moment)
 
     async def write_while_it_dies(*arguments: object, **options: object) -> object:
         dying.die()
         return await write(*arguments, **options)
 
     with monkeypatch.context() as moments:
-        moments.setattr(ledger, moment, write_while_it_dies)
+        moments.setattr(jobs, moment, write_while_it_dies)
         job = await core.ask()
         await until(lambda: bool(core.service.live.handed_out()))
     await other.join()

@@ -104,15 +104,15 @@ async def test_a_job_whose_pictures_could_not_be_counted_when_its_turn_came_is_s
     core: Core, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatcher, "STORAGE_RETRY", 0.05)
-    ledger = core.service.ledger
-    missing, failures = ledger.missing, [error]
+    jobs = core.service.ledger.jobs
+    missing, failures = jobs.missing, [error]
 
     async def break_once(job_id: str) -> tuple[int, ...]:
         if failures:
             raise failures.pop()
         return await missing(job_id)
 
-    monkeypatch.setattr(ledger, "missing", break_once)
+    monkeypatch.setattr(jobs, "missing", break_once)
     line = core.line()
     await line.join()
     job = await core.ask()

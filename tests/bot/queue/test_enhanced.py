@@ -83,8 +83,8 @@ async def test_the_first_text_stays(tmp_path: Path) -> None:
         job = await asked(core)
         ledger = core.service.ledger
 
-        assert await ledger.keep_enhanced(job.id, "one") is not None
-        assert await ledger.keep_enhanced(job.id, "two") is None
+        assert await ledger.jobs.keep_enhanced(job.id, "one") is not None
+        assert await ledger.jobs.keep_enhanced(job.id, "two") is None
 
         assert (await core.service.job(job.id)).request.enhanced == "one"
 
@@ -97,6 +97,8 @@ async def test_forget_me_takes_the_text_along(tmp_path: Path) -> None:
 
         await core.service.forget(ANNA)
 
-        specs = await core.service.ledger.read(lambda db: [row["spec"] for row in db.execute("SELECT spec FROM job")])
+        specs = await core.service.ledger.database.read(
+            lambda db: [row["spec"] for row in db.execute("SELECT spec FROM job")]
+        )
         assert all("light of a late afternoon" not in spec for spec in specs)
         assert [json.loads(spec)["prompt"] for spec in specs] == [""]

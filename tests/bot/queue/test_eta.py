@@ -10,7 +10,7 @@ from bot.jobs.events import QueuePosition
 from bot.jobs.job import JobState
 from bot.queue.eta import all_of, one_of, worth_telling
 from bot.queue.live_jobs import LiveJobs
-from bot.storage.ledger import VirtualTimes
+from bot.storage.jobs import VirtualTimes
 from engine.worker.scheduling.forward_time import ForwardTime
 from tests.support.rehearsal import Arrival, Rehearsal, job_of
 

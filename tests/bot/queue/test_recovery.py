@@ -35,7 +35,7 @@ async def test_with_a_second_engine_a_job_starts_again_in_a_second_and_a_half(tm
             await ready(core, engines=2)
             job = await core.ask()
             await began(core.service, job.id)
-            [holder] = await core.service.ledger.live()
+            [holder] = await core.service.ledger.jobs.live()
             assert holder.engine is not None
             again = asyncio.create_task(began(core.service, job.id, attempt=2))
             await asyncio.sleep(0.5)

@@ -40,7 +40,7 @@ async def test_an_engine_killed_mid_job_costs_a_second_and_no_picture_twice(open
         assert ended.state is JobState.RENDERED
         assert [picture.k for picture in ended.pictures] == [0, 1]
         assert ended.attempt == 2
-        assert (await core.service.ledger.events(job.id)).count("running") == 2
+        assert (await core.service.ledger.jobs.events(job.id)).count("running") == 2
 
 
 async def test_a_prompt_that_kills_every_engine_fails_and_others_are_painted(opened: OpenStage, tmp_path: Path) -> None:

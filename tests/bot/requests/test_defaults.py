@@ -134,6 +134,8 @@ async def test_every_change_is_kept_for_the_record(tmp_path: Path) -> None:
         await defaults.set("guild", GUILD, "count", 3, by=ADMIN)
         await defaults.reset("guild", GUILD, "count", by=ADMIN)
 
-        kept = await ledger.read(lambda db: db.execute("SELECT value, by FROM setting_event ORDER BY seq").fetchall())
+        kept = await ledger.database.read(
+            lambda db: db.execute("SELECT value, by FROM setting_event ORDER BY seq").fetchall()
+        )
 
     assert [tuple(row) for row in kept] == [("2", ADMIN.principal), ("3", ADMIN.principal), (None, ADMIN.principal)]

@@ -60,12 +60,12 @@ async def test_source_mask_and_control_reach_the_engine_and_go_when_their_person
 
             sent = engine.orders[-1]
             assert (sent.source, sent.mask, sent.control) == (source, mask, control)
-            uses = await core.service.ledger.blob_uses()
+            uses = await core.service.ledger.privacy.blob_uses()
             assert set(job.request.pictures.values()) < uses.keys()
             await core.service.delete(job.id, by=ANNA)
             await core.service.forget(ANNA)
 
-            assert await core.service.ledger.blob_uses() == {}
+            assert await core.service.ledger.privacy.blob_uses() == {}
             assert await core.service.blobs.stored() == []
 
 

@@ -127,7 +127,7 @@ async def test_what_is_being_painted_is_finished_first_and_what_waits_is_kept(da
 
         assert phases(stages) == ["finishing", "loading", "ready"]
         assert await ended(one.service, running) is JobState.RENDERED
-        assert (await one.service.ledger.events(running)).count("running") == 1
+        assert (await one.service.ledger.jobs.events(running)).count("running") == 1
         assert await ended(one.service, waiting) is JobState.RENDERED
         assert await ended(one.service, last) is JobState.RENDERED
         assert (await one.service.job(waiting)).attempt == 1  # nobody died

@@ -112,8 +112,8 @@ async def test_a_ledger_without_room_refuses_in_a_sentence(tmp_path: Path) -> No
     async with stage(tmp_path) as core:
         core.service.engines.expect(CARD)
         ledger = core.service.ledger
-        pages = await ledger.read(lambda db: db.execute("PRAGMA page_count").fetchone()[0])
-        await ledger.read(lambda db: db.execute(f"PRAGMA max_page_count = {pages}").fetchone())
+        pages = await ledger.database.read(lambda db: db.execute("PRAGMA page_count").fetchone()[0])
+        await ledger.database.read(lambda db: db.execute(f"PRAGMA max_page_count = {pages}").fetchone())
 
         async def ask_for_ever() -> None:
             while True:
@@ -122,7 +122,7 @@ async def test_a_ledger_without_room_refuses_in_a_sentence(tmp_path: Path) -> No
         with pytest.raises(DiskFull):
             await ask_for_ever()
 
-        assert await core.service.ledger.unposted() != []
+        assert await core.service.ledger.jobs.unposted() != []
 
 
 async def test_a_refusal_costs_nothing(tmp_path: Path) -> None:
@@ -299,14 +299,14 @@ async def test_deleting_takes_the_message_away_and_a_live_job_with_it(tmp_path: 
     async with stage(tmp_path) as core:
         core.service.engines.expect(CARD)
         job = await core.ask(ANNA)
-        await core.service.ledger.bind_message(job.id, 100, 5)
+        await core.service.ledger.messages.bind(job.id, 100, 5)
 
         await core.service.delete(job.id, by=MODERATOR)
         deleted = await core.service.job(job.id)
 
         assert deleted.state is JobState.CANCELLED
-        assert await core.service.ledger.is_gone(job.id)
-        assert await core.service.ledger.unposted() == []
+        assert await core.service.ledger.messages.is_gone(job.id)
+        assert await core.service.ledger.jobs.unposted() == []
 
 
 async def test_a_paused_guild_accepts_and_begins_nothing_while_others_paint(tmp_path: Path) -> None:
@@ -372,7 +372,7 @@ async def test_a_request_that_is_accepted_while_its_person_is_forgotten_is_given
     async with stage(tmp_path) as core, core.engine().running():
         await ready(core)
         ledger = core.service.ledger
-        accept, forget = ledger.accept, ledger.forget
+        accept, forget = ledger.jobs.accept, ledger.privacy.forget
         on_disk, looked_at = asyncio.Event(), asyncio.Event()
 
         async def accept_slowly(*arguments: Any, **options: Any) -> Any:
@@ -386,18 +386,18 @@ async def test_a_request_that_is_accepted_while_its_person_is_forgotten_is_given
             looked_at.set()
             return forgotten
 
-        monkeypatch.setattr(ledger, "accept", accept_slowly)
-        monkeypatch.setattr(ledger, "forget", forget_and_say_so)
+        monkeypatch.setattr(ledger.jobs, "accept", accept_slowly)
+        monkeypatch.setattr(ledger.privacy, "forget", forget_and_say_so)
         asking = asyncio.create_task(core.ask())
         await on_disk.wait()
         await core.service.forget(ANNA)
         job = await asking
 
-        row = await ledger.job(job.id)
+        row = await ledger.jobs.get(job.id)
         assert row is not None
         assert (row.state, row.request.prompt) == (JobState.CANCELLED, "")
         await core.ended(await core.ask(BEN))
-        assert (await ledger.job(job.id)) == row
+        assert (await ledger.jobs.get(job.id)) == row
 
 
 async def test_a_request_that_comes_while_others_are_given_up_for_forgetting_is_given_up_too(
@@ -417,6 +417,6 @@ async def test_a_request_that_comes_while_others_are_given_up_for_forgetting_is_
         monkeypatch.setattr(core.service.dispatcher, "cancel", cancel_while_more_comes)
         count = await core.service.forget(ANNA)
 
-        rows = [await core.service.ledger.job(job.id) for job in (first, *late)]
+        rows = [await core.service.ledger.jobs.get(job.id) for job in (first, *late)]
         assert [row and (row.state, row.request.prompt) for row in rows] == [(JobState.CANCELLED, "")] * 2
         assert count == 2

@@ -36,15 +36,15 @@ async def core(tmp_path: Path, wall: ManualClock) -> AsyncIterator[Core]:
 async def being_accepted(core: Core, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[asyncio.Task[object]]:
     """A request whose row is about to be written; it is written once the block ends."""
     ledger, handed_over, go_on = core.service.ledger, asyncio.Event(), threading.Event()
-    accept = ledger.accept
+    accept = ledger.jobs.accept
 
     async def noted(*arguments: object, **options: object) -> object:
         handed_over.set()
         return await accept(*arguments, **options)  # pyright: ignore[reportArgumentType]
 
-    monkeypatch.setattr(ledger, "accept", noted)
+    monkeypatch.setattr(ledger.jobs, "accept", noted)
     request = core.service.composer.complete(RequestDraft(prompt="a star"), ANNA)
-    busy = asyncio.create_task(ledger.read(lambda db: go_on.wait(30)))
+    busy = asyncio.create_task(ledger.database.read(lambda db: go_on.wait(30)))
     asking = asyncio.create_task(core.service.submit(request, by=ANNA, origin="one"))
     try:
         await handed_over.wait()
@@ -74,7 +74,7 @@ async def test_a_pause_counts_also_for_what_is_being_accepted(core: Core, monkey
 
     with pytest.raises(Paused):
         await asking
-    assert await core.service.ledger.live() == []
+    assert await core.service.ledger.jobs.live() == []
 
 
 async def test_a_request_is_held_against_what_is_allowed_when_it_is_handed_in(core: Core) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bot.storage.database import MOST_TOGETHER, Database, LedgerFull
-from bot.storage.facts import keep
+from bot.storage.facts import keep_fact
 
 Work = Callable[[sqlite3.Connection], None]
 
@@ -60,11 +60,11 @@ async def thread(tmp_path: Path) -> AsyncIterator[Thread]:
 
 
 def note(key: str) -> Work:
-    return lambda db: keep(db, key, "noted")
+    return lambda db: keep_fact(db, key, "noted")
 
 
 def refuse(db: sqlite3.Connection) -> None:
-    keep(db, "refused", "noted")
+    keep_fact(db, "refused", "noted")
     raise ValueError("refused")
 
 
@@ -138,7 +138,7 @@ async def test_what_is_read_is_on_disk(thread: Thread) -> None:
 
 async def test_one_that_is_too_large_for_the_disk_harms_none_that_it_came_with(thread: Thread) -> None:
     def fill(db: sqlite3.Connection) -> None:
-        keep(db, "large", "x" * 2**20)
+        keep_fact(db, "large", "x" * 2**20)
 
     await thread.database.read(
         lambda db: db.execute(f"PRAGMA max_page_count = {db.execute('PRAGMA page_count').fetchone()[0] + 4}")

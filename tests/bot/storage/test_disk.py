@@ -55,7 +55,7 @@ async def refused_and_painted(small_disk: Path) -> None:
 
         assert {job.state for job in ended} == {JobState.RENDERED}
         assert {job.attempt for job in ended} == {1}
-        check = await core.service.ledger.read(lambda db: db.execute("PRAGMA integrity_check").fetchone()[0])
+        check = await core.service.ledger.database.read(lambda db: db.execute("PRAGMA integrity_check").fetchone()[0])
         assert check == "ok"
 
 

@@ -58,7 +58,7 @@ class Office:
         self, ledger: Ledger, *, count: int = 1, limits: Limits = ROOMY, origin: str = "", by: Requester = ANNA
     ) -> Job:
         draft = self.draft(origin=origin, count=count, by=by)
-        job, _ = await ledger.accept(draft, limits=limits, closed=lambda: None, queue_moves_at=0)
+        job, _ = await ledger.jobs.accept(draft, limits=limits, closed=lambda: None, queue_moves_at=0)
         return job
 
 
@@ -72,8 +72,8 @@ def office(tmp_path: Path) -> Office:
 
 
 async def running(ledger: Ledger, job: Job) -> None:
-    assert await ledger.offer(job.id, engine="e1", charge=None) is not None
-    assert await ledger.start(job.id) is not None
+    assert await ledger.jobs.offer(job.id, engine="e1", charge=None) is not None
+    assert await ledger.jobs.start(job.id) is not None
 
 
 async def test_a_job_reads_back_as_it_was_accepted_also_by_a_second_ledger(office: Office) -> None:
@@ -82,7 +82,7 @@ async def test_a_job_reads_back_as_it_was_accepted_also_by_a_second_ledger(offic
         accepted = await office.accept(ledger, count=3, by=who)
 
     async with office.open() as ledger:
-        again = await ledger.job(accepted.id)
+        again = await ledger.jobs.get(accepted.id)
 
     assert again == accepted
     assert again is not None
@@ -96,7 +96,7 @@ async def test_the_same_origin_is_the_same_job_even_when_closed_meanwhile(office
 
         second = await office.accept(ledger, origin="interaction-1")
         draft = office.draft(origin="interaction-1")
-        third, is_new = await ledger.accept(draft, limits=ROOMY, closed=Paused, queue_moves_at=0)
+        third, is_new = await ledger.jobs.accept(draft, limits=ROOMY, closed=Paused, queue_moves_at=0)
 
         assert first == second == third
         assert not is_new
@@ -106,19 +106,19 @@ async def test_a_refused_request_leaves_no_row(office: Office) -> None:
     async with office.open() as ledger:
         draft = office.draft(origin="x")
         with pytest.raises(Paused):
-            await ledger.accept(draft, limits=ROOMY, closed=Paused, queue_moves_at=0)
+            await ledger.jobs.accept(draft, limits=ROOMY, closed=Paused, queue_moves_at=0)
 
-        assert await ledger.job(draft.id) is None
-        assert await ledger.live() == []
+        assert await ledger.jobs.get(draft.id) is None
+        assert await ledger.jobs.live() == []
 
 
 async def test_every_table_is_strict_and_the_file_survives_power_cuts(office: Office) -> None:
     async with office.open() as ledger:
-        strict = await ledger.read(
+        strict = await ledger.database.read(
             lambda db: db.execute("SELECT min(strict), count(*) FROM pragma_table_list WHERE schema = 'main'"
                                   " AND name NOT LIKE 'sqlite_%'").fetchone()
         )  # fmt: skip
-        modes = await ledger.read(
+        modes = await ledger.database.read(
             lambda db: [
                 db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "foreign_keys")
             ]
@@ -132,8 +132,8 @@ async def test_every_table_is_strict_and_the_file_survives_power_cuts(office: Of
 async def test_a_full_disk_refuses_new_jobs_and_keeps_the_old_ones(office: Office) -> None:
     async with office.open() as ledger:
         kept = [await office.accept(ledger) for _ in range(5)]
-        pages = await ledger.read(lambda db: db.execute("PRAGMA page_count").fetchone()[0])
-        await ledger.read(lambda db: db.execute(f"PRAGMA max_page_count = {pages}").fetchone())
+        pages = await ledger.database.read(lambda db: db.execute("PRAGMA page_count").fetchone()[0])
+        await ledger.database.read(lambda db: db.execute(f"PRAGMA max_page_count = {pages}").fetchone())
 
         refusal = None
         while refusal is None:
@@ -142,15 +142,15 @@ async def test_a_full_disk_refuses_new_jobs_and_keeps_the_old_ones(office: Offic
             except LedgerFull as error:
                 refusal = error
 
-        await ledger.read(lambda db: db.execute("PRAGMA max_page_count = 1000000").fetchone())
+        await ledger.database.read(lambda db: db.execute("PRAGMA max_page_count = 1000000").fetchone())
         kept.append(await office.accept(ledger))
-        assert [left.job.id for left in await ledger.live()] == [job.id for job in kept]
-        assert await ledger.read(lambda db: db.execute("PRAGMA integrity_check").fetchone()[0]) == "ok"
+        assert [left.job.id for left in await ledger.jobs.live()] == [job.id for job in kept]
+        assert await ledger.database.read(lambda db: db.execute("PRAGMA integrity_check").fetchone()[0]) == "ok"
 
 
 async def test_a_ledger_of_a_newer_version_is_refused_with_one_sentence(office: Office) -> None:
     async with office.open() as ledger:
-        await ledger.write(lambda db: db.execute("PRAGMA user_version = 999"))
+        await ledger.database.write(lambda db: db.execute("PRAGMA user_version = 999"))
 
     with pytest.raises(LedgerUnusable, match="newer version") as refusal:
         async with office.open():
@@ -195,13 +195,13 @@ async def test_a_row_that_cannot_be_read_is_passed_over_alone(
     async with office.open() as ledger:
         strange = await office.accept(ledger)
         good = await office.accept(ledger)
-        await ledger.write(lambda db: db.execute(f"UPDATE job SET {change} WHERE id = ?", (strange.id,)))
+        await ledger.database.write(lambda db: db.execute(f"UPDATE job SET {change} WHERE id = ?", (strange.id,)))
 
     async with office.open() as ledger:
-        live = [left.job for left in await ledger.live()]
-        unposted = await ledger.unposted()
+        live = [left.job for left in await ledger.jobs.live()]
+        unposted = await ledger.jobs.unposted()
         with pytest.raises(UnreadableJob):
-            await ledger.job(strange.id)
+            await ledger.jobs.get(strange.id)
 
     assert (live, unposted) == ([good], [good])
     assert strange.id in caplog.text
@@ -215,8 +215,8 @@ async def test_a_migration_keeps_a_backup_of_what_was(office: Office, monkeypatc
     monkeypatch.setattr(database, "migrations", lambda: newer)
 
     async with office.open() as ledger:
-        columns = await ledger.read(lambda db: [row["name"] for row in db.execute("PRAGMA table_info(job)")])
-        migrated = await ledger.job(job.id)
+        columns = await ledger.database.read(lambda db: [row["name"] for row in db.execute("PRAGMA table_info(job)")])
+        migrated = await ledger.jobs.get(job.id)
 
     with sqlite3.connect(office.path.with_name(f"ledger.schema{len(steps)}.backup.db")) as backup:
         [old] = backup.execute("SELECT id FROM job").fetchone()
@@ -237,8 +237,8 @@ async def test_a_migration_that_breaks_halfway_changes_nothing(office: Office, m
                 pass
 
     async with office.open() as ledger:
-        assert await ledger.job(job.id) == job
-        tables = await ledger.read(lambda db: [row["name"] for row in db.execute("PRAGMA table_list")])
+        assert await ledger.jobs.get(job.id) == job
+        tables = await ledger.database.read(lambda db: [row["name"] for row in db.execute("PRAGMA table_list")])
         assert "extra" not in tables
 
 
@@ -246,16 +246,16 @@ async def test_late_and_repeated_events_change_nothing(office: Office) -> None:
     async with office.open() as ledger:
         job = await office.accept(ledger)
         await running(ledger, job)
-        rendered = await ledger.painted(job.id, picture(job))
+        rendered = await ledger.jobs.painted(job.id, picture(job))
 
         assert rendered is not None
         assert rendered.state is JobState.RENDERED
-        assert await ledger.painted(job.id, picture(job)) is None
-        assert await ledger.start(job.id) is None
-        assert await ledger.cancel(job.id) is None
-        assert await ledger.requeue(job.id, count_attempt=True, most_attempts=3) is None
-        assert await ledger.gave_up(job.id, 0, Failure(code="late", arguments={})) is None
-        assert await ledger.job(job.id) == rendered
+        assert await ledger.jobs.painted(job.id, picture(job)) is None
+        assert await ledger.jobs.start(job.id) is None
+        assert await ledger.jobs.cancel(job.id) is None
+        assert await ledger.jobs.requeue(job.id, count_attempt=True, most_attempts=3) is None
+        assert await ledger.jobs.gave_up(job.id, 0, Failure(code="late", arguments={})) is None
+        assert await ledger.jobs.get(job.id) == rendered
 
 
 async def test_what_is_said_first_of_a_picture_counts_while_others_of_its_job_are_awaited(office: Office) -> None:
@@ -263,14 +263,14 @@ async def test_what_is_said_first_of_a_picture_counts_while_others_of_its_job_ar
         job = await office.accept(ledger, count=3)
         await running(ledger, job)
         first = picture(job, 0)
-        await ledger.painted(job.id, first)
-        await ledger.gave_up(job.id, 1, Failure(code="out-of-memory", arguments={}))
+        await ledger.jobs.painted(job.id, first)
+        await ledger.jobs.gave_up(job.id, 1, Failure(code="out-of-memory", arguments={}))
 
-        assert await ledger.painted(job.id, dataclasses.replace(first, blob="b" * 64)) is None
-        assert await ledger.gave_up(job.id, 0, Failure(code="out-of-memory", arguments={})) is None
-        assert await ledger.painted(job.id, picture(job, 1)) is None
+        assert await ledger.jobs.painted(job.id, dataclasses.replace(first, blob="b" * 64)) is None
+        assert await ledger.jobs.gave_up(job.id, 0, Failure(code="out-of-memory", arguments={})) is None
+        assert await ledger.jobs.painted(job.id, picture(job, 1)) is None
 
-        now = await ledger.job(job.id)
+        now = await ledger.jobs.get(job.id)
         assert now is not None
         assert (now.state, now.pictures) == (JobState.RUNNING, (first,))
 
@@ -286,9 +286,9 @@ async def test_a_mixed_ending_is_rendered_with_those_that_came(office: Office) -
         job = await office.accept(ledger, count=3)
         await running(ledger, job)
 
-        await ledger.gave_up(job.id, 0, Failure(code="out-of-memory", arguments={"mib": 7}))
-        await ledger.painted(job.id, picture(job, 2))
-        ended = await ledger.painted(job.id, picture(job, 1))
+        await ledger.jobs.gave_up(job.id, 0, Failure(code="out-of-memory", arguments={"mib": 7}))
+        await ledger.jobs.painted(job.id, picture(job, 2))
+        ended = await ledger.jobs.painted(job.id, picture(job, 1))
 
         assert ended is not None
         assert ended.state is JobState.RENDERED
@@ -301,8 +301,8 @@ async def test_a_job_without_any_picture_fails_with_the_first_reason(office: Off
         job = await office.accept(ledger, count=2)
         await running(ledger, job)
 
-        assert (await ledger.gave_up(job.id, 1, Failure(code="second", arguments={}))) is not None
-        ended = await ledger.gave_up(job.id, 0, Failure(code="first", arguments={}))
+        assert (await ledger.jobs.gave_up(job.id, 1, Failure(code="second", arguments={}))) is not None
+        ended = await ledger.jobs.gave_up(job.id, 0, Failure(code="first", arguments={}))
 
         assert ended is not None
         assert ended.state is JobState.FAILED
@@ -315,12 +315,12 @@ async def test_attempts_count_only_when_asked_and_the_third_death_is_poison(offi
         attempts = list[int]()
         for count in (False, True, True):
             await running(ledger, job)
-            waits = await ledger.requeue(job.id, count_attempt=count, most_attempts=3)
+            waits = await ledger.jobs.requeue(job.id, count_attempt=count, most_attempts=3)
             assert waits is not None
             attempts.append(waits.attempt)
         await running(ledger, job)
 
-        failed = await ledger.requeue(job.id, count_attempt=True, most_attempts=3)
+        failed = await ledger.jobs.requeue(job.id, count_attempt=True, most_attempts=3)
 
         assert attempts == [1, 2, 3]
         assert failed is not None
@@ -332,7 +332,7 @@ async def test_a_cancelled_job_gives_back_the_day_but_not_the_minute(office: Off
     limits = Limits(per_minute=2, per_day=3, in_flight=9, queue=9)
     async with office.open() as ledger:
         job = await office.accept(ledger, count=2, limits=limits)
-        await ledger.cancel(job.id)
+        await ledger.jobs.cancel(job.id)
 
         with pytest.raises(PerMinuteReached):
             await office.accept(ledger, limits=limits)
@@ -349,8 +349,8 @@ async def test_a_failed_job_gives_everything_back_once(office: Office) -> None:
     limits = Limits(per_minute=2, per_day=2, in_flight=9, queue=9)
     async with office.open() as ledger:
         job = await office.accept(ledger, count=2, limits=limits)
-        await ledger.fail(job.id, Failure(code="poison", arguments={}))
-        await ledger.fail(job.id, Failure(code="poison", arguments={}))
+        await ledger.jobs.fail(job.id, Failure(code="poison", arguments={}))
+        await ledger.jobs.fail(job.id, Failure(code="poison", arguments={}))
 
         await office.accept(ledger, count=2, limits=limits)
 
@@ -366,8 +366,8 @@ async def test_a_failed_picture_among_others_is_given_back(
     async with office.open() as ledger:
         job = await office.accept(ledger, count=2, limits=limits)
         await running(ledger, job)
-        await ledger.gave_up(job.id, 0, Failure(code="out-of-memory", arguments={}))
-        await ledger.painted(job.id, picture(job, 1))
+        await ledger.jobs.gave_up(job.id, 0, Failure(code="out-of-memory", arguments={}))
+        await ledger.jobs.painted(job.id, picture(job, 1))
 
         await office.accept(ledger, count=1, limits=limits)
 
@@ -381,11 +381,11 @@ async def test_what_others_ask_for_and_whose_pictures_fail_is_nobody_elses_busin
         job = await office.accept(ledger, count=2, limits=limits, by=BEN)
         await running(ledger, job)
         for k in range(2):
-            await ledger.gave_up(job.id, k, Failure(code="out-of-memory", arguments={}))
+            await ledger.jobs.gave_up(job.id, k, Failure(code="out-of-memory", arguments={}))
         await office.accept(ledger, count=2, limits=limits, by=BEN)
 
         mine = await office.accept(ledger, count=2, limits=limits)
-        await ledger.cancel(mine.id)
+        await ledger.jobs.cancel(mine.id)
 
         with pytest.raises(PerMinuteReached):
             await office.accept(ledger, limits=limits)
@@ -394,23 +394,23 @@ async def test_what_others_ask_for_and_whose_pictures_fail_is_nobody_elses_busin
 async def test_an_accepted_request_is_no_longer_a_promise(office: Office) -> None:
     async with office.open() as ledger:
         for origin in ("kept", "other"):
-            await ledger.keep_pending(origin, principal=ANNA.principal, payload={"token": "t"}, at=office.clock())
+            await ledger.pending.keep(origin, principal=ANNA.principal, payload={"token": "t"}, at=office.clock())
 
         await office.accept(ledger, origin="kept")
 
-        assert not await ledger.is_pending("kept")
-        assert await ledger.is_pending("other")
+        assert not await ledger.pending.has("kept")
+        assert await ledger.pending.has("other")
 
 
 async def test_fairness_outlives_the_process(office: Office) -> None:
     async with office.open() as ledger:
         job = await office.accept(ledger)
         charge = Charge(principal=ANNA.principal, virtual=12.5, finish=40.25)
-        await ledger.offer(job.id, engine="e1", charge=charge)
+        await ledger.jobs.offer(job.id, engine="e1", charge=charge)
 
     async with office.open() as ledger:
-        times = await ledger.virtual_times()
-        [left] = await ledger.live()
+        times = await ledger.jobs.virtual_times()
+        [left] = await ledger.jobs.live()
 
     assert times.virtual == 12.5
     assert times.finishes == {ANNA.principal: 40.25}
@@ -421,18 +421,18 @@ async def test_delivery_is_owed_until_it_said_how_the_job_ended(office: Office) 
     async with office.open() as ledger:
         waiting, rendered, cancelled = [await office.accept(ledger) for _ in range(3)]
         await running(ledger, rendered)
-        await ledger.painted(rendered.id, picture(rendered))
-        await ledger.cancel(cancelled.id)
-        assert [job.id for job in await ledger.unposted()] == [waiting.id, rendered.id, cancelled.id]
+        await ledger.jobs.painted(rendered.id, picture(rendered))
+        await ledger.jobs.cancel(cancelled.id)
+        assert [job.id for job in await ledger.jobs.unposted()] == [waiting.id, rendered.id, cancelled.id]
 
-        assert await ledger.mark_posted(rendered.id)
-        assert await ledger.mark_posted(cancelled.id)
-        assert not await ledger.mark_posted(waiting.id)
-        assert not await ledger.mark_posted(cancelled.id)
+        assert await ledger.jobs.mark_posted(rendered.id)
+        assert await ledger.jobs.mark_posted(cancelled.id)
+        assert not await ledger.jobs.mark_posted(waiting.id)
+        assert not await ledger.jobs.mark_posted(cancelled.id)
 
     async with office.open() as ledger:
-        assert [job.id for job in await ledger.unposted()] == [waiting.id]
-        posted = await ledger.job(rendered.id)
+        assert [job.id for job in await ledger.jobs.unposted()] == [waiting.id]
+        posted = await ledger.jobs.get(rendered.id)
         assert posted is not None
         assert posted.state is JobState.POSTED
 
@@ -441,11 +441,11 @@ async def test_an_undeliverable_job_keeps_its_pictures(office: Office) -> None:
     async with office.open() as ledger:
         job = await office.accept(ledger)
         await running(ledger, job)
-        await ledger.painted(job.id, picture(job))
+        await ledger.jobs.painted(job.id, picture(job))
 
-        assert await ledger.mark_undeliverable(job.id)
+        assert await ledger.jobs.mark_undeliverable(job.id)
 
-        kept = await ledger.job(job.id)
+        kept = await ledger.jobs.get(job.id)
         assert kept is not None
         assert kept.state is JobState.UNDELIVERABLE
         assert len(kept.pictures) == 1
@@ -455,36 +455,36 @@ async def test_messages_and_tokens_are_remembered_and_forgotten(office: Office) 
     async with office.open() as ledger:
         token = InteractionToken(token="token", application=42, at=1000.0)
         draft = dataclasses.replace(office.draft(origin=""), token=token)
-        job, _ = await ledger.accept(draft, limits=ROOMY, closed=lambda: None, queue_moves_at=0)
-        assert await ledger.message_of(job.id) is None
-        await ledger.bind_message(job.id, 100, 1)
-        await ledger.bind_message(job.id, 100, 2**63 - 1)
+        job, _ = await ledger.jobs.accept(draft, limits=ROOMY, closed=lambda: None, queue_moves_at=0)
+        assert await ledger.messages.of(job.id) is None
+        await ledger.messages.bind(job.id, 100, 1)
+        await ledger.messages.bind(job.id, 100, 2**63 - 1)
 
     async with office.open() as ledger:
-        assert await ledger.message_of(job.id) == (100, 2**63 - 1)
-        assert await ledger.token_of(job.id) == token
-        assert await ledger.drop_tokens(1000.0) == 0
-        assert await ledger.drop_tokens(1000.1) == 1
-        await ledger.delete_message(job.id)
-        assert await ledger.message_of(job.id) is None
-        assert await ledger.is_gone(job.id)
+        assert await ledger.messages.of(job.id) == (100, 2**63 - 1)
+        assert await ledger.messages.token_of(job.id) == token
+        assert await ledger.messages.drop_tokens(1000.0) == 0
+        assert await ledger.messages.drop_tokens(1000.1) == 1
+        await ledger.messages.delete(job.id)
+        assert await ledger.messages.of(job.id) is None
+        assert await ledger.messages.is_gone(job.id)
 
 
 async def test_a_message_deleted_before_it_was_known_stays_deleted(office: Office) -> None:
     async with office.open() as ledger:
         job = await office.accept(ledger)
 
-        await ledger.delete_message(job.id)
-        await ledger.bind_message(job.id, 100, 7)
+        await ledger.messages.delete(job.id)
+        await ledger.messages.bind(job.id, 100, 7)
 
-        assert await ledger.is_gone(job.id)
+        assert await ledger.messages.is_gone(job.id)
 
 
 async def test_what_happened_to_a_job_is_kept_in_order(office: Office) -> None:
     async with office.open() as ledger:
         job = await office.accept(ledger)
         await running(ledger, job)
-        await ledger.requeue(job.id, count_attempt=True, most_attempts=3)
-        await ledger.cancel(job.id)
+        await ledger.jobs.requeue(job.id, count_attempt=True, most_attempts=3)
+        await ledger.jobs.cancel(job.id)
 
-        assert await ledger.events(job.id) == ["accepted", "offered", "running", "queued", "cancelled"]
+        assert await ledger.jobs.events(job.id) == ["accepted", "offered", "running", "queued", "cancelled"]

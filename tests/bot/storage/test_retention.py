@@ -32,7 +32,7 @@ async def core(tmp_path: Path) -> AsyncIterator[Stage]:
 async def painted(core: Stage, *, told: bool = True) -> Job:
     [job] = await core.ended(await core.ask())
     if told:
-        await core.service.ledger.mark_posted(job.id)
+        await core.service.ledger.jobs.mark_posted(job.id)
     return job
 
 
@@ -95,7 +95,7 @@ async def test_old_jobs_go_with_everything_but_not_before_their_children(core: S
     await core.ended(child)
 
     first = await pruned(core, Keep(rows=1.0))
-    await core.service.ledger.mark_posted(child.id)
+    await core.service.ledger.jobs.mark_posted(child.id)
     young = await pruned(core, Keep(rows=2 * LONG))
     then = await pruned(core, Keep(rows=1.0))
 
@@ -103,7 +103,7 @@ async def test_old_jobs_go_with_everything_but_not_before_their_children(core: S
     assert then == Pruned(rows=2, pictures=2)
     with pytest.raises(UnknownJob):
         await core.service.job(parent.id)
-    assert await core.service.ledger.events(parent.id) == []
+    assert await core.service.ledger.jobs.events(parent.id) == []
 
 
 async def test_a_picture_without_a_job_goes_once_it_had_time_to_get_one(core: Stage, tmp_path: Path) -> None:
@@ -151,11 +151,11 @@ async def test_a_disk_that_cannot_be_read_or_written_ends_no_pruning(
     monkeypatch.setattr(retention, "EVERY", 0.01)
     old = await painted(core)
 
-    await core.service.ledger.read(lambda db: db.execute("PRAGMA query_only = ON"))
+    await core.service.ledger.database.read(lambda db: db.execute("PRAGMA query_only = ON"))
     async with pruning(core.service.ledger, core.service.blobs, Keep(pictures=1.0), wall=lambda: time.time() + LONG):
         await until(lambda: "nothing could be pruned" in caplog.text)
         assert lie(core, old) == [True]
-        await core.service.ledger.read(lambda db: db.execute("PRAGMA query_only = OFF"))
+        await core.service.ledger.database.read(lambda db: db.execute("PRAGMA query_only = OFF"))
         await until(lambda: lie(core, old) == [False])
 
 
@@ -212,7 +212,7 @@ async def test_a_backup_of_a_working_bot_restores_its_jobs_its_queue_and_its_pic
 
         assert ended.state is JobState.RENDERED
         assert await core.service.picture(done.id, 0)
-        assert [job.id for job in await core.service.ledger.unposted()] == [waiting.id]
+        assert [job.id for job in await core.service.ledger.jobs.unposted()] == [waiting.id]
     assert (tmp_path / "backup.db").stat().st_mode & 0o777 == 0o600
 
 

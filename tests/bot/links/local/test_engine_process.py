@@ -121,7 +121,7 @@ async def test_a_restarted_bot_adopts_the_living_engine_and_its_running_job(data
 
         ended = await second.service.job(job.id)
         assert ended.state is JobState.RENDERED
-        assert (await second.service.ledger.events(job.id)).count("running") == 1
+        assert (await second.service.ledger.jobs.events(job.id)).count("running") == 1
         assert second.engine.starts == 0
         assert pid_in(data) == pid
         await second.engine.stop()
