@@ -288,7 +288,7 @@ async def test_a_request_that_cannot_even_be_read_any_more_keeps_no_other_from_b
         while len(await of_the_bot(bao)) < 2:  # noqa: ASYNC110  # both say "thinking"
             await asyncio.sleep(0.02)
     await held.reading.wait()
-    await studio.service.ledger.write(
+    await studio.service.ledger.database.write(
         lambda db: db.execute("UPDATE pending SET payload = '{}' WHERE origin = ?", (broken,))
     )
 

@@ -1,4 +1,4 @@
-"""LoRAs and control pictures of a request, also where Discord's own bounds do not hold: over HTTP, or after a change."""
+"""LoRAs and control pictures of a request, also where Discord's own bounds do not hold: over HTTP or after a change."""
 
 from __future__ import annotations
 
