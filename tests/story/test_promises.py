@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from bot.storage.database import LedgerFull
-from bot.storage.ledger import Ledger
-from bot.storage.pending import PendingRequest
+from bot.storage.pending import PendingRequest, PendingStore
 from playground import Playground
 from playground.rules.messages import LOADING
 from playground.world.rules import Rules
@@ -264,14 +263,14 @@ async def test_a_disk_that_is_full_at_the_start_delays_what_is_carried_on(
     held = Held(studio)
     await mia.say(LINE, cat=picture())
     await held.reading.wait()
-    take_up, failures = Ledger.take_up_pending, [LedgerFull("database or disk is full")] * 2
+    take_up, failures = PendingStore.take_up, [LedgerFull("database or disk is full")] * 2
 
-    async def take_up_with_room(ledger: Ledger) -> list[PendingRequest]:
+    async def take_up_with_room(store: PendingStore) -> list[PendingRequest]:
         if failures:
             raise failures.pop()
-        return await take_up(ledger)
+        return await take_up(store)
 
-    monkeypatch.setattr(Ledger, "take_up_pending", take_up_with_room)
+    monkeypatch.setattr(PendingStore, "take_up", take_up_with_room)
     await studio.restart_bot()
 
     await mia.sees_pictures()
