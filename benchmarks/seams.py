@@ -28,6 +28,7 @@ from engine.worker.edits.upscale import Anchor, TiledCanvas
 from engine.worker.image.pixels import Pixels
 from engine.worker.loading.loading import STARTER, load
 from engine.worker.pipeline.pipeline import Pipeline
+from engine.worker.pipeline.sample import TileSample
 from protocol.messages import Generate
 from protocol.request import ImageRequest, Margins, Upscaler
 
@@ -105,8 +106,8 @@ def _psnr(result: Pixels, picture: Pixels) -> float:
 def _enlarged(pipeline: Pipeline, words: str, picture: Pixels, upscaler: Upscaler) -> tuple[Pixels, TiledCanvas]:
     wish = _wish(words, SMALL).upscaled(source="0" * 64, seed=7, upscaler=upscaler)
     sample = pipeline.begin(_order(wish, picture), 0)
+    assert isinstance(sample, TileSample)
     canvas = sample.canvas
-    assert canvas is not None
     while True:
         while not sample.done:
             pipeline.step([sample])

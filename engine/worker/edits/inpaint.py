@@ -88,10 +88,13 @@ class Part:
     noise: torch.Tensor
     free_below: torch.Tensor
 
+    def noised(self, sigma: float) -> torch.Tensor:
+        """The latent of what lies there before, at noise level `sigma`."""
+        return schedule.noised(self.encoded, self.noise, sigma) if sigma > 0 else self.encoded
+
     def blended(self, latent: torch.Tensor, sigma: float) -> torch.Tensor:
         """The latent with all that is kept at noise level `sigma`, as ZImageInpaintPipeline has it after each step."""
-        kept = schedule.noised(self.encoded, self.noise, sigma) if sigma > 0 else self.encoded
-        return torch.where(self.free_below > sigma, latent, kept)
+        return torch.where(self.free_below > sigma, latent, self.noised(sigma))
 
 
 def lay_out(order: Generate, native_pixels: int) -> Canvas:

@@ -102,6 +102,10 @@ class Enlargement(Sheet):
             larger = np.asarray(Image.fromarray(larger).resize(size, Image.Resampling.LANCZOS))
         self.paste(tile, larger)
 
+    def rest(self) -> None:
+        """Let the model leave the device until the next tile."""
+        self._model.rest()
+
     def _under(self, tile: Tile) -> Pixels:
         y, x = tile.y // UPSCALE_FACTOR, tile.x // UPSCALE_FACTOR
         return self._base[y : y + tile.height // UPSCALE_FACTOR, x : x + tile.width // UPSCALE_FACTOR]

@@ -17,7 +17,8 @@ from PIL import Image
 from torch.nn import functional
 
 from engine.worker.image import schedule
-from engine.worker.image.pixels import Pixels, cover, covering_box
+from engine.worker.image.pixels import Pixels, cover, covering_box, to_tensor
+from engine.worker.image.vae import Vae
 
 GRID = 16  # pixels; tiles lie on whole tokens
 COARSE = 2  # latent positions a side; what spans more is held to the source while a tile is painted
@@ -64,9 +65,13 @@ class Anchor:
     encoded: torch.Tensor
     noise: torch.Tensor
 
+    def noised(self, sigma: float) -> torch.Tensor:
+        """The source's own latent at noise level `sigma`."""
+        return schedule.noised(self.encoded, self.noise, sigma) if sigma > 0 else self.encoded
+
     def held(self, latent: torch.Tensor, sigma: float) -> torch.Tensor:
         """The latent at noise level `sigma` with the coarse features that the source has there."""
-        wanted = schedule.noised(self.encoded, self.noise, sigma) if sigma > 0 else self.encoded
+        wanted = self.noised(sigma)
         change = functional.avg_pool2d((wanted - latent).transpose(0, 1), COARSE)
         size = latent.shape[2:]
         return latent + functional.interpolate(change, size=size, mode="bilinear").transpose(0, 1)
@@ -113,8 +118,13 @@ class TiledCanvas(Sheet):
         self._noise = noise  # (1, 16, height / 8, width / 8): one field, so that overlaps agree
         self._factor = height // noise.shape[2]
 
-    def noise_of(self, tile: Tile) -> torch.Tensor:
-        """The part of the noise under a tile, (1, 16, h, w)."""
+    def anchor(self, tile: Tile, vae: Vae) -> Anchor:
+        """What a tile is held to: the source under it, and its part of the noise."""
+        encoded = vae.encode(to_tensor(self.source_of(tile)))
+        return Anchor(encoded=encoded[0].unsqueeze(1), noise=self._noise_of(tile)[0].unsqueeze(1))
+
+    def _noise_of(self, tile: Tile) -> torch.Tensor:
+        """(1, 16, h, w)."""
         x, y = tile.x // self._factor, tile.y // self._factor
         width, height = tile.width // self._factor, tile.height // self._factor
         return self._noise[:, :, y : y + height, x : x + width]

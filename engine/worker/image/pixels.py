@@ -15,6 +15,7 @@ from PIL import Image
 
 PREVIEW_WIDTH = 384  # pixels, of all pictures of a request side by side
 PREVIEW_QUALITY = 75
+BLACK = 2  # of 255: a real picture of a dark night still has a brighter pixel somewhere
 COMPRESSION = 1  # of isal; 0..3. With the Sub filter about 25 times as fast as Pillow's default, 6 % larger
 
 Pixels = npt.NDArray[np.uint8]  # height, width, 3
@@ -59,6 +60,11 @@ def to_bytes(decoded: torch.Tensor) -> torch.Tensor:
     """(3, height, width) in -1..1 to (height, width, 3) bytes, where it lies: a quarter of the transfer."""
     scaled = (decoded.float() / 2 + 0.5).clamp(0, 1) * 255
     return scaled.round().to(torch.uint8).permute(1, 2, 0).contiguous()
+
+
+def is_flat(pixels: Pixels) -> bool:
+    """Whether there is nothing but black, or one and the same colour."""
+    return int(pixels.max()) <= BLACK or bool((pixels == pixels[0, 0]).all())
 
 
 def encode_png(pixels: Pixels, chunks: Iterable[tuple[bytes, bytes]] = ()) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from engine.worker.image import schedule
-from engine.worker.pipeline.sample import Sample
+from engine.worker.pipeline.sample import PaintedSample
 from protocol.request import DETAIL_SHARE, ImageRequest
 
 APART = 0x9E3779B9  # turns a seed into another: the picture's own noise is in it already (torch keeps 32 bits)
@@ -20,7 +20,7 @@ def sigmas(request: ImageRequest, shift: float) -> tuple[float, ...]:
     return schedule.sigmas(DETAIL_SHARE * steps, shift)[-steps - 1 :] if steps else ()
 
 
-def begin(sample: Sample) -> None:
+def begin(sample: PaintedSample) -> None:
     """After its last step: noise of its own seed over what was painted, and back to a first step.
 
     What stands outside the mask of an inpainting keeps the noise that it has in every step.
@@ -28,8 +28,7 @@ def begin(sample: Sample) -> None:
     generator = torch.Generator().manual_seed(sample.seed ^ APART)
     noise = torch.randn(sample.latent.shape, generator=generator, dtype=torch.float32).to(sample.latent.device)
     sigma = sample.detail[0]
-    latent = schedule.noised(sample.latent, noise, sigma)
-    sample.latent = latent if sample.part is None else sample.part.blended(latent, sigma)
+    sample.latent = sample.held(schedule.noised(sample.latent, noise, sigma), sigma)
     sample.before += sample.steps
     sample.sigmas, sample.detail = sample.detail, ()
-    sample.position, sample.early = 0, None
+    sample.position = 0

@@ -7,10 +7,8 @@ from contextlib import contextmanager
 
 import torch
 
-from engine.worker.image.pixels import Pixels
+from engine.worker.image.pixels import Pixels, is_flat
 from engine.worker.pipeline.sample import Sample
-
-BLACK = 2  # of 255: a real picture of a dark night still has a brighter pixel somewhere
 
 
 class FlatPicture(Exception):
@@ -37,11 +35,4 @@ def broken(sample: Sample, pixels: Pixels, finite: bool) -> bool:
 
     A tile or a part may be as flat as what it was painted over: a night sky, a white wall.
     """
-    if not finite or not _is_flat(pixels):
-        return not finite
-    under = sample.under
-    return under is None or not _is_flat(under)
-
-
-def _is_flat(pixels: Pixels) -> bool:
-    return int(pixels.max()) <= BLACK or bool((pixels == pixels[0, 0]).all())
+    return not finite or (is_flat(pixels) and not sample.may_be_flat)

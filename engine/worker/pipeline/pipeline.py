@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,14 @@ from engine.worker.device.offload import lend_encoder
 from engine.worker.edits.super_resolution import SuperResolution
 from engine.worker.image.pixels import Pixels
 from engine.worker.image.tokens import MULTIPLE
-from engine.worker.image.vae import PendingPixels, Vae
+from engine.worker.image.vae import Vae
 from engine.worker.loading.loading import LoadingProblem, Parts
 from engine.worker.pipeline import detail, flat_pictures, prepare
 from engine.worker.pipeline.enhance import writer_of
 from engine.worker.pipeline.flat_pictures import FlatPicture
 from engine.worker.pipeline.prepare import Preparation
 from engine.worker.pipeline.preview import Previews
-from engine.worker.pipeline.sample import PendingImage, Sample
+from engine.worker.pipeline.sample import EnlargedSample, PaintedSample, PendingImage, Sample
 from engine.worker.pipeline.text_encoder import Embeddings
 from engine.worker.pipeline.transformer import Forward
 from engine.worker.scheduling.forward_time import ForwardTime
@@ -140,11 +139,10 @@ class Pipeline:
         prepare.check_size(request, self.card)
         if request.is_sharp:
             assert self._sharpener is not None  # else the card does not offer it
-            return prepare.enlarging(order, k, self._sharpener, began=began)
+            return prepare.enlarged(order, k, self._sharpener, began=began)
         sample = self._preparation.of(order, k, began=began)
-        if self._control is not None and request.control is not None and sample.canvas is None:
-            box = sample.part.canvas.box if sample.part is not None else None
-            sample.guide = self._control.guide(order, request.control, box)
+        if self._control is not None and request.control is not None:
+            sample.guide = sample.guided_by(self._control, request.control)
         sample.spent("encode", began)
         return sample
 
@@ -155,9 +153,14 @@ class Pipeline:
         All have the same LoRAs.
         """
         began = time.perf_counter()
-        if samples[0].enlargement is not None:
-            self._enlarge(samples[0], began)
-            return
+        painted = [sample for sample in samples if isinstance(sample, PaintedSample)]
+        if painted:
+            self._paint(painted, began)
+        for sample in samples:
+            if isinstance(sample, EnlargedSample):
+                self._enlarge(sample, began)
+
+    def _paint(self, samples: Sequence[PaintedSample], began: float) -> None:
         self.loras.apply(samples[0].lora_set)
         predictions = self._forward.predictions(samples, self._control)
         moved = [sample.stepped(prediction) for sample, prediction in zip(samples, predictions, strict=True)]
@@ -168,35 +171,23 @@ class Pipeline:
                 detail.begin(sample)
             sample.spent("denoise", began)
 
-    def _enlarge(self, sample: Sample, began: float) -> None:
+    def _enlarge(self, sample: EnlargedSample, began: float) -> None:
         """The next tile of a picture; it is alone in its batch."""
-        assert sample.enlargement is not None
-        assert self._sharpener is not None
-        sample.enlargement.step(sample.position)
-        sample.position += 1
+        sample.step()
         if self.policy is not Policy.RESIDENT:
-            self._sharpener.rest()
+            sample.enlargement.rest()
         sample.spent("enlarge", began)
 
     @torch.inference_mode()
     def start_decoding(self, sample: Sample) -> PendingImage:
         """Begin to turn a sample into pixels after its last step."""
         began = time.perf_counter()
-        if sample.enlargement is None:
-            pending = self.vae.decode(sample.latent.squeeze(1)[None])
-        else:
-            pixels = torch.from_numpy(sample.enlargement.pixels)
-            pending = PendingPixels(pixels=pixels, finite=torch.tensor(True), done=None)
-        return PendingImage(sample=sample, pending=pending, began=began)
+        return PendingImage(sample=sample, pending=sample.decoded(self.vae), began=began)
 
     @torch.inference_mode()
     def following(self, sample: Sample) -> Sample | None:
         """Under an upscale the sample of the next tile, if there is one. Needs no pixels of this one."""
-        if sample.canvas is None or sample.tile + 1 == len(sample.canvas.tiles):
-            return None
-        successor = replace(sample, tile=sample.tile + 1)
-        self._preparation.start_tile(successor)
-        return successor
+        return sample.following(self.vae)
 
     @torch.inference_mode()
     def finish(self, pending: PendingImage) -> Pixels | None:
@@ -204,17 +195,9 @@ class Pipeline:
         sample = pending.sample
         pixels, finite = pending.pending.wait()
         sample.spent("decode", pending.began)
-        if sample.enlargement is not None:
-            return pixels  # black where its source is
         if flat_pictures.broken(sample, pixels, finite):
             pixels = self._repaint(sample)
-        if sample.part is not None:
-            return sample.part.canvas.composed(pixels)
-        if sample.canvas is None:
-            return pixels
-        tile = sample.canvas.tiles[sample.tile]
-        sample.canvas.paste(tile, sample.canvas.settled(tile, pixels))
-        return sample.canvas.pixels if sample.tile + 1 == len(sample.canvas.tiles) else None
+        return sample.finished(pixels)
 
     def make_room(self) -> None:
         """After a lack of memory: from now on the VAE works in small tiles, and the text encoder visits."""
@@ -237,14 +220,10 @@ class Pipeline:
         log.warning("job=%s k=%d came out flat or not finite; painting it again in fp32", sample.job, sample.k)
         memory.wait_for(self.place.device)  # others may be in the VAE, whose weights are about to move
         with flat_pictures.full_precision(self.transformer, self.vae.model):
-            if sample.canvas is None:
-                fresh = self.begin(sample.order, sample.k)
-            else:
-                fresh = replace(sample)
-                self._preparation.start_tile(fresh)
+            fresh = sample.begun_again(self.begin, self.vae)
             while not fresh.done:
                 self.step([fresh])
-            pixels, finite = self.vae.decode(fresh.latent.squeeze(1)[None]).wait()
+            pixels, finite = fresh.decoded(self.vae).wait()
             if flat_pictures.broken(sample, pixels, finite):
                 raise FlatPicture
         return pixels

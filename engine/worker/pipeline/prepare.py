@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import numpy as np
 import torch
 
-from engine.worker.adapters.loras import Loras
+from engine.worker.adapters.loras import Loras, LoraSet
 from engine.worker.edits import inpaint, super_resolution
 from engine.worker.edits.inpaint import Part
 from engine.worker.edits.super_resolution import Enlargement, SuperResolution
-from engine.worker.edits.upscale import Anchor, TiledCanvas, tiles
+from engine.worker.edits.upscale import TiledCanvas, tiles
 from engine.worker.image import schedule
 from engine.worker.image.pixels import cover, decode_source, to_tensor
 from engine.worker.image.tokens import PATCH, padded
 from engine.worker.image.vae import Vae
 from engine.worker.pipeline import detail, variety
-from engine.worker.pipeline.sample import Sample
+from engine.worker.pipeline.sample import Conditioning, EnlargedSample, PaintedSample, PartSample, TileSample
 from engine.worker.pipeline.text_encoder import Embeddings
 from engine.worker.scheduling.scheduler import Expected
 from protocol import geometry
@@ -43,19 +45,23 @@ def check_size(request: ImageRequest, card: ModelCard) -> None:
         raise PictureTooLarge(width=width, height=height, most=card.max_side)
 
 
-def enlarging(order: Generate, k: int, model: SuperResolution, *, began: float) -> Sample:
+def enlarged(order: Generate, k: int, model: SuperResolution, *, began: float) -> EnlargedSample:
     """A picture that a super-resolution model makes larger, without words and noise. Raises BadSource."""
     request, source = order.request, decode_source(order.source or b"")
-    return Sample(
-        order=order,
-        k=k,
-        caption=torch.empty(0),
-        negative=None,
-        latent=torch.empty(0),
-        sigmas=(),
-        enlargement=Enlargement(source, request.width, request.height, model),
-        began=began,
-    )
+    enlargement = Enlargement(source, request.width, request.height, model)
+    return EnlargedSample(order=order, k=k, enlargement=enlargement, began=began)
+
+
+class _Shared(TypedDict):
+    """What samples of every kind that the transformer paints are made with."""
+
+    order: Generate
+    k: int
+    began: float
+    conditioning: Conditioning
+    lora_set: LoraSet
+    sigmas: tuple[float, ...]
+    detail: tuple[float, ...]
 
 
 class Preparation:
@@ -90,71 +96,66 @@ class Preparation:
         rows, lora_set = 2 if request.guidance > 0 else 1, self._loras.planned(request.loras)
         return [Expected(tokens=tokens, rows=rows, left=left, lora_set=lora_set) for _ in order.wanted]
 
-    def of(self, order: Generate, k: int, *, began: float) -> Sample:
+    def of(self, order: Generate, k: int, *, began: float) -> PaintedSample:
         """Picture k of an order. Raises TooManyTokens, BadSource, NothingToPaint, LoraGone, LoraProblem."""
         request = order.request
         sigmas = schedule.sigmas(request.steps, self._shift)
-        sample = Sample(
+        shared = _Shared(
             order=order,
             k=k,
-            caption=self._embeddings.of(_words(request)),
-            negative=self._embeddings.of(request.negative) if request.guidance > 0 else None,
-            latent=torch.empty(0),
+            began=began,
+            conditioning=self._conditioning(request, request.seed_of(k)),
+            lora_set=self._loras.loaded(request.loras),
             sigmas=sigmas if request.kind is Kind.TEXT else sigmas[request.first_step :],
             detail=detail.sigmas(request, self._shift),
-            lora_set=self._loras.loaded(request.loras),
-            began=began,
         )
-        if request.variety > 0:
-            sample.early = variety.moved(sample.caption, request, sample.seed, reach=self._card.variety_reach)
-        self._start(sample, torch.Generator().manual_seed(sample.seed))
-        return sample
-
-    def start_tile(self, sample: Sample) -> None:
-        """Make the sample of an upscale ready for the first step of the tile that it has come to."""
-        assert sample.canvas is not None
-        tile = sample.canvas.tiles[sample.tile]
-        encoded = self._vae.encode(to_tensor(sample.canvas.source_of(tile)))
-        noise = sample.canvas.noise_of(tile)
-        sample.anchor = Anchor(encoded=encoded[0].unsqueeze(1), noise=noise[0].unsqueeze(1))
-        _start_from(sample, encoded, noise)
-
-    def _start(self, sample: Sample, generator: torch.Generator) -> None:
-        match sample.request.kind:
+        generator = torch.Generator().manual_seed(request.seed_of(k))
+        match request.kind:
             case Kind.TEXT:
-                sample.latent = self._noise(generator, sample.request)[0].unsqueeze(1)
+                return PaintedSample(**shared, latent=self._noise(generator, request)[0].unsqueeze(1))
             case Kind.IMAGE:
-                self._start_picture(sample, generator)
+                return self._from_picture(shared, generator)
             case Kind.INPAINT:
-                self._start_part(sample, generator)
+                return self._part(shared, generator)
             case Kind.UPSCALE:
-                self._lay_tiles(sample, generator)
-                self.start_tile(sample)
+                return self._first_tile(shared, generator)
 
-    def _start_picture(self, sample: Sample, generator: torch.Generator) -> None:
-        request = sample.request
-        source = cover(decode_source(sample.order.source or b""), request.width, request.height)
+    def _conditioning(self, request: ImageRequest, seed: int) -> Conditioning:
+        caption = self._embeddings.of(_words(request))
+        negative = self._embeddings.of(request.negative) if request.guidance > 0 else None
+        early = caption
+        if request.variety > 0:
+            early = variety.moved(caption, request, seed, reach=self._card.variety_reach)
+        return Conditioning(caption=caption, early=early, negative=negative)
+
+    def _from_picture(self, shared: _Shared, generator: torch.Generator) -> PaintedSample:
+        order, request = shared["order"], shared["order"].request
+        source = cover(decode_source(order.source or b""), request.width, request.height)
         encoded = self._vae.encode(to_tensor(np.asarray(source)), generator)
-        _start_from(sample, encoded, self._noise(generator, request))
+        noise = self._noise(generator, request)
+        return PaintedSample(**shared, latent=schedule.noised(encoded, noise, shared["sigmas"][0])[0].unsqueeze(1))
 
-    def _start_part(self, sample: Sample, generator: torch.Generator) -> None:
+    def _part(self, shared: _Shared, generator: torch.Generator) -> PartSample:
         """As ZImageInpaintPipeline begins, but that it encodes a second time what it then does not use."""
-        canvas = inpaint.lay_out(sample.order, self._card.native_pixels)
+        order = shared["order"]
+        canvas = inpaint.lay_out(order, self._card.native_pixels)
         encoded = self._vae.encode(to_tensor(canvas.seen), generator)
-        noise = self._noise(generator, sample.request, (canvas.box.width, canvas.box.height))
+        noise = self._noise(generator, order.request, (canvas.box.width, canvas.box.height))
         free = canvas.free_below(self._vae.factor).to(self._device)
-        sample.part = Part(canvas=canvas, encoded=encoded[0].unsqueeze(1), noise=noise[0].unsqueeze(1), free_below=free)
-        _start_from(sample, encoded, noise)
+        part = Part(canvas=canvas, encoded=encoded[0].unsqueeze(1), noise=noise[0].unsqueeze(1), free_below=free)
+        return PartSample(**shared, part=part, latent=part.noised(shared["sigmas"][0]))
 
-    def _lay_tiles(self, sample: Sample, generator: torch.Generator) -> None:
-        request = sample.request
-        sample.canvas = TiledCanvas(
-            decode_source(sample.order.source or b""),
+    def _first_tile(self, shared: _Shared, generator: torch.Generator) -> TileSample:
+        order, request = shared["order"], shared["order"].request
+        canvas = TiledCanvas(
+            decode_source(order.source or b""),
             request.width,
             request.height,
             native_pixels=self._card.native_pixels,
             noise=self._noise(generator, request),
         )
+        anchor = canvas.anchor(canvas.tiles[0], self._vae)
+        return TileSample(**shared, canvas=canvas, anchor=anchor, latent=anchor.noised(shared["sigmas"][0]))
 
     def _noise(
         self, generator: torch.Generator, request: ImageRequest, size: tuple[int, int] | None = None
@@ -179,9 +180,3 @@ class Preparation:
 def _words(request: ImageRequest) -> str:
     """What the caption says. Tiles are painted without words: each would show the whole wish once more."""
     return "" if request.kind is Kind.UPSCALE else request.painted_prompt
-
-
-def _start_from(sample: Sample, encoded: torch.Tensor, noise: torch.Tensor) -> None:
-    sample.latent = schedule.noised(encoded, noise, sample.sigmas[0])[0].unsqueeze(1)
-    sample.position = 0
-    sample.estimate = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from engine.worker.image.pixels import Pixels, preview_pixels, thumbnail
+from engine.worker.image.pixels import Pixels, preview_pixels
 from engine.worker.image.vae import Vae
 from engine.worker.pipeline.sample import Sample
 from protocol.card import ModelCard
@@ -23,8 +23,4 @@ class Previews:
 
     def of(self, sample: Sample) -> Pixels:
         """The whole picture, whatever part or tile of it is being painted."""
-        if (sheet := sample.canvas or sample.enlargement) is not None:
-            return thumbnail(sheet.pixels, self._factor)
-        seen = sample.latent if sample.estimate is None else sample.estimate
-        pixels = preview_pixels(seen.squeeze(1), self.matrix, self.bias)
-        return pixels if sample.part is None else sample.part.canvas.preview(pixels, self._factor)
+        return sample.preview(lambda latent: preview_pixels(latent, self.matrix, self.bias), self._factor)

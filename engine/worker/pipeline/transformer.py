@@ -14,7 +14,7 @@ from engine.worker.device import memory
 from engine.worker.device.acceleration import NATIVE, Attention, compile_blocks
 from engine.worker.image import schedule
 from engine.worker.image.tokens import PATCH
-from engine.worker.pipeline.sample import Sample
+from engine.worker.pipeline.sample import PaintedSample
 from engine.worker.scheduling import forward_time
 from engine.worker.scheduling.forward_time import ForwardTime
 
@@ -32,12 +32,11 @@ class Forward:
         if compiled:
             compile_blocks(transformer)
 
-    def predictions(self, samples: Sequence[Sample], control: ControlNet | None) -> list[torch.Tensor]:
+    def predictions(self, samples: Sequence[PaintedSample], control: ControlNet | None) -> list[torch.Tensor]:
         """What the model says of each sample, shaped as its latent, fp32; under guidance both rows made into one."""
-        guided = [sample for sample in samples if sample.negative is not None]
-        everyone = [*samples, *guided]
-        captions = [sample.words for sample in samples]
-        captions += [sample.negative for sample in guided if sample.negative is not None]
+        guided = [(sample, words) for sample in samples if (words := sample.conditioning.negative) is not None]
+        everyone = [*samples, *(sample for sample, _ in guided)]
+        captions = [*(sample.words for sample in samples), *(words for _, words in guided)]
         times = torch.stack([schedule.model_time(sample.sigmas[sample.position]) for sample in everyone])
         times = times.to(self._device)
         latents = [sample.latent.to(self._transformer.dtype) for sample in everyone]
@@ -50,7 +49,7 @@ class Forward:
         )
         outputs = self._transformer(latents, times, captions, return_dict=False, controlnet_block_samples=hints)[0]
         predictions = [output.float() for output in outputs]
-        negative = {id(sample): one for sample, one in zip(guided, predictions[len(samples) :], strict=True)}
+        negative = {id(sample): one for (sample, _), one in zip(guided, predictions[len(samples) :], strict=True)}
         return [
             schedule.guided(one, negative[id(sample)], sample.request.guidance) if id(sample) in negative else one
             for sample, one in zip(samples, predictions, strict=False)

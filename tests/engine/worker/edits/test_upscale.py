@@ -93,5 +93,5 @@ def test_no_tile_is_told_to_show_the_whole_wish_again(pipeline: Pipeline) -> Non
 
     boat, house = (pipeline.begin(order(prompt=prompt, **wish), 0) for prompt in ("a boat", "a house"))
 
-    assert torch.equal(boat.caption, house.caption)
-    assert not torch.equal(boat.caption, pipeline.begin(order(prompt="a boat"), 0).caption)
+    assert torch.equal(boat.conditioning.caption, house.conditioning.caption)
+    assert not torch.equal(boat.conditioning.caption, pipeline.begin(order(prompt="a boat"), 0).conditioning.caption)

@@ -15,7 +15,7 @@ from engine.worker.device.memory import find_place
 from engine.worker.edits.upscale import TiledCanvas
 from engine.worker.loading.loading import STARTER, load
 from engine.worker.pipeline.pipeline import Pipeline
-from engine.worker.pipeline.sample import Sample
+from engine.worker.pipeline.sample import Sample, TileSample
 from protocol.messages import Generate
 from protocol.request import Upscaler
 from tests.support.orders import request
@@ -35,14 +35,13 @@ def enlarged(
     """A picture of 192² at twice the size, and the canvas on which its tiles were laid."""
     wish = request(prompt=prompt, width=192, height=192).upscaled(source="0" * 64, seed=7, upscaler=upscaler)
     sample = pipeline.begin(Generate(job="job", attempt=1, request=wish, wanted=(0,), source=_png(picture)), 0)
-    canvas = sample.canvas
-    assert canvas is not None
+    assert isinstance(sample, TileSample)
     result: np.ndarray | Sample = sample
     while isinstance(result, Sample):
         while not result.done:
             pipeline.step([result])
         result = finish(pipeline, result)
-    return result, canvas
+    return result, sample.canvas
 
 
 def seams(result: np.ndarray, picture: np.ndarray, canvas: TiledCanvas) -> float:

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from engine.worker.device.memory import Place
+from engine.worker.image.pixels import BLACK
 from engine.worker.loading.loading import load
 from engine.worker.pipeline import flat_pictures
 from engine.worker.pipeline.flat_pictures import FlatPicture
@@ -66,7 +67,7 @@ def test_a_picture_that_overflows_in_bf16_is_painted_again_in_fp32(rounded: Pipe
     pixels = finish(rounded, paint(rounded))
 
     assert isinstance(pixels, np.ndarray)
-    assert pixels.max() > flat_pictures.BLACK
+    assert pixels.max() > BLACK
     assert rounded.transformer.dtype is rounded.vae.model.dtype is torch.bfloat16
 
 

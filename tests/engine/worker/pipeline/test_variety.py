@@ -35,7 +35,7 @@ def test_without_variety_and_blend_noise_and_words_are_those_of_the_seed_alone(p
 
     own = torch.randn((1, 16, 8, 8), generator=torch.Generator().manual_seed(11))
     assert torch.equal(sample.latent, own[0].unsqueeze(1))
-    assert sample.early is None
+    assert sample.conditioning.early is sample.conditioning.caption
     assert torch.equal(sample.words, pipeline.embeddings.of(sample.request.prompt))
 
 
@@ -43,10 +43,10 @@ def test_variety_leaves_the_noise_as_it_is_and_moves_half_of_the_embedding(pipel
     plain, varied = pipeline.begin(order(seed=11), 0), pipeline.begin(order(seed=11, variety=0.5), 0)
 
     assert torch.equal(varied.latent, plain.latent)
-    assert varied.words.shape == plain.caption.shape
-    assert 0.4 < float((varied.words != plain.caption).float().mean()) < 0.6
-    bound = 0.5 * pipeline.card.variety_reach * plain.caption.std(dim=-1, keepdim=True)
-    assert bool(((varied.words - plain.caption).abs() <= bound + 1e-5).all())
+    assert varied.words.shape == plain.conditioning.caption.shape
+    assert 0.4 < float((varied.words != plain.conditioning.caption).float().mean()) < 0.6
+    bound = 0.5 * pipeline.card.variety_reach * plain.conditioning.caption.std(dim=-1, keepdim=True)
+    assert bool(((varied.words - plain.conditioning.caption).abs() <= bound + 1e-5).all())
 
 
 def test_the_last_steps_follow_the_words_as_they_are(pipeline: Pipeline) -> None:
@@ -54,7 +54,7 @@ def test_the_last_steps_follow_the_words_as_they_are(pipeline: Pipeline) -> None
 
     seen = list[bool]()
     while not sample.done:
-        seen.append(sample.words is sample.caption)
+        seen.append(sample.words is sample.conditioning.caption)
         pipeline.step([sample])
 
     assert seen == [False, False, True, True, True, True, True, True]
