@@ -24,7 +24,7 @@ from rich.table import Table
 from engine.training.check import Question, questions
 from engine.training.measure import judge
 from engine.training.scenes import Scene, random_scene
-from engine.worker.device.memory import find_place
+from engine.worker.device.memory import find_device
 from engine.worker.image.pixels import Pixels
 from engine.worker.loading.loading import STARTER, load
 from engine.worker.pipeline.pipeline import Pipeline
@@ -55,8 +55,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    place = find_place(options.device)
-    pipeline = Pipeline(load(options.model, place), place)
+    device = find_device(options.device)
+    pipeline = Pipeline(load(options.model, device), device)
     seen: dict[bool, list[Seen]] = {False: [], True: []}
     for number, question in enumerate(questions(options.count, partial(random_scene, held_out=True), seed=2026)):
         for quality in (False, True) if number % 2 else (True, False):

@@ -30,7 +30,7 @@ from rich.table import Table
 
 from engine.metadata import png
 from engine.metadata.facts import Facts
-from engine.worker.device.memory import find_place
+from engine.worker.device.memory import find_device
 from engine.worker.heartbeat import Heartbeat
 from engine.worker.image.pixels import encode_png
 from engine.worker.loading.loading import STARTER, load
@@ -91,9 +91,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=8)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    place = find_place("cpu")
-    pipeline = Pipeline(load(chosen.model, place), place)
-    published = ZImagePipeline.from_pretrained(chosen.model, local_files_only=True, dtype=place.dtype)
+    device = find_device("cpu")
+    pipeline = Pipeline(load(chosen.model, device), device)
+    published = ZImagePipeline.from_pretrained(chosen.model, local_files_only=True, dtype=device.dtype)
     published.set_progress_bar_config(disable=True)
     engine = Engine(pipeline)
     try:

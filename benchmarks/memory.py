@@ -22,7 +22,7 @@ from engine.worker.device.memory import (
     FP8_SHARE,
     GIB,
     LAYER_SHARE,
-    Place,
+    Device,
     Policy,
     Storage,
     Weights,
@@ -162,9 +162,9 @@ def shares(transformer: Any, text_encoder: Any) -> list[tuple[str, float, float]
     return [*found, ("transformer in fp8", FP8_SHARE, weight_bytes(transformer) / whole)]
 
 
-def _card(size: int) -> Place:
+def _card(size: int) -> Device:
     total, free = size * GIB, int((size - TAKEN) * GIB)
-    return Place(device=torch.device("cuda", 0), dtype=torch.bfloat16, total=total, free=free)
+    return Device(torch_device=torch.device("cuda", 0), dtype=torch.bfloat16, total=total, free=free)
 
 
 def _parts(weights: Weights) -> tuple[int, int, int]:

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from engine.training import phrases
 from engine.training.scenes import draw, random_scene
-from engine.worker.device.memory import find_place
+from engine.worker.device.memory import find_device
 from engine.worker.edits import inpaint
 from engine.worker.edits.upscale import Anchor, TiledCanvas
 from engine.worker.image.pixels import Pixels
@@ -44,8 +44,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    place = find_place("cpu")
-    pipeline, rng = Pipeline(load(options.model, place), place), Random(5)
+    device = find_device("cpu")
+    pipeline, rng = Pipeline(load(options.model, device), device), Random(5)
     scenes = [random_scene(rng) for _ in range(options.count)]
     said = [phrases.say(scene, rng, language="en") for scene in scenes]
     drawn = {side: [np.asarray(draw(scene, side, side).convert("RGB")) for scene in scenes] for side in (SMALL, SIDE)}

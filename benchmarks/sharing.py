@@ -23,7 +23,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from engine.worker.device.memory import find_place
+from engine.worker.device.memory import find_device
 from engine.worker.heartbeat import Heartbeat
 from engine.worker.loading.loading import STARTER, load
 from engine.worker.loop import Loop
@@ -68,15 +68,15 @@ def main() -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    place = find_place(chosen.device)
-    pipeline = Pipeline(load(chosen.model, place), place)
+    device = find_device(chosen.device)
+    pipeline = Pipeline(load(chosen.model, device), device)
     forward_time = pipeline.measure()
     native = round(pipeline.card.native_pixels**0.5) // 16 * 16
     own = 8 * forward_time.seconds((native // 16) ** 2 + 64)
     compared = [
         _compare(name, arrivals, pipeline, forward_time, own, chosen.rounds) for name, arrivals in _cases(native)
     ]
-    _print(compared, forward_time, place.name, chosen.rounds)
+    _print(compared, forward_time, device.name, chosen.rounds)
 
 
 def _cases(native: int) -> list[tuple[str, list[Arrival]]]:

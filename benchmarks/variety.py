@@ -25,7 +25,7 @@ from rich.table import Table
 from engine.training import phrases
 from engine.training.measure import Verdict, judge
 from engine.training.scenes import Scene, random_scene
-from engine.worker.device.memory import find_place
+from engine.worker.device.memory import find_device
 from engine.worker.image.pixels import Pixels
 from engine.worker.loading.loading import STARTER, load
 from engine.worker.pipeline.pipeline import Pipeline
@@ -45,13 +45,15 @@ def main() -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    place = find_place(chosen.device)
-    pipeline = Pipeline(load(chosen.model, place), place)
+    device = find_device(chosen.device)
+    pipeline = Pipeline(load(chosen.model, device), device)
     asked = list(_asked(chosen.prompts))
     console = Console(width=100)
     console.print(_dial(pipeline, asked))
     console.print(_variations(pipeline, asked))
-    console.print(f"{pipeline.card.id}, {place.dtype}, {chosen.prompts} prompts, reach {pipeline.card.variety_reach:g}")
+    console.print(
+        f"{pipeline.card.id}, {device.dtype}, {chosen.prompts} prompts, reach {pipeline.card.variety_reach:g}"
+    )
 
 
 def _asked(count: int) -> Iterator[tuple[Scene, ImageRequest]]:

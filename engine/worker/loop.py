@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class Loop:
-    """Paints what the inbox brings until it brings Stop. `batch`, empty, decides who shares a forward."""
+    """Paints what the inbox brings until it brings Stop. `scheduler`, empty, decides who shares a forward."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Loop:
                 self._results.send_event(Cancelled(job=job, attempt=order.attempt, k=k))
         samples += [one.sample for one in self._pending if one.sample.job == job]
         self._pending = deque(one for one in self._pending if one.sample.job != job)
-        for k, sample in {sample.k: sample for sample in samples}.items():  # a tile may develop beside the next one
+        for k, sample in {sample.k: sample for sample in samples}.items():  # a tile may be decoded beside the next one
             self._results.send_event(Cancelled(job=job, attempt=sample.order.attempt, k=k))
 
     def _admit(self) -> None:
@@ -179,7 +179,7 @@ class Loop:
             self._results.send_progress(slowest.order, step=slowest.progress, steps=slowest.work, previews=previews)
 
     def _start_decoding(self, sample: Sample) -> None:
-        """Its pixels come by and by; its seat is free, or the next tile's."""
+        """Its pixels come by and by; its place in the batch is free, or the next tile's."""
         try:
             self._pending.append(self._with_room(lambda: self._pipeline.start_decoding(sample)))
             following = self._with_room(lambda: self._pipeline.following(sample))
@@ -202,7 +202,7 @@ class Loop:
         return work()
 
     def _collect(self) -> None:
-        """Hand over what has developed. With nothing else to do, wait for it."""
+        """Hand over what is decoded. With nothing else to do, wait for it."""
         while self._pending and (self._scheduler.idle or self._pending[0].pending.ready):
             self._finish(self._pending.popleft())
 
@@ -220,11 +220,11 @@ class Loop:
 
     def _hand_over(self, sample: Sample, pixels: Pixels) -> None:
         sample.spent("total", sample.began)
-        model, peak = self._pipeline.card.name, memory.peak_memory(self._pipeline.place.device)
+        model, peak = self._pipeline.card.name, memory.peak_memory(self._pipeline.device.torch_device)
         self._results.send_finished(sample.order, sample.k, pixels, model=model, seconds=sample.seconds, peak=peak)
 
     def _give_up(self, sample: Sample) -> None:
-        """A tile that fails takes the tiles of its picture along that run or develop already."""
+        """A tile that fails takes the tiles of its picture along that run or are decoded already."""
         for one in self._scheduler.running:
             if one.order is sample.order and one.k == sample.k:
                 self._scheduler.remove(one)
@@ -244,4 +244,4 @@ class Loop:
             self._results.send_event(Failed(job=order.job, attempt=order.attempt, k=k, code=code, arguments=arguments))
         error.__traceback__ = None  # its frames would keep the tensors that did not fit
         if code in OURS:
-            memory.release(self._pipeline.place.device)
+            memory.release(self._pipeline.device.torch_device)

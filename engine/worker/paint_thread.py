@@ -30,7 +30,7 @@ CAPACITY = 4  # jobs to hold at once: some share forwards, and a short one can p
 DONE, BROKEN, ALONE = 0, 1, 3  # exit codes; the supervisor ends with DONE and ALONE and restarts after any other
 
 if TYPE_CHECKING:
-    from engine.worker.device.memory import Place
+    from engine.worker.device.memory import Device
     from engine.worker.pipeline.pipeline import Pipeline
 
 log = logging.getLogger("engine.worker")
@@ -99,7 +99,7 @@ class PaintThread:
         if loaded is None:
             return
         pipeline, notice = loaded
-        place = pipeline.place
+        device = pipeline.device
         forward_time = pipeline.measure()
         self._pipeline = pipeline
         self._hello = EngineHello(
@@ -107,16 +107,16 @@ class PaintThread:
             build=BUILD,
             engine=self._engine,
             card=pipeline.card,
-            device=place.name,
-            dtype=str(place.dtype).removeprefix("torch."),
+            device=device.name,
+            dtype=str(device.dtype).removeprefix("torch."),
             threads=self._chosen.threads,
-            memory=place.total,
+            memory=device.total,
             policy=pipeline.keeping,
             capacity=CAPACITY,
             notice=notice,
         )
         self._introduce(self._hello)
-        log.info("%s is ready on %s (%s, %s)", pipeline.card.name, place.name, place.dtype, pipeline.keeping)
+        log.info("%s is ready on %s (%s, %s)", pipeline.card.name, device.name, device.dtype, pipeline.keeping)
         measured = ", ".join(
             f"{1000 * seconds:.0f} ms at {load} tokens" for load, seconds in forward_time.points if load
         )
@@ -128,7 +128,7 @@ class PaintThread:
         """A pipeline and what to tell the owner, however long it takes; None when told to stop meanwhile."""
         from engine.worker.adapters.controlnet import weight_of
         from engine.worker.device.acceleration import BackendUnusable
-        from engine.worker.device.memory import NoDevice, Storage, find_place
+        from engine.worker.device.memory import NoDevice, Storage, find_device
         from engine.worker.loading.loading import Beside, LoadingProblem, advice, find, load
         from engine.worker.pipeline.pipeline import Pipeline
 
@@ -137,18 +137,18 @@ class PaintThread:
         beside = Beside(text_encoder=chosen.text_encoder, vae=chosen.vae, base=chosen.base)
         while not self._leaving.is_set():
             try:
-                place = find_place(self._chosen.device, self._chosen.memory)
-                _give_way(place)
-                gpu = place.device.type == "cuda"
+                device = find_device(self._chosen.device, self._chosen.memory)
+                _give_way(device)
+                gpu = device.torch_device.type == "cuda"
                 source = find(chosen.model, gpu=gpu, beside=beside)
-                spare = replace(place, free=place.free - weight_of(chosen.controlnet, place))
+                spare = replace(device, free=device.free - weight_of(chosen.controlnet, device))
                 parts = load(source, spare, Storage(chosen.weights))
                 pipeline = Pipeline(
-                    parts, place, attention=chosen.attention, compiled=chosen.compile, loras=chosen.loras
+                    parts, device, attention=chosen.attention, compiled=chosen.compile, loras=chosen.loras
                 )
                 said = (
                     advice(chosen.model, source, gpu=gpu),
-                    pipeline.follow(chosen.controlnet),
+                    pipeline.load_controlnet(chosen.controlnet),
                     pipeline.load_upscaler(chosen.upscaler),
                     pipeline.loras.problem,
                 )
@@ -165,12 +165,12 @@ class PaintThread:
         return Loading(protocol=PROTOCOL, build=BUILD, engine=self._engine, model=self._chosen.model, problem=problem)
 
 
-def _give_way(place: Place) -> None:
+def _give_way(device: Device) -> None:
     """Where it paints on the processor, this thread and those that it starts leave it to whoever answers people.
 
     The thread of the link keeps its priority. Linux alone gives each thread its own, and groups of threads by session.
     """
-    if place.device.type != "cpu" or sys.platform != "linux":
+    if device.torch_device.type != "cpu" or sys.platform != "linux":
         return
     thread = threading.get_native_id()
     os.setpriority(os.PRIO_PROCESS, thread, max(os.getpriority(os.PRIO_PROCESS, thread), NICENESS))

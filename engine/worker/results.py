@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Results:
-    """Hands events to `tell` from its own thread."""
+    """Hands events to `send` from its own thread."""
 
     def __init__(self, send: Callable[[Event], None], *, log_prompts: bool = False) -> None:
         self._send = send

@@ -8,7 +8,7 @@ import pytest
 import torch
 from diffusers import ZImagePipeline
 
-from engine.worker.device.memory import find_place
+from engine.worker.device.memory import find_device
 from engine.worker.loading.loading import load
 from engine.worker.pipeline.pipeline import Pipeline
 from tests.support import tiny_model
@@ -28,8 +28,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def pipeline(tiny: Path) -> Pipeline:
     """The tiny model, ready to paint on the processor."""
-    place = find_place("cpu")
-    return Pipeline(load(tiny, place), place)
+    device = find_device("cpu")
+    return Pipeline(load(tiny, device), device)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from diffusers import ZImageControlNetModel
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from engine.worker.device.memory import Place, Policy
+from engine.worker.device.memory import Device, Policy
 from engine.worker.device.offload import settle_transformer
 from engine.worker.edits.inpaint import Box
 from engine.worker.image import edges
@@ -55,11 +55,11 @@ class Guide:
 class ControlNet:
     """A loaded ControlNet beside the transformer that it was made for."""
 
-    def __init__(self, net: Any, vae: Vae, kinds: Sequence[ControlKind], place: Place) -> None:
+    def __init__(self, net: Any, vae: Vae, kinds: Sequence[ControlKind], device: Device) -> None:
         self._net = net
         self._vae = vae
         self._kinds = edges.available(kinds)
-        self._place = place
+        self._device = device
 
     def on(self, card: ModelCard) -> ModelCard:
         """The card with what can be followed."""
@@ -72,7 +72,7 @@ class ControlNet:
         except BadSource as error:
             raise BadControl from error
         picture = cover(picture, order.request.width, order.request.height)
-        picture = edges.prepared(picture, control.kind, self._place.device)
+        picture = edges.prepared(picture, control.kind, self._device.torch_device)
         if box is not None:
             picture = picture.crop((box.x, box.y, box.x + box.width, box.y + box.height))
         encoded = self._vae.encode(to_tensor(np.asarray(picture)))[0].unsqueeze(1)
@@ -111,7 +111,7 @@ class ControlNet:
         return {block: _spread(hint, rows, lengths) for block, hint in hints.items()}
 
 
-def load(path: Path, transformer: Any, vae: Vae, policy: Policy, place: Place) -> ControlNet:
+def load(path: Path, transformer: Any, vae: Vae, policy: Policy, device: Device) -> ControlNet:
     """A diffusers folder, or a single file as it is published. Raises LoadingProblem."""
     path = path.expanduser()
     files = list(_files(path))
@@ -122,17 +122,17 @@ def load(path: Path, transformer: Any, vae: Vae, policy: Policy, place: Place) -
             weights = {name: value for name, value in weights.items() if not name.startswith(f"{REFINER}.")}
         with init_empty_weights():
             net: Any = ZImageControlNetModel.from_config(config)
-        net.load_state_dict({name: value.to(place.dtype) for name, value in weights.items()}, strict=True, assign=True)
+        net.load_state_dict({name: value.to(device.dtype) for name, value in weights.items()}, strict=True, assign=True)
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError, AssertionError) as error:
         raise LoadingProblem(f"{path} is no ControlNet for this model: {_first_line(error)}.") from error
     if net.config.dim != transformer.config.dim or max(net.config.control_layers_places) >= transformer.config.n_layers:
         raise LoadingProblem(f"{path} is a ControlNet for another model: it is {net.config.dim} wide.")
-    net = settle_transformer(net.eval().requires_grad_(False), policy, place)
+    net = settle_transformer(net.eval().requires_grad_(False), policy, device)
     net = ZImageControlNetModel.from_transformer(net, transformer)
-    return ControlNet(net, vae, OF_TILE if "tile" in path.name.lower() else OF_UNION, place)
+    return ControlNet(net, vae, OF_TILE if "tile" in path.name.lower() else OF_UNION, device)
 
 
-def weight_of(path: Path | None, place: Place) -> int:
+def weight_of(path: Path | None, device: Device) -> int:
     """Bytes that a ControlNet will take, from the heads of its files; 0 where `load` would say what is wrong."""
     if path is None:
         return 0
@@ -140,7 +140,7 @@ def weight_of(path: Path | None, place: Place) -> int:
         counts = [entry.count for file in _files(path.expanduser()) for entry in entries(file).values()]
     except LoadingProblem:
         return 0
-    return sum(counts) * place.dtype.itemsize
+    return sum(counts) * device.dtype.itemsize
 
 
 def _files(path: Path) -> Sequence[Path]:

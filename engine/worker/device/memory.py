@@ -35,7 +35,7 @@ class Policy(StrEnum):
 
     RESIDENT = "resident"  # everything on the device
     ENCODER_EVICTED = "encoder-evicted"  # the text encoder visits to encode, then goes back to main memory
-    FP8_STORAGE = "fp8-storage"  # that, and the transformer at one byte a weight; it computes in the place's dtype
+    FP8_STORAGE = "fp8-storage"  # that, and the transformer at one byte a weight; it computes in the device's dtype
     GROUP_OFFLOAD = "group-offload"  # blocks come from main memory one after another
     SEQUENTIAL = "sequential"  # single layers do
 
@@ -90,10 +90,10 @@ class Weights:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class Device:
     """A device to paint on. `total` and `free` are bytes of its memory, 0 when unknown."""
 
-    device: torch.device
+    torch_device: torch.device
     dtype: torch.dtype
     total: int
     free: int
@@ -102,13 +102,13 @@ class Place:
     @property
     def name(self) -> str:
         """The device in words."""
-        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
+        return torch.cuda.get_device_name(self.torch_device) if self.torch_device.type == "cuda" else "cpu"
 
     def policy(self, weights: Weights) -> Policy:
         """How a model is kept here: as asked for, else in the fastest way that fits."""
         if self.wanted is not None:
             return self.wanted
-        if self.device.type == "cpu":
+        if self.torch_device.type == "cpu":
             return Policy.RESIDENT
         allowed = (one for one in Policy if weights.allows(one))
         return next((one for one in allowed if weights.footprint(one) <= self.free), Policy.SEQUENTIAL)
@@ -118,10 +118,10 @@ class Place:
         if policy in (Policy.GROUP_OFFLOAD, Policy.SEQUENTIAL):
             return TILE
         spare = self.free - weights.footprint(policy)
-        return None if self.device.type == "cpu" or spare >= LARGE_SPACE else 2 * TILE
+        return None if self.torch_device.type == "cpu" or spare >= LARGE_SPACE else 2 * TILE
 
 
-def find_place(wanted: Literal["auto", "cpu", "cuda"], policy: str = "auto") -> Place:
+def find_device(wanted: Literal["auto", "cpu", "cuda"], policy: str = "auto") -> Device:
     """The GPU in bf16 if there is one that may be used, else the processor in fp32. Raises NoDevice.
 
     `policy` is the name of one, or `auto`.
@@ -129,7 +129,7 @@ def find_place(wanted: Literal["auto", "cpu", "cuda"], policy: str = "auto") -> 
     chosen = None if policy == "auto" else Policy(policy)
     if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
         bytes_ = _main_memory()
-        return Place(device=torch.device("cpu"), dtype=torch.float32, total=bytes_, free=bytes_, wanted=chosen)
+        return Device(torch_device=torch.device("cpu"), dtype=torch.float32, total=bytes_, free=bytes_, wanted=chosen)
     if not torch.cuda.is_available():
         raise NoDevice("No CUDA device can be used here; give --device cpu, or install a CUDA build of torch.")
     name = torch.cuda.get_device_name()
@@ -138,9 +138,9 @@ def find_place(wanted: Literal["auto", "cpu", "cuda"], policy: str = "auto") -> 
         if wanted == "cuda":
             raise NoDevice(f"{sentence}; give --device cpu.")
         log.warning("%s; painting on the processor.", sentence)
-        return find_place("cpu", policy)
+        return find_device("cpu", policy)
     free, total = torch.cuda.mem_get_info()
-    return Place(device=torch.device("cuda", 0), dtype=torch.bfloat16, total=total, free=free, wanted=chosen)
+    return Device(torch_device=torch.device("cuda", 0), dtype=torch.bfloat16, total=total, free=free, wanted=chosen)
 
 
 def wait_for(device: torch.device) -> None:

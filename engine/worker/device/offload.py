@@ -9,49 +9,49 @@ from typing import Any
 import torch
 from diffusers.hooks import apply_group_offloading
 
-from engine.worker.device.memory import GIB, Place, Policy, free_memory, weight_bytes
+from engine.worker.device.memory import GIB, Device, Policy, free_memory, weight_bytes
 
 Lender = Callable[[], AbstractContextManager[Any]]  # a module, on the device for as long as the context lasts
 
 
-def settle_transformer(transformer: Any, policy: Policy, place: Place) -> Any:
+def settle_transformer(transformer: Any, policy: Policy, device: Device) -> Any:
     """The transformer, to be called as if it lay on the device."""
     match policy:
         case Policy.RESIDENT | Policy.ENCODER_EVICTED:
-            transformer.to(place.device)
+            transformer.to(device.torch_device)
         case Policy.FP8_STORAGE:
-            transformer.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=place.dtype)
-            transformer.to(place.device)
+            transformer.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=device.dtype)
+            transformer.to(device.torch_device)
         case Policy.GROUP_OFFLOAD | Policy.SEQUENTIAL:
-            _offload(transformer, policy, place)
+            _offload(transformer, policy, device)
     return transformer
 
 
-def lend_encoder(encoder: Any, transformer: Any, policy: Policy, place: Place) -> Lender:
+def lend_encoder(encoder: Any, transformer: Any, policy: Policy, device: Device) -> Lender:
     """The text encoder, to be borrowed for each prompt."""
     match policy:
         case Policy.RESIDENT:
-            return ResidentEncoder(encoder, place.device)
+            return ResidentEncoder(encoder, device.torch_device)
         case Policy.ENCODER_EVICTED | Policy.FP8_STORAGE:
-            if place.device.type == "cpu":  # there is nowhere else to go
-                return ResidentEncoder(encoder, place.device)
-            return EvictedEncoder(encoder, transformer, place.device, lambda: free_memory(place.device))
+            if device.torch_device.type == "cpu":  # there is nowhere else to go
+                return ResidentEncoder(encoder, device.torch_device)
+            return EvictedEncoder(encoder, transformer, device.torch_device, lambda: free_memory(device.torch_device))
         case Policy.GROUP_OFFLOAD | Policy.SEQUENTIAL:
-            _offload(encoder, policy, place)
+            _offload(encoder, policy, device)
             return HookedEncoder(encoder)
 
 
-def _offload(module: Any, policy: Policy, place: Place) -> None:
+def _offload(module: Any, policy: Policy, device: Device) -> None:
     """Blocks, or single layers, come from main memory when their turn is and leave afterwards."""
     if policy is Policy.SEQUENTIAL:
-        apply_group_offloading(module, onload_device=place.device, offload_type="leaf_level")
+        apply_group_offloading(module, onload_device=device.torch_device, offload_type="leaf_level")
         return
     apply_group_offloading(
         module,
-        onload_device=place.device,
+        onload_device=device.torch_device,
         offload_type="block_level",
         num_blocks_per_group=1,
-        use_stream=place.device.type == "cuda",  # the next block comes while this one computes
+        use_stream=device.torch_device.type == "cuda",  # the next block comes while this one computes
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from diffusers import AutoencoderKL, ZImageTransformer2DModel
 from transformers import PreTrainedTokenizerBase, Qwen2Tokenizer, Qwen3Model
 
-from engine.worker.device.memory import Place, Policy, Storage, Weights, is_out_of_memory
+from engine.worker.device.memory import Device, Policy, Storage, Weights, is_out_of_memory
 from engine.worker.device.offload import settle_transformer
 from engine.worker.loading import key_names, single_file
 from engine.worker.loading.cards import generic_card, read_card
@@ -53,8 +53,8 @@ class Parts:
     tile: int | None = None  # pixels a side beyond which the VAE works in tiles
 
 
-def load(source: Source | Path, place: Place, storage: Storage = Storage.PLAIN) -> Parts:
-    """All parts in the place's dtype, transformer and VAE where its policy wants them. A path is a diffusers folder.
+def load(source: Source | Path, device: Device, storage: Storage = Storage.PLAIN) -> Parts:
+    """All parts in the device's dtype, transformer and VAE where its policy wants them. A path is a diffusers folder.
 
     `storage` PLAIN, INT8 or FP8 is what the owner asks for. The text encoder waits in main memory. Raises
     LoadingProblem.
@@ -63,19 +63,19 @@ def load(source: Source | Path, place: Place, storage: Storage = Storage.PLAIN) 
     check(source)
     card = read_card(source)
     storage = _storage(source, storage)
-    weights = weigh(source, place, storage)
-    policy = place.policy(weights)
+    weights = weigh(source, device, storage)
+    policy = device.policy(weights)
     if not weights.allows(policy):
         raise LoadingProblem(f"Weights stored as {storage} are packed already; engine.memory cannot be {policy}.")
     scheduler = read_json(source.folder / "scheduler" / "scheduler_config.json")
     if scheduler.get("use_dynamic_shifting"):
         raise LoadingProblem(f"{source.folder} shifts its schedule by size, which Z-Image models do not.")
     try:
-        transformer = _part(source, "transformer", place)
+        transformer = _part(source, "transformer", device)
         quantize(transformer, storage)
-        transformer = settle_transformer(transformer, policy, place)  # before the next comes into main memory
-        vae = _part(source, "vae", place).to(place.device)
-        text_encoder = _part(source, "text_encoder", place)
+        transformer = settle_transformer(transformer, policy, device)  # before the next comes into main memory
+        vae = _part(source, "vae", device).to(device.torch_device)
+        text_encoder = _part(source, "text_encoder", device)
         quantize(text_encoder, storage)
         tokenizer = Qwen2Tokenizer.from_pretrained(source.folder / "tokenizer", local_files_only=True)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AssertionError) as error:
@@ -92,18 +92,18 @@ def load(source: Source | Path, place: Place, storage: Storage = Storage.PLAIN) 
         card=card,
         policy=policy,
         storage=storage,
-        tile=place.tile(weights, policy),
+        tile=device.tile(weights, policy),
     )
 
 
-def weigh(source: Source | Path, place: Place, storage: Storage = Storage.PLAIN) -> Weights:
+def weigh(source: Source | Path, device: Device, storage: Storage = Storage.PLAIN) -> Weights:
     """What the parts will take, from the heads of their files."""
     source = _as_source(source)
     storage = _storage(source, storage)
 
     def size(part: str) -> int:
         kept = Storage.PLAIN if part == "vae" else storage
-        return sum(size_of(name, entry, kept, place.dtype) for name, entry in _heads(source, part).items())
+        return sum(size_of(name, entry, kept, device.dtype) for name, entry in _heads(source, part).items())
 
     transformer, text_encoder, vae = map(size, WITH_WEIGHTS)
     return Weights(transformer=transformer, text_encoder=text_encoder, vae=vae, storage=storage)
@@ -133,29 +133,29 @@ def _heads(source: Source, part: str) -> dict[str, Entry]:
     return {name: Entry(shape=entry.shape, size=entry.size) for name, entry in key_names.text_encoder(found).items()}
 
 
-def _part(source: Source, part: str, place: Place) -> Any:
+def _part(source: Source, part: str, device: Device) -> Any:
     """One component, to be run only."""
     folder, file = source.folder / part, source.file(part)
     match part:
         case "transformer" if file is not None:
-            module = single_file.load_transformer(file, folder, place.dtype)
+            module = single_file.load_transformer(file, folder, device.dtype)
         case "text_encoder" if file is not None:
-            module = single_file.load_text_encoder(file, folder, place.dtype)
+            module = single_file.load_text_encoder(file, folder, device.dtype)
         case "vae" if file is not None:
-            module = single_file.load_vae(file, folder, place.dtype)
+            module = single_file.load_vae(file, folder, device.dtype)
         case "transformer":
-            module = _of_folder(ZImageTransformer2DModel, folder, place)
+            module = _of_folder(ZImageTransformer2DModel, folder, device)
         case "text_encoder":
-            module = _of_folder(Qwen3Model, folder, place)
+            module = _of_folder(Qwen3Model, folder, device)
         case _:
-            module = _of_folder(AutoencoderKL, folder, place)
+            module = _of_folder(AutoencoderKL, folder, device)
     return module.eval().requires_grad_(False)
 
 
-def _of_folder(kind: Any, folder: Path, place: Place) -> Any:
+def _of_folder(kind: Any, folder: Path, device: Device) -> Any:
     """A component out of its folder. A weight that its files lack would stay random without a word."""
     there = {name for file in weight_files(folder) for name in entries(file)}
-    module = kind.from_pretrained(folder, local_files_only=True, dtype=place.dtype)
+    module = kind.from_pretrained(folder, local_files_only=True, dtype=device.dtype)
     # a text encoder saved with its language head has its names under "model."
     missing = [name for name in module.state_dict() if name not in there and f"model.{name}" not in there]
     if missing:

@@ -18,7 +18,7 @@ from engine.worker.adapters.controlnet import ControlNet
 from engine.worker.adapters.loras import Loras
 from engine.worker.device import memory
 from engine.worker.device.acceleration import NATIVE
-from engine.worker.device.memory import Place, Policy, Storage
+from engine.worker.device.memory import Device, Policy, Storage
 from engine.worker.device.offload import lend_encoder
 from engine.worker.edits.super_resolution import SuperResolution
 from engine.worker.image.pixels import Pixels
@@ -48,29 +48,29 @@ class Pipeline:
     def __init__(
         self,
         parts: Parts,
-        place: Place,
+        device: Device,
         *,
         attention: str = NATIVE,
         compiled: bool = False,
         loras: Path | None = None,
     ) -> None:
-        self.place = place
+        self.device = device
         self.policy = parts.policy
         self.transformer: Any = parts.transformer
-        compiled = compiled and parts.policy.whole and place.device.type == "cuda"
-        self._forward = Forward(parts.transformer, place.device, attention=attention, compiled=compiled)
+        compiled = compiled and parts.policy.whole and device.torch_device.type == "cuda"
+        self._forward = Forward(parts.transformer, device.torch_device, attention=attention, compiled=compiled)
         autoencoder: Any = parts.vae
-        self.vae = Vae(autoencoder.to(place.device), aside=parts.policy is Policy.RESIDENT, tile=parts.tile)
+        self.vae = Vae(autoencoder.to(device.torch_device), aside=parts.policy is Policy.RESIDENT, tile=parts.tile)
         self.embeddings = Embeddings(
             tokenizer=parts.tokenizer,
-            encoder=lend_encoder(parts.text_encoder, self.transformer, parts.policy, place),
+            encoder=lend_encoder(parts.text_encoder, self.transformer, parts.policy, device),
             limit=min(parts.card.prompt_tokens, self.transformer.config.axes_lens[0] - ROPE_RESERVE),
-            device=place.device,
+            device=device.torch_device,
         )
-        self._previews = Previews(parts.card, self.vae, place.device)
+        self._previews = Previews(parts.card, self.vae, device.torch_device)
         self._control: ControlNet | None = None
         self._sharpener: SuperResolution | None = None
-        self.loras = Loras(self.transformer, loras, device=place.device, dtype=place.dtype)
+        self.loras = Loras(self.transformer, loras, device=device.torch_device, dtype=device.dtype)
         self._preparation = Preparation(parts.card, self.vae, self.embeddings, self.loras, shift=parts.shift)
         self.card = self.loras.on(parts.card)
         self._text_encoder = parts.text_encoder
@@ -79,15 +79,15 @@ class Pipeline:
             self.card,
             self.embeddings,
             self.policy,
-            visits=lambda: self.policy is not Policy.RESIDENT and place.device.type == "cuda",
+            visits=lambda: self.policy is not Policy.RESIDENT and device.torch_device.type == "cuda",
         )
 
-    def follow(self, path: Path | None) -> str:
+    def load_controlnet(self, path: Path | None) -> str:
         """Take a ControlNet along, if there is to be one; what is wrong with it in one sentence, or nothing."""
         if path is None:
             return ""
         try:
-            self._control = controlnet.load(path, self.transformer, self.vae, self.policy, self.place)
+            self._control = controlnet.load(path, self.transformer, self.vae, self.policy, self.device)
         except LoadingProblem as problem:
             log.error("%s", problem)
             return str(problem)
@@ -99,7 +99,7 @@ class Pipeline:
         if folder is None:
             return ""
         try:
-            self._sharpener = SuperResolution(folder, self.place.device)
+            self._sharpener = SuperResolution(folder, self.device.torch_device)
         except LoadingProblem as problem:
             log.error("%s", problem)
             return str(problem)
@@ -202,10 +202,10 @@ class Pipeline:
     def make_room(self) -> None:
         """After a lack of memory: from now on the VAE works in small tiles, and the text encoder visits."""
         self.vae.tile(memory.TILE)
-        if self.policy is Policy.RESIDENT and self.place.device.type == "cuda":
+        if self.policy is Policy.RESIDENT and self.device.torch_device.type == "cuda":
             self.policy = Policy.ENCODER_EVICTED
-            self.embeddings.encoder = lend_encoder(self._text_encoder, self.transformer, self.policy, self.place)
-        memory.release(self.place.device)
+            self.embeddings.encoder = lend_encoder(self._text_encoder, self.transformer, self.policy, self.device)
+        memory.release(self.device.torch_device)
         log.warning("out of memory; the policy is %s now, and the VAE works in tiles", self.policy)
 
     @torch.inference_mode()
@@ -215,10 +215,10 @@ class Pipeline:
 
     def _repaint(self, sample: Sample) -> Pixels:
         """Once more from the start in fp32. Raises FlatPicture when that is no better or not possible."""
-        if self.place.dtype is torch.float32 or not self.policy.whole or self._storage is not Storage.PLAIN:
+        if self.device.dtype is torch.float32 or not self.policy.whole or self._storage is not Storage.PLAIN:
             raise FlatPicture
         log.warning("job=%s k=%d came out flat or not finite; painting it again in fp32", sample.job, sample.k)
-        memory.wait_for(self.place.device)  # others may be in the VAE, whose weights are about to move
+        memory.wait_for(self.device.torch_device)  # others may be in the VAE, whose weights are about to move
         with flat_pictures.full_precision(self.transformer, self.vae.model):
             fresh = sample.begun_again(self.begin, self.vae)
             while not fresh.done:

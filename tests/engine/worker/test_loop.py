@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from engine.metadata.png import read_facts
-from engine.worker.device.memory import find_place
+from engine.worker.device.memory import find_device
 from engine.worker.heartbeat import Heartbeat
 from engine.worker.image.vae import PendingPixels
 from engine.worker.loading.loading import load
@@ -209,9 +209,9 @@ def test_the_next_step_does_not_wait_for_the_last_pictures_decoder(slow: Pipelin
 
 def test_tiles_go_on_while_earlier_ones_are_decoded(slow: Pipeline, tiny: Path) -> None:
     wish = order(kind=Kind.UPSCALE, strength=0.25, width=128, height=96, source=png(64, 48))
-    place = find_place("cpu")
+    device = find_device("cpu")
 
-    late, at_once = (of(perform(one, wish), Finished)[0] for one in (slow, Pipeline(load(tiny, place), place)))
+    late, at_once = (of(perform(one, wish), Finished)[0] for one in (slow, Pipeline(load(tiny, device), device)))
 
     assert_same_pixels(decoded(late.png), decoded(at_once.png))
 
@@ -383,8 +383,8 @@ def test_a_bug_in_a_shared_forward_ends_the_guilty_job_alone(
 
 
 def test_a_forward_that_does_not_fit_is_done_one_sample_at_a_time(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = find_place("cpu")
-    pipeline = Pipeline(load(tiny, place), place)
+    device = find_device("cpu")
+    pipeline = Pipeline(load(tiny, device), device)
     full = breaking(pipeline, "job", lambda: torch.OutOfMemoryError("no more"), company=1)
     monkeypatch.setattr(pipeline, "step", full)
 
@@ -396,8 +396,8 @@ def test_a_forward_that_does_not_fit_is_done_one_sample_at_a_time(tiny: Path, mo
 
 
 def test_a_decoder_that_does_not_fit_tries_again_in_tiles(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = find_place("cpu")
-    pipeline = Pipeline(load(tiny, place), place)
+    device = find_device("cpu")
+    pipeline = Pipeline(load(tiny, device), device)
     develop = pipeline.start_decoding
 
     def crowded(sample: Sample) -> PendingImage:

@@ -11,7 +11,7 @@ import torch
 from diffusers import ZImageControlNetPipeline, ZImagePipeline
 from PIL import Image, ImageDraw
 
-from engine.worker.device.memory import find_place
+from engine.worker.device.memory import find_device
 from engine.worker.image import edges
 from engine.worker.loading.loading import load
 from engine.worker.pipeline.pipeline import Pipeline
@@ -42,9 +42,9 @@ def following(
 
 
 def painter_with(tiny: Path, controlnet: Path) -> Pipeline:
-    place = find_place("cpu")
-    pipeline = Pipeline(load(tiny, place), place)
-    assert pipeline.follow(controlnet) == ""
+    device = find_device("cpu")
+    pipeline = Pipeline(load(tiny, device), device)
+    assert pipeline.load_controlnet(controlnet) == ""
     return pipeline
 
 
@@ -145,10 +145,10 @@ def test_a_wrong_file_is_named_in_one_sentence_and_the_painter_paints_on(
 ) -> None:
     file = tmp_path / "union.safetensors"
     make(file)  # pyright: ignore[reportCallIssue]
-    place = find_place("cpu")
-    pipeline = Pipeline(load(tiny, place), place)
+    device = find_device("cpu")
+    pipeline = Pipeline(load(tiny, device), device)
 
-    said = pipeline.follow(file)
+    said = pipeline.load_controlnet(file)
 
     assert problem in said
     assert str(file) in said
@@ -169,10 +169,10 @@ def test_a_control_picture_that_does_not_decode_fails_its_own_request(led: Pipel
 
 
 def test_it_is_painted_right_under_a_backend_that_refuses_masks(led: Pipeline, tiny: Path, tmp_path: Path) -> None:
-    place = find_place("cpu")
-    other = Pipeline(load(tiny, place), place, attention="_native_flash")  # stands for flash: it runs on a processor
+    device = find_device("cpu")
+    other = Pipeline(load(tiny, device), device, attention="_native_flash")  # stands for flash: it runs on a processor
     try:
-        other.follow(tmp_path / "tiny-union")
+        other.load_controlnet(tmp_path / "tiny-union")
         ours = painted(other, other.begin(following(), 0))[0].latent
     finally:
         other.transformer.set_attention_backend("native")  # the choice is the whole process's
@@ -182,9 +182,9 @@ def test_it_is_painted_right_under_a_backend_that_refuses_masks(led: Pipeline, t
 
 @pytest.mark.parametrize("policy", ["fp8-storage", "group-offload", "sequential"])
 def test_it_lies_where_the_weights_lie(led: Pipeline, tiny: Path, tmp_path: Path, policy: str) -> None:
-    place = find_place("cpu", policy)
-    frugal = Pipeline(load(tiny, place), place)
-    assert frugal.follow(tmp_path / "tiny-union") == ""
+    device = find_device("cpu", policy)
+    frugal = Pipeline(load(tiny, device), device)
+    assert frugal.load_controlnet(tmp_path / "tiny-union") == ""
 
     latents = [painted(one, one.begin(following(), 0))[0].latent for one in (frugal, led)]
 

@@ -11,7 +11,7 @@ from diffusers import ZImagePipeline
 
 from engine.worker.adapters.loras import KEPT, LoraGone
 from engine.worker.device import acceleration
-from engine.worker.device.memory import Storage, find_place
+from engine.worker.device.memory import Storage, find_device
 from engine.worker.loading.loading import load
 from engine.worker.pipeline.pipeline import Pipeline
 from engine.worker.pipeline.sample import Sample
@@ -39,8 +39,8 @@ def folder(tiny: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def wearing(tiny: Path, folder: Path) -> Pipeline:
     """The tiny model with two LoRAs beside it."""
-    place = find_place("cpu")
-    return Pipeline(load(tiny, place), place, loras=folder)
+    device = find_device("cpu")
+    return Pipeline(load(tiny, device), device, loras=folder)
 
 
 def latent(pipeline: Pipeline, *loras: Lora) -> torch.Tensor:
@@ -83,8 +83,8 @@ def test_a_picture_before_and_after_is_bit_for_bit_the_same(wearing: Pipeline) -
 def test_wherever_the_weights_lie_it_is_applied_and_leaves_no_trace(
     wearing: Pipeline, folder: Path, tiny: Path, policy: str
 ) -> None:
-    place = find_place("cpu", policy)
-    frugal = Pipeline(load(tiny, place), place, loras=folder)
+    device = find_device("cpu", policy)
+    frugal = Pipeline(load(tiny, device), device, loras=folder)
 
     before, dressed, after = latent(frugal), latent(frugal, INK), latent(frugal)
 
@@ -96,8 +96,8 @@ def test_wherever_the_weights_lie_it_is_applied_and_leaves_no_trace(
 
 @pytest.mark.parametrize("storage", [Storage.INT8, Storage.FP8])
 def test_it_is_applied_over_packed_weights_and_leaves_no_trace(folder: Path, tiny: Path, storage: Storage) -> None:
-    place = find_place("cpu")
-    packed = Pipeline(load(tiny, place, storage), place, loras=folder)
+    device = find_device("cpu")
+    packed = Pipeline(load(tiny, device, storage), device, loras=folder)
 
     before, dressed, after = latent(packed), latent(packed, INK), latent(packed)
 
@@ -108,8 +108,8 @@ def test_it_is_applied_over_packed_weights_and_leaves_no_trace(folder: Path, tin
 def test_compiled_blocks_apply_what_was_put_on_after_they_were_compiled(
     wearing: Pipeline, folder: Path, tiny: Path
 ) -> None:
-    place = find_place("cpu")
-    compiled = Pipeline(load(tiny, place), place, loras=folder)
+    device = find_device("cpu")
+    compiled = Pipeline(load(tiny, device), device, loras=folder)
     acceleration.compile_blocks(compiled.transformer, backend="aot_eager")  # the graphs without a compiler's minutes
 
     for loras in ((), (INK,), (INK, GOLD), (GOLD,), ()):
@@ -181,10 +181,10 @@ def test_the_card_offers_what_lies_in_the_folder_and_follows_it(wearing: Pipelin
 def test_without_a_folder_or_with_an_empty_one_nothing_is_offered(
     pipeline: Pipeline, tiny: Path, tmp_path: Path
 ) -> None:
-    place = find_place("cpu")
+    device = find_device("cpu")
 
-    empty = Pipeline(load(tiny, place), place, loras=tmp_path)
-    absent = Pipeline(load(tiny, place), place, loras=tmp_path / "absent")
+    empty = Pipeline(load(tiny, device), device, loras=tmp_path)
+    absent = Pipeline(load(tiny, device), device, loras=tmp_path / "absent")
 
     for one in (pipeline, empty, absent):
         assert not one.card.offers("lora")

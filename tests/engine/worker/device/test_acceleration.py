@@ -9,7 +9,7 @@ import torch.compiler.config
 
 from engine.worker.device import acceleration
 from engine.worker.device.acceleration import Attention, BackendUnusable
-from engine.worker.device.memory import find_place
+from engine.worker.device.memory import find_device
 from engine.worker.loading.loading import load
 from engine.worker.pipeline.pipeline import Pipeline
 from engine.worker.pipeline.sample import Sample
@@ -72,8 +72,8 @@ def company(pipeline: Pipeline) -> list[Sample]:
 
 
 def test_mixed_lengths_are_painted_right_under_a_backend_that_refuses_masks(pipeline: Pipeline, tiny: Path) -> None:
-    place = find_place("cpu")
-    other = Pipeline(load(tiny, place), place, attention="_native_flash")  # stands for flash: it runs on a processor
+    device = find_device("cpu")
+    other = Pipeline(load(tiny, device), device, attention="_native_flash")  # stands for flash: it runs on a processor
     try:
         ours, theirs = painted(other, *company(other)), painted(pipeline, *company(pipeline))
     finally:
@@ -84,8 +84,8 @@ def test_mixed_lengths_are_painted_right_under_a_backend_that_refuses_masks(pipe
 
 
 def test_compiled_blocks_paint_the_same_pictures_alone_and_in_mixed_company(pipeline: Pipeline, tiny: Path) -> None:
-    place = find_place("cpu")
-    other = Pipeline(load(tiny, place), place)
+    device = find_device("cpu")
+    other = Pipeline(load(tiny, device), device)
     acceleration.compile_blocks(other.transformer, backend="aot_eager")  # the graphs without a compiler's minutes
 
     ours = painted(other, *company(other)) + painted(other, company(other)[0])

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from engine.worker.device import memory
-from engine.worker.device.memory import GIB, Place, Policy, Weights
+from engine.worker.device.memory import GIB, Device, Policy, Weights
 from engine.worker.device.offload import EvictedEncoder
 from engine.worker.loading.loading import load, weigh
 from engine.worker.pipeline.pipeline import Pipeline
@@ -22,8 +22,8 @@ GPU = torch.device("cuda", 0)
 PUBLISHED = Weights(transformer=int(11.46 * GIB), text_encoder=int(7.49 * GIB), vae=int(0.16 * GIB))
 
 
-def gpu(free: float, wanted: Policy | None = None) -> Place:
-    return Place(device=GPU, dtype=torch.bfloat16, total=80 * GIB, free=int(free * GIB), wanted=wanted)
+def gpu(free: float, wanted: Policy | None = None) -> Device:
+    return Device(torch_device=GPU, dtype=torch.bfloat16, total=80 * GIB, free=int(free * GIB), wanted=wanted)
 
 
 @pytest.mark.parametrize(
@@ -44,10 +44,10 @@ def gpu(free: float, wanted: Policy | None = None) -> Place:
 def test_the_published_model_is_kept_in_the_fastest_way_that_fits(
     free: float, policy: Policy, tile: int | None
 ) -> None:
-    place = gpu(free)
+    device = gpu(free)
 
-    assert place.policy(PUBLISHED) is policy
-    assert place.tile(PUBLISHED, policy) == tile
+    assert device.policy(PUBLISHED) is policy
+    assert device.tile(PUBLISHED, policy) == tile
 
 
 def test_the_owners_choice_stands() -> None:
@@ -55,10 +55,10 @@ def test_the_owners_choice_stands() -> None:
 
 
 def test_weights_are_weighed_before_they_are_loaded(tiny: Path) -> None:
-    place = memory.find_place("cpu")
-    parts = load(tiny, place)
+    device = memory.find_device("cpu")
+    parts = load(tiny, device)
 
-    weights = weigh(tiny, place)
+    weights = weigh(tiny, device)
 
     assert weights.transformer == memory.weight_bytes(parts.transformer)
     assert weights.text_encoder == memory.weight_bytes(parts.text_encoder)
@@ -66,8 +66,8 @@ def test_weights_are_weighed_before_they_are_loaded(tiny: Path) -> None:
 
 
 def painted(tiny: Path, policy: str) -> np.ndarray:
-    place = memory.find_place("cpu", policy)
-    pipeline = Pipeline(load(tiny, place), place)
+    device = memory.find_device("cpu", policy)
+    pipeline = Pipeline(load(tiny, device), device)
     assert pipeline.policy == policy
     sample = pipeline.begin(order(guidance=2.0, negative="grey"), 0)
     while not sample.done:
@@ -84,16 +84,16 @@ def test_a_picture_is_the_same_wherever_the_weights_lie(tiny: Path, policy: str)
 
 def test_weights_of_one_byte_paint_nearly_the_same_picture_in_half_the_space(tiny: Path) -> None:
     exact, close = painted(tiny, "resident"), painted(tiny, "fp8-storage")
-    place = memory.find_place("cpu", "fp8-storage")
-    linear = load(tiny, place).transformer.layers[0].attention.to_q
+    device = memory.find_device("cpu", "fp8-storage")
+    linear = load(tiny, device).transformer.layers[0].attention.to_q
 
     assert linear.weight.dtype is torch.float8_e4m3fn
     assert 10 * np.log10(255**2 / np.mean((exact - close) ** 2)) >= 30
 
 
 def test_a_decoder_in_tiles_paints_nearly_the_same_picture(tiny: Path) -> None:
-    place = memory.find_place("cpu")
-    pipeline = Pipeline(load(tiny, place), place)
+    device = memory.find_device("cpu")
+    pipeline = Pipeline(load(tiny, device), device)
     sample = pipeline.begin(order(width=256, height=192, steps=1), 0)
     pipeline.step([sample])
 

@@ -12,7 +12,7 @@ from PIL import Image
 from bot.requests.sizes import around
 from engine.training import phrases
 from engine.training.scenes import Scene, draw, random_scene
-from engine.worker.device.memory import find_place
+from engine.worker.device.memory import find_device
 from engine.worker.loading.loading import STARTER, load
 from engine.worker.pipeline.pipeline import Pipeline
 from protocol.messages import Generate
@@ -29,8 +29,8 @@ ALONG = 16  # pixels of the border over which they are averaged
 @pytest.fixture(scope="module")
 def starter() -> Pipeline:
     """The bundled model."""
-    place = find_place("cpu")
-    return Pipeline(load(STARTER, place), place)
+    device = find_device("cpu")
+    return Pipeline(load(STARTER, device), device)
 
 
 @pytest.fixture(scope="module")

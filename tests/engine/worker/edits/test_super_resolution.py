@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from engine.metadata import png
-from engine.worker.device.memory import find_place
+from engine.worker.device.memory import find_device
 from engine.worker.edits.super_resolution import TILE, Enlargement, SuperResolution
 from engine.worker.loading.loading import load
 from engine.worker.loading.weight_files import LoadingProblem
@@ -36,10 +36,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def sharpening(tiny: Path, folder: Path) -> Pipeline:
     """A pipeline of its own, with the model taken along."""
-    place = find_place("cpu")
-    parts = load(tiny, place)
+    device = find_device("cpu")
+    parts = load(tiny, device)
     card = msgspec.structs.replace(parts.card, max_side=2048, max_pixels=2048 * 2048)
-    pipeline = Pipeline(replace(parts, card=card), place)
+    pipeline = Pipeline(replace(parts, card=card), device)
     assert pipeline.load_upscaler(folder) == ""
     return pipeline
 

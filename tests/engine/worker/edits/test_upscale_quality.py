@@ -11,7 +11,7 @@ from PIL import Image
 
 from engine.training import phrases
 from engine.training.scenes import draw, random_scene
-from engine.worker.device.memory import find_place
+from engine.worker.device.memory import find_device
 from engine.worker.edits.upscale import TiledCanvas
 from engine.worker.loading.loading import STARTER, load
 from engine.worker.pipeline.pipeline import Pipeline
@@ -25,8 +25,8 @@ from tests.support.painting import finish
 @pytest.fixture(scope="module")
 def starter() -> Pipeline:
     """The bundled model."""
-    place = find_place("cpu")
-    return Pipeline(load(STARTER, place), place)
+    device = find_device("cpu")
+    return Pipeline(load(STARTER, device), device)
 
 
 def enlarged(

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.worker.device.memory import find_place
+from engine.worker.device.memory import find_device
 from engine.worker.loading import cards
 from engine.worker.loading.cards import expected_card
 from engine.worker.loading.loading import load
@@ -32,14 +32,14 @@ def published(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("model", ["starter", "tiny", "file"])
 def test_the_card_expected_is_the_one_that_the_engine_brings(model: str, tiny: Path, tmp_path: Path) -> None:
-    place = find_place("cpu")
+    device = find_device("cpu")
     beside = Beside(base=str(tiny))
     if model == "file":
         file = shutil.copy(next((tiny / "transformer").glob("*.safetensors")), tmp_path / "mine.safetensors")
         source = Source(folder=tiny, transformer=file)
     else:
         source = Source(folder=STARTER if model == "starter" else tiny)
-    brought = Pipeline(load(source, place), place).card
+    brought = Pipeline(load(source, device), device).card
 
     expected = expected_card(str(source.name), device="cpu", beside=beside)
 

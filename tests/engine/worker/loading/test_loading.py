@@ -11,15 +11,15 @@ import msgspec
 import pytest
 import torch
 
-from engine.worker.device.memory import GIB, Place, find_place
+from engine.worker.device.memory import GIB, Device, find_device
 from engine.worker.loading import loading
 from engine.worker.loading.loading import LoadingProblem, Source
 from engine.worker.pipeline.pipeline import Pipeline
 from engine.worker.pipeline.preview import Previews
 from protocol.card import Z_IMAGE_TURBO, ModelCard
 
-CPU = Place(device=torch.device("cpu"), dtype=torch.float32, total=0, free=0)
-GPU = Place(device=torch.device("cuda", 0), dtype=torch.bfloat16, total=24 * GIB, free=23 * GIB)
+CPU = Device(torch_device=torch.device("cpu"), dtype=torch.float32, total=0, free=0)
+GPU = Device(torch_device=torch.device("cuda", 0), dtype=torch.bfloat16, total=24 * GIB, free=23 * GIB)
 
 
 @pytest.fixture
@@ -138,15 +138,15 @@ def test_auto_without_gpu_or_files_is_the_starter_and_tells_how_to_get_the_real_
 
 
 def test_the_processor_paints_in_fp32() -> None:
-    place = find_place("cpu")
+    device = find_device("cpu")
 
-    assert (place.device.type, place.dtype, place.name) == ("cpu", torch.float32, "cpu")
+    assert (device.torch_device.type, device.dtype, device.name) == ("cpu", torch.float32, "cpu")
 
 
 def test_a_card_without_preview_colours_gets_them_from_its_vae(pipeline: Pipeline) -> None:
     assert pipeline.card.latent_rgb == ()
 
-    previews = Previews(pipeline.card, pipeline.vae, pipeline.place.device)
+    previews = Previews(pipeline.card, pipeline.vae, pipeline.device.torch_device)
     matrix, bias = pipeline.vae.fit_preview()
 
     assert matrix.shape == (16, 3)

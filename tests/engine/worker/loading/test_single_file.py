@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.worker.device.memory import GIB, Place, Policy, Storage, find_place, weight_bytes
+from engine.worker.device.memory import GIB, Device, Policy, Storage, find_device, weight_bytes
 from engine.worker.loading.loading import STARTER, Beside, LoadingProblem, Parts, find, load, weigh
 from engine.worker.pipeline.pipeline import Pipeline
 from protocol.card import Z_IMAGE_TURBO
@@ -37,7 +37,7 @@ from tests.support.model_files import (
 from tests.support.orders import order
 from tests.support.painting import finish
 
-CPU = find_place("cpu")
+CPU = find_device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -164,9 +164,9 @@ def test_a_packed_model_can_be_kept_in_main_memory(
     tiny: Path, transformer: Tensors, tmp_path: Path, policy: str
 ) -> None:
     file = save_gguf(transformer, tmp_path / "mine.gguf")
-    source, place = find(str(file), gpu=False, beside=Beside(base=str(tiny))), find_place("cpu", policy)
+    source, device = find(str(file), gpu=False, beside=Beside(base=str(tiny))), find_device("cpu", policy)
 
-    assert psnr(painted(load(source, place)), painted(load(source, CPU))) > 80
+    assert psnr(painted(load(source, device)), painted(load(source, CPU))) > 80
 
 
 TEXT_ENCODERS: list[Callable[[Tensors, Path], Path]] = [
@@ -342,13 +342,13 @@ def test_a_transformer_for_another_configuration_is_refused(transformer: Tensors
 def test_packed_weights_paint_nearly_the_same_picture_in_less_space(
     tiny: Path, whole: Parts, storage: Storage, least: int, policy: str
 ) -> None:
-    place = find_place("cpu", policy)
+    device = find_device("cpu", policy)
 
-    parts = load(tiny, place, storage)
+    parts = load(tiny, device, storage)
 
     assert parts.storage is storage
     assert psnr(painted(parts), painted(whole)) >= least
-    weights = weigh(tiny, place, storage)
+    weights = weigh(tiny, device, storage)
     assert weights.transformer == pytest.approx(weight_bytes(parts.transformer), rel=0.02)  # and a factor for each row
     assert weights.transformer < weight_bytes(whole.transformer)
     assert weights.text_encoder < weight_bytes(whole.text_encoder)
@@ -370,7 +370,7 @@ def test_what_is_packed_is_not_packed_again(tiny: Path, transformer: Tensors, tm
     with pytest.raises(LoadingProblem, match=r"engine.weights can only be plain"):
         load(gguf, CPU, Storage.INT8)
     with pytest.raises(LoadingProblem, match=r"engine.memory cannot be fp8-storage"):
-        load(tiny, find_place("cpu", "fp8-storage"), Storage.INT8)
+        load(tiny, find_device("cpu", "fp8-storage"), Storage.INT8)
 
 
 def test_auto_never_casts_packed_weights(tiny: Path) -> None:
@@ -378,8 +378,8 @@ def test_auto_never_casts_packed_weights(tiny: Path) -> None:
     sizes = (quarter * GIB // 4 for quarter in range(80))
 
     for free in sizes:
-        place = Place(device=torch.device("cuda", 0), dtype=torch.bfloat16, total=80 * GIB, free=free)
-        assert place.policy(weights) is not Policy.FP8_STORAGE
+        device = Device(torch_device=torch.device("cuda", 0), dtype=torch.bfloat16, total=80 * GIB, free=free)
+        assert device.policy(weights) is not Policy.FP8_STORAGE
 
 
 @pytest.fixture(params=["int8", "fp8", "gguf"])
@@ -408,7 +408,7 @@ def test_a_controlnet_leads_packed_weights_as_it_leads_plain_ones(
     led, bare = Pipeline(packed, CPU), Pipeline(whole, CPU)
     asked = following(steps=3)
 
-    assert led.follow(net) == bare.follow(net) == ""
+    assert led.load_controlnet(net) == bare.follow(net) == ""
     assert psnr(painted_by(led, asked), painted_by(bare, asked)) >= 40
 
 

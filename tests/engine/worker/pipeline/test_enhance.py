@@ -11,7 +11,7 @@ import torch
 from transformers import Qwen3ForCausalLM
 
 from engine.metadata import png
-from engine.worker.device.memory import Policy, find_place
+from engine.worker.device.memory import Policy, find_device
 from engine.worker.enhance_queue import TOKENS
 from engine.worker.loading.loading import STARTER, load
 from engine.worker.pipeline import enhance
@@ -39,8 +39,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def talker(folder: Path) -> Pipeline:
     """A pipeline whose text encoder can write."""
-    place = find_place("cpu")
-    return Pipeline(load(folder, place), place)
+    device = find_device("cpu")
+    return Pipeline(load(folder, device), device)
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_writing_leaves_the_embeddings_of_pictures_as_they_were(
 ) -> None:
     before = talker.embeddings.of("a blue circle").clone()
     answer(writer, request(prompt="a red fox"))
-    fresh = Pipeline(load(folder, talker.place), talker.place)
+    fresh = Pipeline(load(folder, talker.device), talker.device)
 
     assert torch.equal(talker.embeddings.of("a blue circle"), before)
     assert_same_latents(fresh.embeddings.of("a blue circle"), before)
@@ -164,9 +164,9 @@ def test_an_answer_that_is_too_long_ends_with_a_whole_sentence() -> None:
 def test_an_encoder_that_is_no_language_model_offers_nothing(
     pipeline: Pipeline, talker: Pipeline, tmp_path: Path
 ) -> None:
-    place = find_place("cpu")
-    starter = Pipeline(load(STARTER, place), place)
-    noise = Pipeline(load(talking_model.write(tmp_path, practised=False), place), place)
+    device = find_device("cpu")
+    starter = Pipeline(load(STARTER, device), device)
+    noise = Pipeline(load(talking_model.write(tmp_path, practised=False), device), device)
 
     assert "assistant" in unable(pipeline.embeddings, Policy.RESIDENT)
     assert "assistant" in unable(starter.embeddings, Policy.RESIDENT)
@@ -273,7 +273,7 @@ def test_a_lack_of_memory_while_writing_begins_the_same_text_anew(
     folder: Path, talker: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calm = of(perform(talker, order(enhance=True)), Finished)[0]
-    crowded = Pipeline(load(folder, talker.place), talker.place)
+    crowded = Pipeline(load(folder, talker.device), talker.device)
     write, turns = PromptWriter.write, 0
 
     def full(self: PromptWriter, draft: PromptDraft, wish: ImageRequest, tokens: int) -> None:

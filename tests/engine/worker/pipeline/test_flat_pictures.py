@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.worker.device.memory import Place
+from engine.worker.device.memory import Device
 from engine.worker.image.pixels import BLACK
 from engine.worker.loading.loading import load
 from engine.worker.pipeline import flat_pictures
@@ -25,14 +25,14 @@ from tests.support.painting import finish
 LIVELY = Image.fromarray(np.random.default_rng(1).integers(0, 255, (64, 64, 3), dtype=np.uint8))
 
 
-def place(dtype: torch.dtype) -> Place:
-    return Place(device=torch.device("cpu"), dtype=dtype, total=0, free=0)
+def device(dtype: torch.dtype) -> Device:
+    return Device(torch_device=torch.device("cpu"), dtype=dtype, total=0, free=0)
 
 
 @pytest.fixture
 def rounded(tiny: Path) -> Pipeline:
     """The tiny model in bf16."""
-    return Pipeline(load(tiny, place(torch.bfloat16)), place(torch.bfloat16))
+    return Pipeline(load(tiny, device(torch.bfloat16)), device(torch.bfloat16))
 
 
 def overflow_in(module: torch.nn.Module, dtypes: set[torch.dtype]) -> None:
@@ -90,7 +90,7 @@ def test_a_picture_that_stays_broken_is_refused(rounded: Pipeline) -> None:
 
 @pytest.mark.parametrize("level", [-1.0, 0.0, 1.0], ids=["black", "grey", "white"])
 def test_a_flat_picture_is_refused_and_in_fp32_there_is_nothing_to_try_again(tiny: Path, level: float) -> None:
-    pipeline = paints_only(level, Pipeline(load(tiny, place(torch.float32)), place(torch.float32)))
+    pipeline = paints_only(level, Pipeline(load(tiny, device(torch.float32)), device(torch.float32)))
 
     with pytest.raises(FlatPicture):
         finish(pipeline, paint(pipeline))
@@ -105,7 +105,7 @@ def test_a_flat_picture_is_refused_and_in_fp32_there_is_nothing_to_try_again(tin
 def test_a_tile_or_a_part_may_be_as_flat_as_what_it_was_painted_over(
     tiny: Path, level: float, changes: dict[str, Any]
 ) -> None:
-    pipeline = paints_only(level, Pipeline(load(tiny, place(torch.float32)), place(torch.float32)))
+    pipeline = paints_only(level, Pipeline(load(tiny, device(torch.float32)), device(torch.float32)))
     flat, lively = (_png(picture) for picture in (Image.new("RGB", (64, 64), int(level > 0) * 0xFFFFFF), LIVELY))
 
     sample: Sample | np.ndarray = paint(pipeline, source=flat, **changes)
