@@ -56,7 +56,7 @@ class ControlNet:
     """A loaded ControlNet beside the transformer that it was made for."""
 
     def __init__(self, net: Any, vae: Vae, kinds: Sequence[ControlKind], device: Device) -> None:
-        self._net = net
+        self.net = net
         self._vae = vae
         self._kinds = edges.available(kinds)
         self._device = device
@@ -77,7 +77,7 @@ class ControlNet:
             picture = picture.crop((box.x, box.y, box.x + box.width, box.y + box.height))
         encoded = self._vae.encode(to_tensor(np.asarray(picture)))[0].unsqueeze(1)
         # From 2.0 on there are channels for a mask and what lies under it, which diffusers' pipeline leaves empty too.
-        spare = self._net.config.control_in_dim - encoded.shape[0]
+        spare = self.net.config.control_in_dim - encoded.shape[0]
         latent = torch.cat([encoded, encoded.new_zeros(spare, *encoded.shape[1:])])
         return Guide(picture=latent, strength=control.strength)
 
@@ -100,7 +100,7 @@ class ControlNet:
         strengths = torch.tensor(
             [guide.strength for guide in followed.values()], device=times.device, dtype=latents[0].dtype
         )
-        hints = self._net(
+        hints = self.net(
             [latents[row] for row in rows],
             times[rows],
             [captions[row] for row in rows],

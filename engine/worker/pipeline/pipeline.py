@@ -219,7 +219,8 @@ class Pipeline:
             raise FlatPicture
         log.warning("job=%s k=%d came out flat or not finite; painting it again in fp32", sample.job, sample.k)
         memory.wait_for(self.device.torch_device)  # others may be in the VAE, whose weights are about to move
-        with flat_pictures.full_precision(self.transformer, self.vae.model):
+        beside = () if self._control is None else (self._control.net,)  # it has layers of its own
+        with flat_pictures.full_precision(self.transformer, *beside, self.vae.model):
             fresh = sample.begun_again(self.begin, self.vae)
             while not fresh.done:
                 self.step([fresh])

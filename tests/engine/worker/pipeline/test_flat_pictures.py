@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -18,7 +19,9 @@ from engine.worker.pipeline import flat_pictures
 from engine.worker.pipeline.flat_pictures import FlatPicture
 from engine.worker.pipeline.pipeline import Pipeline
 from engine.worker.pipeline.sample import Sample
-from protocol.request import Kind, Region
+from protocol.messages import Generate
+from protocol.request import Control, ControlKind, Kind, Region
+from tests.support import tiny_control
 from tests.support.orders import order
 from tests.support.painting import finish
 
@@ -45,10 +48,28 @@ def overflow_in(module: torch.nn.Module, dtypes: set[torch.dtype]) -> None:
 
 
 def paint(pipeline: Pipeline, **changes: Any) -> Sample:
-    sample = pipeline.begin(order(**changes), 0)
+    return paint_order(pipeline, order(**changes))
+
+
+def paint_order(pipeline: Pipeline, wish: Generate) -> Sample:
+    sample = pipeline.begin(wish, 0)
     while not sample.done:
         pipeline.step([sample])
     return sample
+
+
+def whole(pipeline: Pipeline, **changes: Any) -> np.ndarray:
+    """The finished picture, of all its tiles where it has some."""
+    sample: Sample | np.ndarray = paint(pipeline, **changes)
+    while isinstance(sample, Sample):
+        while not sample.done:
+            pipeline.step([sample])
+        sample = finish(pipeline, sample)
+    return sample
+
+
+def psnr(one: np.ndarray, other: np.ndarray) -> float:
+    return 10 * np.log10(255**2 / np.mean((one.astype(float) - other.astype(float)) ** 2))
 
 
 def paints_only(level: float, pipeline: Pipeline) -> Pipeline:
@@ -69,6 +90,35 @@ def test_a_picture_that_overflows_in_bf16_is_painted_again_in_fp32(rounded: Pipe
     assert isinstance(pixels, np.ndarray)
     assert pixels.max() > BLACK
     assert rounded.transformer.dtype is rounded.vae.model.dtype is torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"kind": Kind.UPSCALE, "width": 128, "height": 128}, {"kind": Kind.INPAINT, "region": Region.LEFT}],
+    ids=str,
+)
+def test_tiles_and_parts_that_overflow_are_painted_again_too(
+    rounded: Pipeline, pipeline: Pipeline, changes: dict[str, Any]
+) -> None:
+    overflow_in(rounded.vae.model.decoder.conv_out, {torch.bfloat16})
+
+    again, exact = (whole(one, source=_png(LIVELY), **changes) for one in (rounded, pipeline))
+
+    assert psnr(again, exact) >= 40
+
+
+def test_a_picture_that_follows_another_is_painted_again_with_its_controlnet(rounded: Pipeline, tmp_path: Path) -> None:
+    assert rounded.load_controlnet(tiny_control.write_folder(tmp_path / "tiny-union", "2.1")) == ""
+    overflow_in(rounded.vae.model.decoder.conv_out, {torch.bfloat16})
+    control = Control(kind=ControlKind.DEPTH, picture="0" * 64)
+    wish = order(control=_png(LIVELY))
+    wish = msgspec.structs.replace(wish, request=msgspec.structs.replace(wish.request, control=control))
+
+    first, second = (finish(rounded, paint_order(rounded, wish)) for _ in range(2))
+
+    assert isinstance(first, np.ndarray)
+    assert first.max() > BLACK
+    assert np.array_equal(first, second)  # the weights are what they were
 
 
 def test_the_weights_are_unchanged_after_a_second_painting(rounded: Pipeline) -> None:
@@ -108,22 +158,17 @@ def test_a_tile_or_a_part_may_be_as_flat_as_what_it_was_painted_over(
     pipeline = paints_only(level, Pipeline(load(tiny, device(torch.float32)), device(torch.float32)))
     flat, lively = (_png(picture) for picture in (Image.new("RGB", (64, 64), int(level > 0) * 0xFFFFFF), LIVELY))
 
-    sample: Sample | np.ndarray = paint(pipeline, source=flat, **changes)
-    while isinstance(sample, Sample):
-        while not sample.done:
-            pipeline.step([sample])
-        sample = finish(pipeline, sample)
+    painted = whole(pipeline, source=flat, **changes)
 
-    assert (sample == 255 * int(level > 0)).all()
+    assert (painted == 255 * int(level > 0)).all()
     with pytest.raises(FlatPicture):
         finish(pipeline, paint(pipeline, source=lively, **changes))
 
 
 def test_bf16_stays_close_to_fp32(rounded: Pipeline, pipeline: Pipeline) -> None:
-    exact, close = (finish(painter_, paint(painter_)) for painter_ in (pipeline, rounded))
+    exact, close = (whole(one) for one in (pipeline, rounded))
 
-    error = np.mean((exact.astype(float) - close.astype(float)) ** 2)
-    assert 10 * np.log10(255**2 / error) >= 40
+    assert psnr(exact, close) >= 40
 
 
 def _png(picture: Image.Image) -> bytes:
