@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.storage.database import LedgerFull
+from bot.storage.ledger import Ledger
 from bot.storage.pending import PendingRequest, PendingStore
 from playground import Playground
 from playground.rules.messages import LOADING
