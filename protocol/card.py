@@ -8,6 +8,10 @@ from msgspec import Meta, Struct
 
 from protocol.request import MAX_STEPS, ControlKind, ImageRequest
 
+# So many that the fullest card is below 1 MiB, which a NATS server takes as one message where nothing is configured.
+MOST_WORDS = 3200
+KnownWord = Annotated[str, Meta(min_length=1, max_length=24)]
+
 
 class StepRange(Struct, frozen=True, kw_only=True):
     """How many steps a model may take."""
@@ -17,6 +21,26 @@ class StepRange(Struct, frozen=True, kw_only=True):
     max: int = MAX_STEPS
 
 
+class Vocabulary(Struct, frozen=True, kw_only=True):
+    """What a small model knows, for readers of one language.
+
+    `about` ends the sentence "This model knows …"; `examples` are prompts that come out well. A prompt in which one of
+    `words` occurs (nouns as a dictionary has them, or phrases) is one that the model was made for.
+    """
+
+    about: Annotated[str, Meta(min_length=1, max_length=200)]
+    examples: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=60)], ...], Meta(min_length=2, max_length=8)]
+    words: Annotated[tuple[KnownWord, ...], Meta(max_length=MOST_WORDS)]
+
+
+class Knows(Struct, frozen=True, kw_only=True):
+    """What a small model knows, and `texts`: all that it can write, each as it must be written."""
+
+    en: Vocabulary
+    zh: Vocabulary
+    texts: Annotated[tuple[KnownWord, ...], Meta(max_length=MOST_WORDS)] = ()
+
+
 class ModelCard(Struct, frozen=True, kw_only=True):
     """What a model can do, known without torch: `zimagine.json` beside the weights.
 
@@ -24,7 +48,7 @@ class ModelCard(Struct, frozen=True, kw_only=True):
     tile. `latent_rgb` (16 rows of 3) and `latent_rgb_bias` turn latents into a small RGB preview in 0..1; a model
     without them has them fitted to its VAE when it is loaded. `variety_reach` is how far full variety moves a value of
     the prompt's embedding, in standard deviations of its token. `loras` and `controls` are what this engine has
-    besides; the worker fills them in.
+    besides; the worker fills them in. `knows` is None for a model that paints anything.
     """
 
     id: str
@@ -42,6 +66,7 @@ class ModelCard(Struct, frozen=True, kw_only=True):
     latent_rgb_bias: tuple[float, float, float] = (0.5, 0.5, 0.5)
     variety_reach: Annotated[float, Meta(gt=0)] = 0.75
     licence: str = ""
+    knows: Knows | None = None
 
     def offers(self, feature: str) -> bool:
         """Whether an option of this name would do anything."""

@@ -12,6 +12,8 @@ from protocol.card import ModelCard
 from protocol.request import Bounded, ImageRequest, Sha256
 
 # Both sides must say the same number in their hello; a change of any struct of a request, a card or below raises it.
+# Only a field with a default that is said to people, and tells the other side nothing to do, does not (`knows` of a
+# card): who does not know it leaves it out, and a new bot goes on with the engine that its predecessor left painting.
 PROTOCOL = 2
 
 
