@@ -6,8 +6,10 @@ import json
 import tempfile
 from pathlib import Path
 
+import msgspec
 import torch
 
+from engine.training.knows import knows
 from engine.training.models import Parts
 
 STARTER = Path(__file__).resolve().parents[1] / "starter"
@@ -36,7 +38,7 @@ def export(parts: Parts, folder: Path = STARTER, *, latent_rgb: list[list[float]
 
 
 def card(latent_rgb: list[list[float]], bias: list[float]) -> str:
-    """The ModelCard as JSON text; the same weights give the same bytes."""
+    """The ModelCard as JSON text; the same weights and word lists give the same bytes."""
     values = {
         "id": "zimagine-starter-1",
         "name": "Zimagine Starter",
@@ -62,8 +64,9 @@ def card(latent_rgb: list[list[float]], bias: list[float]) -> str:
         "latent_rgb": [[round(value, 5) for value in row] for row in latent_rgb],
         "latent_rgb_bias": [round(value, 5) for value in bias],
         "licence": "MIT",
+        "knows": msgspec.to_builtins(knows()),
     }
-    return json.dumps(values, indent=1) + "\n"
+    return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
 
 
 def _replace(written: Path, folder: Path) -> None:

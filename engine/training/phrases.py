@@ -82,6 +82,8 @@ SIDES = {
     "below": ("bottom", "top"),
 }
 
+BOARD_EN, BOARD_ZH = "sign", ("牌子", "牌子", "标牌", "招牌", "木牌")
+
 OPENINGS_EN = ("draw", "paint", "please draw", "a picture of", "an image of", "a drawing of", "show me", "make",
                "create", "I want", "generate", "give me", "an illustration of", "picture of",
                "can you draw")  # fmt: skip
@@ -509,7 +511,7 @@ def _landscape_zh(view: Landscape, rng: Random) -> str:
 
 def _sign_en(sign: Sign, rng: Random) -> str:
     text = rng.choice((f'"{sign.text}"', f'"{sign.text}"', sign.text, f"'{sign.text}'"))
-    board = f"{sign.board} sign" if rng.random() < 0.65 else "sign"
+    board = f"{sign.board} {BOARD_EN}" if rng.random() < 0.65 else BOARD_EN
     ink = f" in {sign.ink} letters" if rng.random() < 0.4 else ""
     ground = f" on {with_article(sign.background)} background" if rng.random() < 0.65 else ""
     opening = f"{rng.choice(OPENINGS_EN)} " if rng.random() < 0.25 else ""
@@ -527,7 +529,7 @@ def _sign_zh(sign: Sign, rng: Random) -> str:
     text = rng.choice(
         (f"“|{sign.text}|”", f"“|{sign.text}|”", f"|{sign.text}|", f"「|{sign.text}|」", f'"|{sign.text}|"')
     )
-    board = rng.choice(("牌子", "牌子", "标牌", "招牌", "木牌"))
+    board = rng.choice(BOARD_ZH)
     hue = f"{COLOUR_ZH[sign.board]}色|的|" if rng.random() < 0.65 else ""
     ground = f"|，|{COLOUR_ZH[sign.background]}色|背景" if rng.random() < 0.65 else ""
     ink = f"{COLOUR_ZH[sign.ink]}色|的|" if rng.random() < 0.3 else ""
