@@ -97,6 +97,8 @@ words-refused = (Discord refused to show the words of this prompt.)
 brought = This was painted for you earlier and could not be shown where you asked for it.
 shown-as = Shown as { $format } because of Discord’s size limit; the PNG is kept.
 
+small-model = This small model knows { $about }; the full Z-Image-Turbo paints anything. Try “{ $one }” or “{ $two }”.
+
 parameter-seed = seed { $seed }
 parameter-seeds = seeds { $first } to { $last }
 parameter-steps = { $steps ->

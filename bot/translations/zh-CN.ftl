@@ -88,6 +88,8 @@ words-refused = （Discord 拒绝显示这条提示词的文字。）
 brought = 这是之前为你画的图片，当时无法在你提出请求的地方显示。
 shown-as = 受 Discord 大小限制，以 { $format } 显示；PNG 原图已保留。
 
+small-model = 这个小模型会画的有：{ $about }；完整的 Z-Image-Turbo 什么都能画。可以试试“{ $one }”或“{ $two }”。
+
 parameter-seed = 种子 { $seed }
 parameter-seeds = 种子 { $first } 至 { $last }
 parameter-steps = { $steps } 步

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from bot.jobs.job import Job
 from bot.requests.draft import AS_SAID
+from bot.requests.known_words import holds_known_word
 from bot.translations import has, say
 from bot.ui import text
+from protocol.card import Knows, ModelCard
 from protocol.request import ImageRequest, Kind, Upscaler
 
 SHOWN_ENHANCED = 500  # characters; with a long prompt, each escaped, they stay within the 4000 of a message
+_SHOWN_ABOUT, _SHOWN_EXAMPLE = 200, 60  # characters, as many as a card may have
 
 
 def before(job: Job, *, writing: str) -> list[str]:
@@ -25,6 +28,27 @@ def after(job: Job) -> list[str]:
     """What the finished message says besides its parameters."""
     line = _enhanced(job.requester.locale, job.request, "")
     return [f"-# {line}"] if line else []
+
+
+def beyond(job: Job, card: ModelCard | None) -> str:
+    """What the small model that painted this can do, where it knows no word of the prompt.
+
+    Said where somebody wrote or rolled the words, not again under each picture that is made of a picture; nor beside
+    a prompt that was written out, for a message has no room for both.
+    """
+    knows = card.knows if card is not None and card.id == job.model_id else None
+    from_picture = job.parent is not None and job.parent[1] is not None
+    if knows is None or from_picture or job.request.enhanced or holds_known_word(job.request.prompt, knows):
+        return ""
+    return known(job.requester.locale, knows, first=job.request.seed)
+
+
+def known(locale: str, knows: Knows, *, first: int = 0) -> str:
+    """What a small model can do, in one line with two examples; another `first` begins at another one."""
+    said = knows.zh if text.reads_chinese(locale) else knows.en
+    count = len(said.examples)
+    one, two = (text.inline(said.examples[(first + n) % count], _SHOWN_EXAMPLE) for n in range(2))
+    return say(locale, "small-model", about=text.inline(said.about, _SHOWN_ABOUT), one=one, two=two)
 
 
 def kind(locale: str, job: Job) -> str:

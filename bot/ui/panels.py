@@ -156,6 +156,8 @@ def help_screen(locale: str, card: ModelCard | None, *, most_steps: int, guidanc
             (f"{text.number(2 * guidance)}+", say(locale, "help-guidance-high")),
         ]
         parts.append(f"**{say(locale, 'help-guidance-title')}**\n{_table(rows)}")
+    if card is not None and card.knows is not None:
+        parts.insert(1, notes.known(locale, card.knows))
     return _panel(*parts)
 
 

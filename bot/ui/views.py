@@ -50,6 +50,10 @@ def without_words(job: Job) -> Job:
     return replace(job, request=structs.replace(request, prompt=words, enhanced=written, negative="", style=None))
 
 
+def _is_without_words(job: Job) -> bool:
+    return job.request.prompt == say(job.requester.locale, "words-refused")
+
+
 def live(job: Job, status: LiveStatus) -> discord.ui.LayoutView:
     """The message while the job waits or is painted."""
     locale = job.requester.locale
@@ -81,6 +85,7 @@ def finished(
         else say(locale, "alt-picture", prompt=prompt)
         for picture in job.pictures
     ]
+    beyond = "" if _is_without_words(job) else notes.beyond(job, card)
     lines = [*notes.after(job), *(f"-# {line}" for line in (_parameters(job), _negative(job)) if line)]
     if len(job.pictures) < request.count:
         lines.append(say(locale, "some-missing", missing=request.count - len(job.pictures)))
@@ -89,6 +94,7 @@ def finished(
     parts: list[discord.ui.Item[Any]] = [
         _prompt(job),
         _gallery(list(zip(files, alts, strict=True))),
+        *([discord.ui.TextDisplay[Any](beyond)] if beyond else []),
         discord.ui.TextDisplay("\n".join(lines)),
         *_rows(job, card),
     ]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 
 from bot.jobs.events import QueuePosition
-from bot.jobs.job import JobState
+from bot.jobs.job import Job, JobState
 from bot.requests.styles import Bilingual, StyleTemplates
 from bot.ui import modals, panels, views
 from playground.rules.components import check_modal
 from playground.rules.messages import COMPONENTS_V2, check_message
 from playground.wire.errors import Problems
+from protocol.card import Knows, ModelCard, Vocabulary
 from protocol.request import Kind, Style
 from tests.bot.conftest import MakeJob
 from tests.story.studio import buttons, gallery, words
@@ -22,6 +24,14 @@ from tests.support.fake_engine import CARD
 WORST = {"prompt": "*" * 2000, "negative": "_" * 2000, "guidance": 3.0, "count": 4, "seed": 2**32 - 1}
 FRAMED = {"style": Style(name="*" * 40, template="{prompt}" + "*" * 492), "enhance": True, "quality": True}
 WRITTEN = WORST | FRAMED | {"enhanced": "_" * 2000}
+SMALL = msgspec.structs.replace(
+    CARD,
+    knows=Knows(
+        en=Vocabulary(about="shapes and signs", examples=("a red star", "a ring", "a sign"), words=("star", "ring")),
+        zh=Vocabulary(about="图形和牌子", examples=("红色的星星", "圆环", "牌子"), words=("星", "环")),
+    ),
+)
+LONGEST = Vocabulary(about="*" * 200, examples=("_" * 60,) * 8, words=())
 
 
 def payload(view: Any) -> dict[str, Any]:
@@ -47,6 +57,8 @@ def test_every_state_of_a_job_is_a_message_that_discord_takes(job: MakeJob, loca
     done = job(state=JobState.RENDERED, locale=locale, **wish)
     payload(views.finished(done, CARD, files=[views.file_name(done, p.k) for p in done.pictures], converted="WEBP"))
     payload(views.finished(views.without_words(done), CARD, files=[views.file_name(done, p.k) for p in done.pictures]))
+    small = msgspec.structs.replace(CARD, knows=Knows(en=LONGEST, zh=LONGEST))
+    payload(views.finished(done, small, files=[views.file_name(done, p.k) for p in done.pictures], converted="WEBP"))
     payload(views.brought(done, files=[views.file_name(done, p.k) for p in done.pictures], converted="JPG"))
     payload(views.failed(done))
     payload(views.failed(done, stored=False))
@@ -61,6 +73,8 @@ def test_the_form_and_the_help_are_within_the_limits(job: MakeJob, locale: str) 
     check_modal(form.to_dict(), problems)
     assert not problems.errors
     payload(panels.help_screen(locale, CARD, most_steps=20, guidance=3.0))
+    small = msgspec.structs.replace(CARD, knows=Knows(en=LONGEST, zh=LONGEST))
+    payload(panels.help_screen(locale, small, most_steps=20, guidance=3.0))
 
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
@@ -142,3 +156,68 @@ def test_the_prompt_is_not_repeated_as_a_file_name(job: MakeJob) -> None:
     done = job(state=JobState.RENDERED, prompt="../../x")
 
     assert views.file_name(done, 0) == "jobaaaaaaaaaaaa1-1.png"
+
+
+KIND = {
+    "en-US": "This small model knows shapes and signs; the full Z-Image-Turbo paints anything."
+    " Try “a red star” or “a ring”.",
+    "zh-CN": "这个小模型会画的有：图形和牌子；完整的 Z-Image-Turbo 什么都能画。可以试试“红色的星星”或“圆环”。",
+}
+
+
+@pytest.mark.parametrize(("locale", "line"), KIND.items())
+def test_a_small_model_says_kindly_what_it_knows_where_it_knows_no_word_of_the_prompt(
+    job: MakeJob, locale: str, line: str
+) -> None:
+    def said(prompt: str) -> str:
+        done = job(state=JobState.RENDERED, locale=locale, prompt=prompt, seed=0)
+        return words(payload(views.finished(done, SMALL, files=["a.png"])))
+
+    assert line in said("a cat")
+    assert line in said("一只猫")
+    assert "Z-Image-Turbo" not in said("red stars")
+    assert "Z-Image-Turbo" not in said("红色的星星")
+
+
+def test_the_same_picture_always_has_the_same_examples_and_others_have_others(job: MakeJob) -> None:
+    def said(seed: int) -> str:
+        done = job(state=JobState.RENDERED, prompt="a cat", seed=seed)
+        return words(payload(views.finished(done, SMALL, files=["a.png"])))
+
+    assert "“a red star” or “a ring”" in said(3)
+    assert "“a ring” or “a sign”" in said(4)
+    assert "“a sign” or “a red star”" in said(2**32 - 2)
+    assert said(4) == said(4)
+
+
+def test_nothing_is_said_by_a_model_that_paints_anything_or_of_a_picture_that_another_model_painted(
+    job: MakeJob,
+) -> None:
+    done = job(state=JobState.RENDERED, prompt="a cat")
+    plain = payload(views.finished(done, CARD, files=["a.png"]))
+    other = msgspec.structs.replace(SMALL, id="another")
+
+    assert "small model" not in words(plain)
+    assert payload(views.finished(done, other, files=["a.png"])) == plain
+    assert payload(views.finished(done, None, files=["a.png"])) == plain
+
+
+def test_what_is_made_of_a_picture_or_has_lost_its_words_does_not_say_it_again(job: MakeJob) -> None:
+    done = job(state=JobState.RENDERED, prompt="a cat")
+
+    def said(shown: Job) -> str:
+        return words(payload(views.finished(shown, SMALL, files=["a.png"])))
+
+    assert "small model" in said(replace(done, parent=("jobbbbbbbbbbbbb1", None)))  # a reroll
+    assert "small model" not in said(replace(done, parent=("jobbbbbbbbbbbbb1", 0)))  # a variation
+    assert "small model" not in said(views.without_words(done))
+
+
+@pytest.mark.parametrize(("locale", "line"), KIND.items())
+def test_help_says_what_a_small_model_knows_and_nothing_of_it_for_any_other(locale: str, line: str) -> None:
+    def said(card: ModelCard | None) -> str:
+        return words(payload(panels.help_screen(locale, card, most_steps=20, guidance=3.0)))
+
+    assert line in said(SMALL)
+    assert "Z-Image-Turbo" not in said(CARD)
+    assert "Z-Image-Turbo" not in said(None)
