@@ -104,11 +104,13 @@ def test_thousands_of_words_are_looked_up_without_holding_others_up() -> None:
         zh=msgspec.structs.replace(SMALL.zh, words=tuple(f"东西{n}" for n in range(MOST_WORDS))),
     )
     longest = ("some thing 东西 " * 200)[:2000]
-    assert not holds_known_word(longest, many)
+    usual = "a dog that runs after a ball on the beach"
 
-    began = time.process_time()
-    for _ in range(10):
-        assert not holds_known_word(longest, many)
+    def seconds(prompt: str) -> float:
+        began = time.process_time()
+        assert not holds_known_word(prompt, many)
+        return time.process_time() - began
 
-    assert (time.process_time() - began) / 10 < 0.1  # seconds
+    assert min(seconds(longest) for _ in range(10)) < 0.1
+    assert min(seconds(usual) for _ in range(10)) < 0.002
     assert holds_known_word(f"{longest} some things 3199 or 东西3199", many)
