@@ -9,9 +9,11 @@ from functools import lru_cache
 
 from protocol.card import Knows
 
+_LETTER = r"[a-z0-9\u00df-\u024f]"  # of English, once case is folded; Chinese beside it separates like a space
+_ENGLISH = re.compile(f"{_LETTER}+")
 # Words within quotes are letters to paint, not things. A single mark beside a letter is an apostrophe.
-_QUOTED = re.compile(r'"[^"]*"|“[^”]*”|「[^」]*」|『[^』]*』|(?<!\w)‘[^‘’]*’(?!\w)|(?<!\w)\'[^\']*\'(?!\w)')
-_ENGLISH = re.compile(r"[a-z0-9\u00df-\u024f]+")  # after casefold; Chinese beside it separates like a space
+_SINGLE = rf"(?<!{_LETTER})(?:‘[^‘’]*’|'[^']*')(?!{_LETTER})"
+_QUOTED = re.compile(rf'"[^"]*"|“[^”]*”|「[^」]*」|『[^』]*』|{_SINGLE}', re.IGNORECASE)
 _IRREGULAR = {"mice": "mouse", "geese": "goose", "children": "child", "people": "person", "feet": "foot",
               "teeth": "tooth", "oxen": "ox", "cacti": "cactus"}  # fmt: skip
 
@@ -24,9 +26,9 @@ def holds_known_word(prompt: str, knows: Knows) -> bool:
     English words are whole words, in the singular or plural. Chinese has no spaces: there any place will do, so that
     a short word is found in longer ones too.
     """
-    written = unicodedata.normalize("NFKC", prompt)
+    written = _plain(prompt)
     quoted = [words[1:-1].strip() for words in _QUOTED.findall(written)]
-    if not set(quoted).isdisjoint(knows.texts):
+    if quoted and any(_plain(text) in quoted for text in knows.texts):
         return True
     said = _QUOTED.sub(" ", written)
     if not re.search(r"\w", said):  # somebody put the whole prompt in quotes
@@ -38,15 +40,20 @@ def holds_known_word(prompt: str, knows: Knows) -> bool:
     return any(not phrases.isdisjoint(_numbers(phrase)) for phrase in _runs(_ENGLISH.findall(said), longest))
 
 
+def _plain(text: str) -> str:
+    """Letters and marks of full width as those of half."""
+    return unicodedata.normalize("NFKC", text)
+
+
 @lru_cache(maxsize=4)
 def _chinese(words: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(word.casefold() for word in words)
+    return tuple(_plain(word).casefold() for word in words)
 
 
 @lru_cache(maxsize=4)
 def _english(words: tuple[str, ...]) -> tuple[frozenset[Phrase], int]:
     """Each word and phrase in all its numbers, and of how many words the longest consists."""
-    phrases = [tuple(_ENGLISH.findall(word.casefold())) for word in words]
+    phrases = [tuple(_ENGLISH.findall(_plain(word).casefold())) for word in words]
     known = frozenset(form for phrase in phrases if phrase for form in _numbers(phrase))
     return known, max(map(len, known), default=0)
 

@@ -20,7 +20,7 @@ SMALL = Knows(
                "flowers", "hot air balloon", "T-shirt", "bee", "note", "Café"),
     ),
     zh=Vocabulary(about="一些东西", examples=("猫", "星"), words=("猫", "热气球", "T恤", "消防车")),
-    texts=("HI", "7", "福"),
+    texts=("HI", "7", "福", "你好！"),
 )  # fmt: skip
 
 AROUND = st.text(alphabet=st.sampled_from(" .,;:!?…，。！？、()（）-—/*_~\n\t"), max_size=6)
@@ -84,6 +84,8 @@ def test_what_stands_in_quotes_is_written_and_not_painted(opening: str, closing:
     assert holds_known_word(f"{quoted('dog')} under a cat", SMALL)
     for text in SMALL.texts:
         assert holds_known_word(quoted(text), SMALL)
+        assert holds_known_word(f"写{opening}{text}{closing}", SMALL)
+    assert not holds_known_word(f"写{opening}猫{closing}吧", SMALL)
     assert not holds_known_word(quoted("hi"), SMALL)  # small letters are others to write
     assert holds_known_word(f"{opening}a cat{closing}", SMALL)  # all of it in quotes: then it is what to paint
 
