@@ -10,7 +10,8 @@ from bot.delivery.live_message import LiveMessage
 from bot.delivery.sender import Archived, Drawing, Location, Rejected, Sender, TooHeavy, Unreachable
 from bot.delivery.uploads import DEFAULT_LIMIT, Upload, fit
 from bot.jobs.errors import PictureGone
-from bot.jobs.job import Job, JobState
+from bot.jobs.job import Job
+from bot.jobs.states import JobState
 from bot.rest.rate_limits import OutcomeUnknown, RateLimited, one_attempt
 from bot.service.service import JobService
 from bot.ui import views

@@ -7,7 +7,8 @@ import logging
 import msgspec
 
 from bot.jobs.events import EngineState
-from bot.jobs.job import Failure, JobState
+from bot.jobs.job import Failure
+from bot.jobs.states import JobState
 from bot.queue.engine import Engine, EngineLink
 from bot.queue.lifecycle import Lifecycle
 from bot.queue.orders import Orders

@@ -6,7 +6,8 @@ Its callers see to it that only one is under way at a time.
 from __future__ import annotations
 
 from bot.jobs.events import Began, Ended, Painted, PainterLost, PromptEnhanced, Stepped
-from bot.jobs.job import Failure, Job, JobState, Picture
+from bot.jobs.job import Failure, Job, Picture
+from bot.jobs.states import JobState
 from bot.queue.engine import Engine
 from bot.queue.fair_queue import Turn
 from bot.queue.state import QueueState

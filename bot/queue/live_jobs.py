@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import replace
 from itertools import count
 
-from bot.jobs.job import Job, JobState
+from bot.jobs.job import Job
+from bot.jobs.states import JobState
 from bot.queue.fair_queue import Line, Ticket, Turn
 from bot.storage.jobs import Charge, VirtualTimes
 

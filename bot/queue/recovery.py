@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from bot.jobs.job import Failure, Job, JobState
+from bot.jobs.job import Failure, Job
+from bot.jobs.states import JobState
 from bot.queue.engine import Engine
 from bot.queue.lifecycle import Lifecycle
 from bot.queue.state import STORAGE_RETRY, QueueState

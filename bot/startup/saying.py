@@ -12,7 +12,7 @@ import aiohttp
 from bot.client import ImageBot
 from bot.jobs.errors import Refusal
 from bot.jobs.events import Ended, JobEvent
-from bot.jobs.job import JobState
+from bot.jobs.states import JobState
 from bot.service.service import JobService
 from bot.startup.flags import Stopped
 from playground.launch import PlaygroundAddress

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from bot.jobs.errors import Refusal
 from bot.jobs.ids import WallClock
-from bot.jobs.job import Failure, Job, JobState, Picture
+from bot.jobs.job import Failure, Job, Picture
 from bot.jobs.limits import DAY, Limits, Spent, Usage, check
+from bot.jobs.states import JobState
 from bot.storage.database import Database
 from bot.storage.facts import keep_fact, read_fact
 from bot.storage.pending import drop_pending

@@ -12,7 +12,8 @@ import msgspec
 
 from bot.jobs.errors import Argument, UnreadableJob
 from bot.jobs.interaction_token import InteractionToken
-from bot.jobs.job import Failure, Job, JobState, Picture, Requester
+from bot.jobs.job import Failure, Job, Picture, Requester
+from bot.jobs.states import JobState
 from protocol.request import ImageRequest
 
 # Raised when ImageRequest changes its meaning; older rows are then read by their number, newer ones not at all.

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 import msgspec
 
 from bot.jobs.errors import Argument
-from bot.jobs.job import TRANSITIONS, Failure, Job, JobState
+from bot.jobs.job import Failure, Job
+from bot.jobs.states import TRANSITIONS, JobState
 from bot.storage.rows import encode_arguments, read_job
 
 LIVE = "('queued', 'offered', 'running')"

@@ -8,7 +8,8 @@ from typing import Any
 import discord
 
 from bot.jobs.events import QueuePosition
-from bot.jobs.job import Job, JobState
+from bot.jobs.job import Job
+from bot.jobs.states import JobState
 from bot.queue.engine import EngineView
 from bot.requests.defaults import Shown
 from bot.requests.styles import MOST_NAME, StyleTemplates

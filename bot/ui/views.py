@@ -10,7 +10,8 @@ import discord
 from msgspec import structs
 
 from bot.jobs.events import QueuePosition
-from bot.jobs.job import Job, JobState
+from bot.jobs.job import Job
+from bot.jobs.states import JobState
 from bot.translations import say
 from bot.ui import notes, text
 from bot.ui.buttons import Button, Row, job_button

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bot.jobs.job import Job, JobState, Picture, Requester
+from bot.jobs.job import Job, Picture, Requester
+from bot.jobs.states import JobState
 from protocol.request import ImageRequest
 from tests.support import lines
 from tests.support.broker import broker

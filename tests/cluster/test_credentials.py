@@ -15,7 +15,7 @@ import pytest
 from nats.aio.client import Client
 
 import run_bot
-from bot.jobs.job import JobState
+from bot.jobs.states import JobState
 from bot.links.broker.config import SERVER_FILE, write_config
 from protocol import broker as cluster
 from protocol import frames as wire

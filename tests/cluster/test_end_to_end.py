@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.jobs.job import JobState
+from bot.jobs.states import JobState
 from tests.support.broker import broker
 from tests.support.fake_engine import Script
 from tests.support.stage import ready, stage, until

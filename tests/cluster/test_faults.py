@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from bot.jobs.events import Began, Stepped
-from bot.jobs.job import JobState
+from bot.jobs.states import JobState
 from tests.support.broker import broker
 from tests.support.fake_engine import Script
 from tests.support.patience import quickest

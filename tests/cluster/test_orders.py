@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from bot.jobs.job import JobState
+from bot.jobs.states import JobState
 from bot.links.broker.streams import Streams
 from engine.links.broker import BrokerLink
 from protocol import broker as cluster

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.jobs.job import JobState
+from bot.jobs.states import JobState
 from protocol.broker import Access
 from tests.cluster.keys import bot_at, guarded
 from tests.support import tiny_model

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from nats.js import JetStreamContext
 
-from bot.jobs.job import JobState
+from bot.jobs.states import JobState
 from bot.requests.draft import RequestDraft
 from protocol import broker as cluster
 from tests.cluster.keys import bot_at, engine_with, guarded

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from nats.aio.client import Client
 
-from bot.jobs.job import JobState
+from bot.jobs.states import JobState
 from bot.links.broker import link as nats
 from bot.links.broker.config import write_config
 from bot.links.broker.link import EnginesAtBroker, broker_link

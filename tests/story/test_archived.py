@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.jobs.job import JobState
+from bot.jobs.states import JobState
 from playground import Playground
 from playground.world.state import Rules
 from tests.story.studio import PAINT, SKETCHBOOK, Studio, Visitor, buttons, finished, manual_clock, until, words

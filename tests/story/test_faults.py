@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from bot.jobs.job import Job, JobState
+from bot.jobs.job import Job
+from bot.jobs.states import JobState
 from bot.storage.database import LedgerFull
 from playground import Playground
 from tests.story.studio import (

@@ -11,7 +11,8 @@ import pytest
 
 from bot.delivery.delivery import Delivery
 from bot.jobs import events as news
-from bot.jobs.job import Job, JobState
+from bot.jobs.job import Job
+from bot.jobs.states import JobState
 from bot.ui import views
 from playground import Playground
 from playground.world import people

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.jobs.ids import WallClock
-from bot.jobs.job import Job, JobState, Requester
+from bot.jobs.job import Job, Requester
+from bot.jobs.states import JobState
 from bot.queue.engine_events import EngineEvents
 from bot.requests.draft import RequestDraft
 from bot.service.service import JobService, open_service

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from bot.jobs.events import QueuePosition
-from bot.jobs.job import Job, JobState, Requester
+from bot.jobs.job import Job, Requester
+from bot.jobs.states import JobState
 from bot.queue.engines import Engines
 from bot.queue.eta import all_of, one_of
 from bot.queue.live_jobs import LiveJobs

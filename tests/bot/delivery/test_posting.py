@@ -19,7 +19,7 @@ from bot.delivery.live_message import LiveMessage
 from bot.delivery.posting import Posting
 from bot.delivery.sender import MessageRef, Rejected, Sender, TooHeavy
 from bot.jobs.interaction_token import InteractionToken
-from bot.jobs.job import JobState
+from bot.jobs.states import JobState
 from bot.rest.rate_limits import request_trace
 from bot.ui.views import LiveStatus
 from playground import Playground, Rules, open_playground

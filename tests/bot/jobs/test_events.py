@@ -19,7 +19,8 @@ from bot.jobs.events import (
     Stepped,
     Subscription,
 )
-from bot.jobs.job import Job, JobState
+from bot.jobs.job import Job
+from bot.jobs.states import JobState
 from protocol.request import ImageRequest
 from tests.support.stage import ANNA
 

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nats.aio.client import Client
 
-from bot.jobs.job import JobState
+from bot.jobs.states import JobState
 from bot.links.local import websocket as local
 from protocol import broker as cluster
 from protocol import frames as wire

@@ -12,7 +12,7 @@ import aiohttp
 import msgspec
 import pytest
 
-from bot.jobs.job import JobState
+from bot.jobs.states import JobState
 from protocol import frames
 from protocol.messages import (
     PROTOCOL,

@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from pathlib import Path
 
-from bot.jobs.job import JobState
+from bot.jobs.states import JobState
 from bot.storage.ledger import Ledger
 from tests.support.ports import free_port
 from tests.support.stage import ANNA, BEN, Stage, engine_process, stage, until

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from bot.jobs.errors import InFlightReached, Paused, QueueFull, Refusal
 from bot.jobs.interaction_token import InteractionToken
-from bot.jobs.job import JobState, Requester
+from bot.jobs.job import Requester
+from bot.jobs.states import JobState
 from bot.queue import fair_queue
 from bot.queue.live_jobs import LiveJobs
 from bot.requests.defaults import OwnerSettings

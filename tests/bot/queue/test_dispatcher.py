@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from bot.jobs.events import Ended, EngineState, Moved, PainterLost
-from bot.jobs.job import Failure, Job, JobState
+from bot.jobs.job import Failure, Job
+from bot.jobs.states import JobState
 from bot.queue import dispatcher
 from bot.queue.eta import Positions
 from bot.queue.recovery import MOST_ATTEMPTS, PURE_CHANCE

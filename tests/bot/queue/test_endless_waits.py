@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from bot.jobs.errors import BeyondEngines, PainterBroken
-from bot.jobs.job import Failure, JobState
+from bot.jobs.job import Failure
+from bot.jobs.states import JobState
 from bot.queue import dispatcher, recovery
 from bot.queue.recovery import MOST_ATTEMPTS, PURE_CHANCE
 from bot.requests.control import ControlChoice

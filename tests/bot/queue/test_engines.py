@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from bot.jobs.job import JobState
+from bot.jobs.states import JobState
 from bot.queue.engines import Engines
 from bot.requests.draft import RequestDraft
 from protocol.messages import PROTOCOL, Command, EngineHello

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from bot.jobs.events import Began
-from bot.jobs.job import Job, JobState
+from bot.jobs.job import Job
+from bot.jobs.states import JobState
 from bot.requests.draft import RequestDraft
 from protocol.messages import Enhanced, Event
 from tests.support.fake_engine import Script, written_out

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot.jobs.events import QueuePosition
-from bot.jobs.job import JobState
+from bot.jobs.states import JobState
 from bot.queue.eta import all_of, one_of, worth_telling
 from bot.queue.live_jobs import LiveJobs
 from bot.storage.jobs import VirtualTimes

@@ -20,7 +20,8 @@ from bot.jobs.events import (
     Stepped,
     Subscription,
 )
-from bot.jobs.job import Job, JobState
+from bot.jobs.job import Job
+from bot.jobs.states import JobState
 from bot.queue import eta
 from bot.requests.draft import RequestDraft
 from protocol.messages import Enhanced

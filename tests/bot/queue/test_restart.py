@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.jobs.events import Began, PainterLost, Stepped
-from bot.jobs.job import JobState
+from bot.jobs.states import JobState
 from engine.supervisor import Supervisor, SupervisorLimits
 from tests.support.fake_engine import CARD, Script
 from tests.support.stage import ANNA, BEN, OpenStage, Stage, engine_process, ready, until

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from bot.jobs.errors import MaskOrRegion, MaskWithoutImage, NotOffered, TooLarge
-from bot.jobs.job import Job, JobState, Picture
+from bot.jobs.job import Job, Picture
+from bot.jobs.states import JobState
 from bot.requests import derive
 from bot.requests.control import ControlChoice
 from bot.requests.defaults import PictureDefaults

@@ -14,7 +14,7 @@ import pytest
 
 from bot.jobs.errors import ModelChanging, NeedsOwner, NoEngineHere, SameModel, UnknownModel
 from bot.jobs.events import Ended, Stepped
-from bot.jobs.job import JobState
+from bot.jobs.states import JobState
 from bot.links.local.address import read_address
 from bot.links.local.engine_process import local_engine
 from bot.links.local.process import DetachedProcess

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.jobs.job import Job, JobState
+from bot.jobs.job import Job
+from bot.jobs.states import JobState
 from bot.links.local.address import read_address
 from bot.links.local.command import engine_command
 from bot.links.local.engine_process import local_engine

@@ -29,7 +29,8 @@ from bot.jobs.errors import (
     TooLate,
     UnknownJob,
 )
-from bot.jobs.job import Job, JobState, Requester
+from bot.jobs.job import Job, Requester
+from bot.jobs.states import JobState
 from bot.requests.defaults import OwnerSettings
 from bot.requests.draft import RequestDraft
 from bot.service.service import open_service

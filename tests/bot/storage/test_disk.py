@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from bot.jobs.errors import DiskFull
-from bot.jobs.job import Job, JobState
+from bot.jobs.job import Job
+from bot.jobs.states import JobState
 from tests.support.fake_engine import Script
 from tests.support.needs import SMALL_DISK, need_mounts
 from tests.support.stage import ready, stage, until

@@ -13,8 +13,9 @@ import pytest
 
 from bot.jobs.errors import LimitReached, Paused, PerDayReached, PerMinuteReached, UnreadableJob
 from bot.jobs.interaction_token import InteractionToken
-from bot.jobs.job import LIVE, TRANSITIONS, Failure, Job, JobState, Picture, Requester
+from bot.jobs.job import Failure, Job, Picture, Requester
 from bot.jobs.limits import Limits
+from bot.jobs.states import LIVE, TRANSITIONS, JobState
 from bot.storage import database
 from bot.storage.database import LedgerFull, LedgerUnusable
 from bot.storage.jobs import Charge

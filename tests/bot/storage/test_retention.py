@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from bot.jobs.errors import PictureGone, UnknownJob
-from bot.jobs.job import Job, JobState
+from bot.jobs.job import Job
+from bot.jobs.states import JobState
 from bot.storage import retention
 from bot.storage.blobs import Blob, BlobStore
 from bot.storage.database import LedgerUnusable, back_up

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from bot.jobs.events import QueuePosition
-from bot.jobs.job import Job, JobState
+from bot.jobs.job import Job
+from bot.jobs.states import JobState
 from bot.requests.styles import Bilingual, StyleTemplates
 from bot.ui import modals, panels, views
 from playground.rules.components import check_modal

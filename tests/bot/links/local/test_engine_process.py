@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from bot.jobs.events import Stepped
-from bot.jobs.job import JobState
+from bot.jobs.states import JobState
 from bot.links.local import engine_process
 from bot.links.local.address import Address, read_address, write_address
 from bot.links.local.command import CommandFor
