@@ -110,7 +110,6 @@ class Dispatcher:
                 await self._recovery.give_up_unpaintable()
         except STORAGE_ERRORS as error:  # what waits still is given up a little later, as beyond all engines
             log.error("what the new model cannot paint cannot be given up now: %s", error)
-        self._state.work_available.set()
 
     async def _keep_feeding(self) -> None:
         while True:

@@ -150,7 +150,7 @@ class Recovery:
         """What waits for a model that was taken away fails, rather than wait for ever. Within a transition."""
         for job in list(self._state.live.jobs.values()):
             if job.state is JobState.QUEUED and self._state.engines.is_beyond_all(job.request):
-                await self._lifecycle.fail(job, Failure(code="model-changed", arguments={}))
+                await self._give_up(job, "model-changed")
 
     async def keep_giving_up_unpaintable(self) -> None:
         """Look now and then for jobs that have waited too long for an engine that can paint them; for ever.
@@ -173,7 +173,7 @@ class Recovery:
         self._unpaintable_since = {job.id: self._unpaintable_since.get(job.id, now) for job in beyond}
         for job in beyond:
             if now - self._unpaintable_since[job.id] >= UNPAINTABLE_FOR:
-                await self._lifecycle.fail(job, Failure(code="beyond-engines", arguments={}))
+                await self._give_up(job, "beyond-engines")
 
     async def _give_up_where_all_fail(self) -> None:
         """An engine that fails is started again and again: what waits is given up where none of that has helped."""
@@ -184,7 +184,11 @@ class Recovery:
             self._troubled_since = now if self._troubled_since is None else self._troubled_since
             if now - self._troubled_since >= UNPAINTABLE_FOR:
                 for job in self._waiting():
-                    await self._lifecycle.fail(job, Failure(code="painter-broken", arguments={}))
+                    await self._give_up(job, "painter-broken")
+
+    async def _give_up(self, job: Job, code: str) -> None:
+        await self._lifecycle.fail(job, Failure(code=code, arguments={}))
+        self._state.work_available.set()  # whoever waits behind it has another place
 
     def _waiting(self) -> list[Job]:
         """Jobs whose turn may come: no engine has them, and no pause holds them back."""

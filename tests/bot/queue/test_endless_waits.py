@@ -10,9 +10,10 @@ import msgspec
 import pytest
 
 from bot.jobs.errors import BeyondEngines, PainterBroken
-from bot.jobs.job import Failure
+from bot.jobs.events import JobEvent, Moved
+from bot.jobs.job import Failure, Job
 from bot.jobs.states import JobState
-from bot.queue import dispatcher, recovery
+from bot.queue import dispatcher, eta, recovery
 from bot.queue.recovery import MOST_ATTEMPTS, PURE_CHANCE
 from bot.requests.control import ControlChoice
 from bot.requests.draft import RequestDraft
@@ -176,6 +177,41 @@ async def test_what_no_engine_can_do_any_more_fails_after_a_while_and_nothing_el
         assert before is JobState.QUEUED
         assert (await core.service.job(beyond.id)).failure == Failure(code="beyond-engines", arguments={})
         assert await core.state(waiting) is JobState.QUEUED
+
+
+@pytest.mark.parametrize("why", ["the model was changed", "its engine is gone"])
+async def test_who_waits_behind_what_is_given_up_is_told_of_the_new_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    monkeypatch.setattr(recovery, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(eta, "ANNOUNCED_EVERY", 0.0)
+    async with opened(tmp_path) as core:
+        inked, plain = core.line("inked"), core.line("plain")
+        inked.card = INKED
+        await inked.join()
+        request = core.service.composer.complete(RequestDraft(prompt="a star", loras=(Lora(name="ink"),)), ANNA)
+        beyond = await core.service.submit(request, by=ANNA, origin="inked")
+        await inked.ordered(1)
+        await plain.join()
+        [_, waiting] = [await core.ask() for _ in range(2)]
+        inked.die()
+        await until(lambda: len(core.service.engines.views()) == 1)
+        await asyncio.sleep(0.2)  # so all that was news is told
+
+        with core.service.subscribe() as events:
+            if why == "the model was changed":
+                await core.service.dispatcher.give_up_unpaintable()
+            else:
+                core.clock.advance(recovery.UNPAINTABLE_FOR + 1)
+
+            async with asyncio.timeout(30):
+                while not is_first(await anext(events), waiting):
+                    pass
+        assert await core.state(beyond) is JobState.FAILED
+
+
+def is_first(event: JobEvent, job: Job) -> bool:
+    return isinstance(event, Moved) and event.job_id == job.id and event.position.position == 1
 
 
 async def test_what_waits_for_an_engine_that_cannot_start_fails_after_a_while(
