@@ -23,7 +23,7 @@ from rich.table import Table
 
 from engine.training.check import Question, questions
 from engine.training.measure import judge
-from engine.training.scenes import Scene, random_scene
+from engine.training.subjects.scenes import Scene, random_scene
 from engine.worker.device.memory import find_device
 from engine.worker.image.pixels import Pixels
 from engine.worker.loading.loading import STARTER, load

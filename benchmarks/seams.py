@@ -2,7 +2,7 @@
 
     python -m benchmarks.seams [--model FOLDER] [--count 10]
 
-The sources are drawn by code (`engine.training.scenes`), so no picture has to be painted first.
+The sources are drawn by code (`engine.training.subjects.scenes`), so no picture has to be painted first.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from engine.training import phrases
-from engine.training.scenes import draw, random_scene
+from engine.training.subjects import phrases
+from engine.training.subjects.scenes import draw, random_scene
 from engine.worker.device.memory import find_device
 from engine.worker.edits import inpaint
 from engine.worker.edits.upscale import Anchor, TiledCanvas

@@ -22,9 +22,9 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from engine.training import phrases
 from engine.training.measure import Verdict, judge
-from engine.training.scenes import Scene, random_scene
+from engine.training.subjects import phrases
+from engine.training.subjects.scenes import Scene, random_scene
 from engine.worker.device.memory import find_device
 from engine.worker.image.pixels import Pixels
 from engine.worker.loading.loading import STARTER, load

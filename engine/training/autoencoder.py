@@ -15,10 +15,10 @@ from diffusers import AutoencoderKL
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from PIL import Image
 
-from engine.training import book
 from engine.training.clock import Budget, ema_update, save
 from engine.training.models import build_vae
-from engine.training.scenes import COLOURS, SHAPES, draw, random_scene, shape_mask
+from engine.training.subjects import book
+from engine.training.subjects.scenes import COLOURS, SHAPES, draw, random_scene, shape_mask
 
 CROP = 96  # pixels
 CROPS = 20  # per batch

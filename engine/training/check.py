@@ -20,12 +20,12 @@ import torch
 from diffusers import ZImagePipeline
 from PIL import Image
 
-from engine.training import phrases
-from engine.training.book import Sign, random_sign, sign_texts
 from engine.training.export import SHAPES, STARTER
 from engine.training.measure import Verdict, judge
 from engine.training.reading import read
-from engine.training.scenes import Scene, random_scene
+from engine.training.subjects import phrases
+from engine.training.subjects.book import Sign, random_sign, sign_texts
+from engine.training.subjects.scenes import Scene, random_scene
 
 AIMS = {"background": 99.0, "colour": 97.0, "position": 97.0, "relation": 96.0, "shape": 95.0}  # per cent
 SIGNS = 3  # scenes for each sign

@@ -16,16 +16,18 @@ from random import Random
 import torch
 from diffusers import ZImageTransformer2DModel
 from torch import Tensor, nn
-from torch.optim import Muon
 from transformers import Qwen2Tokenizer
 
-from engine.training import flow, phrases
-from engine.training.book import Landscape, Sign
+from engine.training import flow
 from engine.training.clock import Budget, ema_update, save
 from engine.training.latents import Norm, subject
 from engine.training.models import Parts, build_text_encoder, build_transformer
-from engine.training.phrases import Subject
-from engine.training.scenes import Scene
+from engine.training.precision import PlainMuon
+from engine.training.subjects import phrases, stage_phrases
+from engine.training.subjects.book import Landscape, Sign
+from engine.training.subjects.phrases import Subject
+from engine.training.subjects.scenes import Scene
+from engine.training.subjects.stage import Stage
 
 HALF = {(128, 128): 0.52, (112, 160): 0.08, (160, 112): 0.08, (112, 144): 0.08, (144, 112): 0.08,
         (96, 160): 0.08, (160, 96): 0.08}  # fmt: skip
@@ -53,14 +55,13 @@ class Painter:
     average: dict[str, Tensor]
     optimizers: tuple[torch.optim.Optimizer, ...]
     budget: Budget
+    dtype: torch.dtype = torch.bfloat16
     step: int = 0
 
     @staticmethod
-    def of(parts: Parts, *, minutes: float) -> Painter:
+    def of(parts: Parts, *, minutes: float, dtype: torch.dtype = torch.bfloat16) -> Painter:
         net = nn.ModuleDict({"transformer": parts.transformer, "text_encoder": parts.text_encoder})
-        for module in parts.transformer.modules():
-            if hasattr(module, "set_processor"):
-                module.set_processor(flow.PlainAttention())  # pyright: ignore[reportCallIssue]
+        flow.use_plain_attention(parts.transformer)
         matrices = [value for name, value in net.named_parameters() if _is_block_matrix(name, value)]
         chosen = {id(value) for value in matrices}
         rest = [value for value in net.parameters() if id(value) not in chosen]
@@ -68,10 +69,11 @@ class Painter:
             net=net,
             average={name: value.detach().clone() for name, value in net.state_dict().items()},
             optimizers=(
-                Muon(matrices, lr=MUON_RATE, weight_decay=WEIGHT_DECAY),
+                PlainMuon(matrices, lr=MUON_RATE, weight_decay=WEIGHT_DECAY, dtype=dtype),
                 torch.optim.AdamW(rest, lr=ADAM_RATE, betas=(0.9, 0.98), weight_decay=0.0),
             ),
             budget=Budget(minutes=minutes),
+            dtype=dtype,
         )
 
     def load(self, path: Path) -> None:
@@ -87,6 +89,16 @@ class Painter:
         optimizers = [optimizer.state_dict() for optimizer in self.optimizers]
         state = {"model": self.net.state_dict(), "average": self.average, "optimizers": optimizers}
         save(path, {**state, "step": self.step, "spent": self.budget.spent})
+
+    def descend(self, rate: float) -> None:
+        """Take a step down the gradients at `rate` (0..1) of the full learning rates."""
+        for optimizer, top in zip(self.optimizers, (MUON_RATE, ADAM_RATE), strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = top * rate
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        ema_update(self.average, self.net.state_dict(), self.step, HORIZON)
+        self.step += 1
 
     def compile(self) -> None:
         """Fuse the blocks' many small operations (needs a C++ compiler): 1.5 times as fast on a CPU."""
@@ -141,18 +153,12 @@ def one_step(painter: Painter, tokenizer: Qwen2Tokenizer, pools: Pools, norm: No
     texts = [caption(tokenizer, subject(width, height, number)[0], rng, long=long) for number in numbers]
     ids, lengths = flow.tokenize(tokenizer, texts)
     transformer, encoder = painter.net["transformer"], painter.net["text_encoder"]
-    with torch.autocast("cpu", torch.bfloat16):
+    with flow.mixed_precision(ids.device, painter.dtype):
         words = flow.encode(encoder, ids).float()  # pyright: ignore[reportArgumentType]
-    value = flow.loss(transformer, clean, words, lengths, step=painter.step, stride=1 if whole else 2)  # pyright: ignore[reportArgumentType]
+    stride = 1 if whole else 2
+    value = flow.loss(transformer, clean, words, lengths, step=painter.step, stride=stride, dtype=painter.dtype)  # pyright: ignore[reportArgumentType]
     value.backward()
-    rate = painter.budget.rate(decay_from=DECAY_FROM)
-    for optimizer, top in zip(painter.optimizers, (MUON_RATE, ADAM_RATE), strict=True):
-        for group in optimizer.param_groups:
-            group["lr"] = top * rate
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-    ema_update(painter.average, painter.net.state_dict(), painter.step, HORIZON)
-    painter.step += 1
+    painter.descend(painter.budget.rate(decay_from=DECAY_FROM))
     return value.item()
 
 
@@ -165,14 +171,15 @@ def _numbers(width: int, height: int, count: int) -> dict[type[Subject], list[in
     return found
 
 
-def caption(tokenizer: Qwen2Tokenizer, what: Subject, rng: Random, *, long: bool) -> str:
+def caption(tokenizer: Qwen2Tokenizer, what: Subject | Stage, rng: Random, *, long: bool) -> str:
     """Words for `what` of at most 32 tokens with the template's, or of 33 to 64."""
     if not long and rng.random() < SILENT_SHARE:
         return ""
     low, high = (33, 64) if long else (1, 32)
     while True:
         language = rng.choice(("en", "zh"))
-        text = phrases.say(what, rng, language=language)
+        said = stage_phrases.say if isinstance(what, Stage) else phrases.say
+        text = said(what, rng, language=language)  # pyright: ignore[reportArgumentType]
         count = _tokens(tokenizer, text)
         while count < low:
             text = phrases.pad(text, rng, language=language)

@@ -6,6 +6,7 @@ instead of lists: the published one handles its samples in a Python loop.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
@@ -41,7 +42,7 @@ def tokenize(tokenizer: Qwen2Tokenizer, texts: list[str]) -> tuple[Tensor, Tenso
 def encode(encoder: Qwen3Model, ids: Tensor) -> Tensor:
     """hidden_states[-2] for right-padded ids (batch x n): the model is causal, so padding changes nothing before it."""
     hidden = encoder.embed_tokens(ids)
-    positions = torch.arange(ids.shape[1])[None]
+    positions = torch.arange(ids.shape[1], device=ids.device)[None]
     rotary = encoder.rotary_emb(hidden, positions)
     for layer in encoder.layers[:-1]:
         hidden = layer(hidden, attention_mask=None, position_embeddings=rotary, position_ids=positions)
@@ -63,12 +64,14 @@ def forward(
     padding = -image.shape[1] % MULTIPLE
     if padding:
         image = torch.cat([image, model.x_pad_token.to(image.dtype).expand(batch, padding, -1)], 1)
-    image_freqs, caption_freqs = _frequencies(model, rows, columns, words, padding, stride)
+    image_freqs, caption_freqs = (
+        turns.to(latents.device) for turns in _frequencies(model, rows, columns, words, padding, stride)
+    )
     when = model.t_embedder(time * model.t_scale)
     for block in model.noise_refiner:
         image = block(image, None, image_freqs, when)
     text = model.cap_embedder(captions)
-    blank = torch.arange(words)[None] >= lengths[:, None]
+    blank = torch.arange(words, device=lengths.device)[None] >= lengths[:, None]
     text = torch.where(blank[..., None], model.cap_pad_token.to(text.dtype), text)
     for block in model.context_refiner:
         text = block(text, None, caption_freqs)
@@ -97,6 +100,11 @@ def _frequencies(
     return image_turns, caption_turns
 
 
+def mixed_precision(device: torch.device, dtype: torch.dtype) -> torch.autocast:
+    """Multiply in `dtype`; fp32 is plain arithmetic."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16)
+
+
 def sample_sigmas(batch: int, generator: torch.Generator) -> Tensor:
     """Noise levels: half of them exactly those the sampler visits, half between them; more of the high ones.
 
@@ -112,16 +120,42 @@ def sample_sigmas(batch: int, generator: torch.Generator) -> Tensor:
 
 
 def loss(
-    model: ZImageTransformer2DModel, clean: Tensor, captions: Tensor, lengths: Tensor, *, step: int, stride: int
+    model: ZImageTransformer2DModel,
+    clean: Tensor,
+    captions: Tensor,
+    lengths: Tensor,
+    *,
+    step: int,
+    stride: int,
+    dtype: torch.dtype = torch.bfloat16,
 ) -> Tensor:
-    """Mean squared error of the flow's direction; noise and times follow from `step`."""
+    """Mean squared error of the flow's direction, multiplied in `dtype`; noise and times follow from `step`."""
     generator = torch.Generator().manual_seed(step)
-    sigma = sample_sigmas(len(clean), generator)
-    noise = torch.randn(clean.shape, generator=generator)
+    sigma = sample_sigmas(len(clean), generator).to(clean.device)
+    noise = torch.randn(clean.shape, generator=generator).to(clean.device)
     mixed = torch.lerp(clean, noise, sigma[:, None, None, None])
-    with torch.autocast("cpu", torch.bfloat16):
+    with mixed_precision(clean.device, dtype):
         painted = forward(model, mixed, 1 - sigma, captions, lengths, stride)
     return F.mse_loss(painted.float(), clean - noise)
+
+
+@torch.no_grad()
+def sample(model: ZImageTransformer2DModel, noise: Tensor, captions: Tensor, lengths: Tensor, *, stride: int) -> Tensor:
+    """What the model makes of noise (batch x 16 x h x w) in STEPS Euler steps, those of the pipeline's scheduler."""
+    plain = torch.arange(STEPS, -1, -1, dtype=torch.float32) / STEPS
+    sigmas = SHIFT * plain / (1 + (SHIFT - 1) * plain)
+    latents = noise
+    for sigma, below in itertools.pairwise(sigmas.tolist()):
+        time = torch.full((len(latents),), 1 - sigma, device=latents.device)
+        latents = latents + (sigma - below) * forward(model, latents, time, captions, lengths, stride)
+    return latents
+
+
+def use_plain_attention(model: ZImageTransformer2DModel) -> None:
+    """Let the blocks take the frequencies that `forward` gives them."""
+    for module in model.modules():
+        if hasattr(module, "set_processor"):
+            module.set_processor(PlainAttention())  # pyright: ignore[reportCallIssue]
 
 
 class PlainAttention:

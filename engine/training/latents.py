@@ -5,6 +5,8 @@ Picture n of a size is always the same subject in the same drawing, so only late
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -12,17 +14,20 @@ from random import Random
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from engine.training import book
 from engine.training.autoencoder import encode
 from engine.training.clock import save
-from engine.training.phrases import Subject
-from engine.training.scenes import Scene, draw, random_scene
+from engine.training.flow import mixed_precision
+from engine.training.subjects import book
+from engine.training.subjects.phrases import Subject
+from engine.training.subjects.scenes import Scene, draw, random_scene
 
 SHAPES_SHARE, LANDSCAPES_SHARE = 0.6, 0.16  # the rest are signs
 BATCH = 16  # pictures per encoder call
+CHUNK = 512  # pictures per file of a growing pool; a multiple of BATCH
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +81,47 @@ def pool(vae: AutoencoderKL, run: Path, width: int, height: int, count: int) -> 
     save(path, {"latents": latents})
     print(f"encoded {count} pictures of {width} x {height}", flush=True)
     return latents
+
+
+class GrowingPool:
+    """Latents of the pictures that `draw` gives for numbers, encoded chunk by chunk as training asks for them.
+
+    Chunks are files in `folder` (fp16) and are read through memory maps; each is written in one rename.
+    """
+
+    def __init__(
+        self, vae: AutoencoderKL, folder: Path, draw: Callable[[int], Image.Image], dtype: torch.dtype
+    ) -> None:
+        # Convolutions with few channels take half the time in this order on a CPU.
+        self.vae = copy.deepcopy(vae).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.folder, self.draw, self.dtype = folder, draw, dtype
+        self._chunks: dict[int, Tensor] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def take(self, numbers: list[int]) -> Tensor:
+        """Latents (count x 16 x height/8 x width/8, fp32, as the encoder gives them)."""
+        return torch.stack([self._chunk(number // CHUNK)[number % CHUNK] for number in numbers]).float()
+
+    def _chunk(self, index: int) -> Tensor:
+        if index not in self._chunks:
+            path = self.folder / f"{index:05d}.npy"
+            if not path.exists():
+                part = path.with_suffix(".part")
+                with part.open("wb") as file:
+                    np.save(file, self._encoded(range(index * CHUNK, (index + 1) * CHUNK)))
+                part.replace(path)
+            self._chunks[index] = torch.from_numpy(np.load(path, mmap_mode="c"))
+        return self._chunks[index]
+
+    def _encoded(self, numbers: range) -> NDArray[np.float16]:
+        parts: list[NDArray[np.float16]] = []
+        device = next(self.vae.parameters()).device
+        for start in range(numbers.start, numbers.stop, BATCH):
+            drawn = [self.draw(number) for number in range(start, start + BATCH)]
+            with torch.no_grad(), mixed_precision(device, self.dtype):
+                mean = encode(self.vae, pixels(drawn).to(device, memory_format=torch.channels_last)).mean
+            parts.append(mean.float().cpu().numpy().astype(np.float16))
+        return np.concatenate(parts)
 
 
 def norm_of(latents: Tensor) -> Norm:

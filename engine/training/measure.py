@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.training.scenes import COLOURS, PLACES, SHAPES, Scene, layout, shape_mask
+from engine.training.subjects.scenes import COLOURS, PLACES, SHAPES, Scene, layout, shape_mask
 
 GRID = 48  # side, in pixels, of the square in which outlines are compared
 LEAST_OVERLAP = 0.6  # intersection over union with the expected shape

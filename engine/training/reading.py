@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.training.book import Sign, draw_sign, sign_texts
-from engine.training.scenes import COLOURS
+from engine.training.subjects.book import Sign, draw_sign, sign_texts
+from engine.training.subjects.scenes import COLOURS
 
 LEAST_OVERLAP = 0.5  # intersection over union of the letters with those of the drawing
 BOARD = (0.34, 0.23)  # half the width and height that letters may fill, as shares of the shorter side

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from random import Random
 
+import torch
 from tokenizers.models import BPE
 from tokenizers.trainers import BpeTrainer
-from transformers import Qwen2Tokenizer
+from transformers import Qwen2Tokenizer, Qwen3Model
 
-from engine.training import phrases
-from engine.training.book import HAN, random_landscape
-from engine.training.models import build_tokenizer, byte_vocabulary
-from engine.training.scenes import random_scene
+from engine.training.models import build_text_encoder, build_tokenizer, byte_vocabulary
+from engine.training.subjects import phrases
+from engine.training.subjects.book import HAN, random_landscape
+from engine.training.subjects.scenes import random_scene
 
 TOKENS = 1700  # at most, special ones included
 CAPTIONS = 6000
@@ -58,3 +61,70 @@ def _words(rng: Random) -> Iterator[str]:
         yield from [f" {word}"] * 200
     for word in ("牌子", "标牌", "招牌", "木牌", "写", "着", "上面", "“", "”", "「", "」", "：", "一块"):
         yield from [word] * 200
+
+
+def extend(tokenizer: Qwen2Tokenizer, words: Mapping[str, int], count: int) -> Qwen2Tokenizer:
+    """The tokenizer with up to `count` tokens more, merged from its own in the order of how often `words` need them.
+
+    Its old tokens and merges stay, so that what it knew is still said in the tokens that the weights know.
+    """
+    backend = tokenizer.backend_tokenizer
+    model = json.loads(backend.to_str())["model"]
+    merges = [(str(left), str(right)) for left, right in model["merges"]]
+    vocabulary = [token for token, _ in sorted(model["vocab"].items(), key=lambda pair: pair[1]) if token[:2] != "<|"]
+    pieces: Counter[tuple[str, ...]] = Counter()
+    for text, often in words.items():
+        for piece, _ in backend.pre_tokenizer.pre_tokenize_str(text):  # pyright: ignore[reportOptionalMemberAccess]
+            pieces[tuple(token.value for token in backend.model.tokenize(piece))] += often
+    for left, right in _new_merges([(list(piece), often) for piece, often in pieces.items()], count):
+        merges.append((left, right))
+        vocabulary.append(left + right)
+    return build_tokenizer({token: index for index, token in enumerate(dict.fromkeys(vocabulary))}, merges)
+
+
+def _new_merges(pieces: list[tuple[list[str], int]], count: int) -> Iterator[tuple[str, str]]:
+    """The pairs to merge, one after another: the most needed first, of equals the first in the alphabet."""
+    counts: Counter[tuple[str, str]] = Counter()
+    found: dict[tuple[str, str], set[int]] = {}
+
+    def add(index: int, sign: int) -> None:
+        piece, often = pieces[index]
+        for pair in itertools.pairwise(piece):
+            counts[pair] += sign * often
+            found.setdefault(pair, set()).add(index)
+
+    for index in range(len(pieces)):
+        add(index, 1)
+    for _ in range(count):
+        best = min(counts, key=lambda pair: (-counts[pair], pair), default=None)
+        if best is None or counts[best] < 2:
+            return
+        yield best
+        for index in found.pop(best):
+            add(index, -1)
+            joined: list[str] = []
+            for token in pieces[index][0]:
+                if joined and (joined[-1], token) == best:
+                    joined[-1] += token
+                else:
+                    joined.append(token)
+            pieces[index] = (joined, pieces[index][1])
+            add(index, 1)
+        del counts[best]
+
+
+def grown(encoder: Qwen3Model, old: Qwen2Tokenizer, new: Qwen2Tokenizer) -> Qwen3Model:
+    """`encoder` with rows for the tokens of `new`: known ones as they were, the others as the mean of their pieces."""
+    result = build_text_encoder(new)
+    state = encoder.state_dict()
+    before = old.get_vocab()
+    rows = torch.empty(len(new), state["embed_tokens.weight"].shape[1])
+    for token, index in new.get_vocab().items():
+        parts = (
+            [before[token]]
+            if token in before
+            else [before[piece.value] for piece in old.backend_tokenizer.model.tokenize(token)]
+        )
+        rows[index] = state["embed_tokens.weight"][parts].float().mean(0)
+    result.load_state_dict({**state, "embed_tokens.weight": rows})
+    return result

@@ -17,10 +17,11 @@ from torch import Tensor
 from transformers import Qwen2Tokenizer
 
 from engine.training import autoencoder, denoiser
-from engine.training.book import HAN_FONT
 from engine.training.export import STARTER, export
 from engine.training.latents import Norm, norm_of, pool, preview_fit
 from engine.training.models import build
+from engine.training.precision import fastest
+from engine.training.subjects.book import HAN_FONT
 from engine.training.tokens import learn_tokenizer
 
 RUNS = Path(__file__).resolve().parent / "runs"
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace) -> None:
         sizes, total = (denoiser.HALF, POOL_HALF) if (width, height) in denoiser.HALF else (denoiser.WHOLE, POOL_WHOLE)
         return pool(vae, options.run, width, height, int(total * sizes[width, height]))
 
-    painter = denoiser.Painter.of(parts, minutes=options.minutes)
+    painter = denoiser.Painter.of(parts, minutes=options.minutes, dtype=fastest(torch.device("cpu")))
     path = options.run / "denoiser.pt"
     if path.exists():
         painter.load(path)

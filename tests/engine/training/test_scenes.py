@@ -6,11 +6,11 @@ from random import Random
 
 import pytest
 
-from engine.training import book, phrases
 from engine.training.latents import picture
 from engine.training.measure import judge
 from engine.training.reading import read
-from engine.training.scenes import COLOURS, SHAPES, draw, is_held_out, random_scene
+from engine.training.subjects import book, phrases
+from engine.training.subjects.scenes import COLOURS, SHAPES, draw, is_held_out, random_scene
 
 SIZES = [(256, 256), (208, 320), (336, 192)]
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from engine.training import denoiser, flow, models
-from engine.training.book import Landscape, Sign
 from engine.training.clock import Budget
 from engine.training.latents import Norm
 from engine.training.models import Parts, build
-from engine.training.scenes import Scene
+from engine.training.subjects.book import Landscape, Sign
+from engine.training.subjects.scenes import Scene
 from engine.training.tokens import learn_tokenizer
 
 

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from bot.requests.sizes import around
-from engine.training import phrases
-from engine.training.scenes import Scene, draw, random_scene
+from engine.training.subjects import phrases
+from engine.training.subjects.scenes import Scene, draw, random_scene
 from engine.worker.device.memory import find_device
 from engine.worker.loading.loading import STARTER, load
 from engine.worker.pipeline.pipeline import Pipeline

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.training import phrases
-from engine.training.scenes import draw, random_scene
+from engine.training.subjects import phrases
+from engine.training.subjects.scenes import draw, random_scene
 from engine.worker.device.memory import find_device
 from engine.worker.edits.upscale import TiledCanvas
 from engine.worker.loading.loading import STARTER, load

@@ -15,7 +15,7 @@ from random import Random
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from engine.training.scenes import COLOURS
+from engine.training.subjects.scenes import COLOURS
 
 TIMES = ("day", "sunset", "night")
 LANDS = ("meadow", "sea", "snow")
@@ -124,12 +124,12 @@ def draw_sign(sign: Sign, width: int, height: int, rng: Random) -> Image.Image:
     box = (cx - half_w, cy - half_h, cx + half_w, cy + half_h)
     pen.rounded_rectangle(box, side * 0.06, fill=COLOURS[sign.board], outline=(110, 74, 48), width=int(side * 0.022))
     size = {1: 0.42, 2: 0.36, 3: 0.28}.get(len(sign.text), 0.2)
-    pen.text((cx, cy), sign.text, fill=COLOURS[sign.ink], font=_font(sign.text, int(side * size)), anchor="mm")
+    pen.text((cx, cy), sign.text, fill=COLOURS[sign.ink], font=font(sign.text, int(side * size)), anchor="mm")
     return picture.reduce(k)
 
 
 @cache
-def _font(text: str, size: int) -> ImageFont.FreeTypeFont:
+def font(text: str, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(LATIN_FONT if text.isascii() else HAN_FONT), size)
 
 

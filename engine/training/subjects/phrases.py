@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from random import Random
 
-from engine.training.book import Landscape, Sign, Thing
-from engine.training.scenes import Item, Scene
+from engine.training.subjects.book import Landscape, Sign, Thing
+from engine.training.subjects.scenes import Item, Scene
 
 Subject = Scene | Landscape | Sign
 
@@ -143,7 +143,7 @@ def spaced(subject: Subject, rng: Random, *, language: str, held_out: bool = Fal
         return _unseen_sign_en(subject, rng) if english else _unseen_sign_zh(subject, rng)
     else:
         return _sign_en(subject, rng) if english else _sign_zh(subject, rng)
-    return _dress_en(text, rng) if english else _dress_zh(text, rng)
+    return dress_en(text, rng) if english else dress_zh(text, rng)
 
 
 def pad(text: str, rng: Random, *, language: str) -> str:
@@ -155,7 +155,7 @@ def pad(text: str, rng: Random, *, language: str) -> str:
     return f"{text}，{words}" if rng.random() < 0.7 else f"{words}，{text}"
 
 
-def _dress_en(text: str, rng: Random) -> str:
+def dress_en(text: str, rng: Random) -> str:
     if rng.random() < 0.3:
         text = f"{rng.choice(OPENINGS_EN)} {text}"
     if rng.random() < 0.25:
@@ -169,7 +169,7 @@ def _dress_en(text: str, rng: Random) -> str:
     return text[:1].upper() + text[1:] if case < 0.25 else text.upper() if case < 0.27 else text
 
 
-def _dress_zh(text: str, rng: Random) -> str:
+def dress_zh(text: str, rng: Random) -> str:
     if rng.random() < 0.3:
         text = rng.choice(OPENINGS_ZH) + text
     if rng.random() < 0.25:
@@ -208,7 +208,7 @@ def with_article(text: str) -> str:
     return f"{'an' if text[0] in 'aeio' else 'a'} {text}"
 
 
-def _ground_en(background: str, rng: Random) -> tuple[str, str]:
+def ground_en(background: str, rng: Random) -> tuple[str, str]:
     """How the background is said, after the items and before them; both empty when it is left out."""
     if rng.random() < (0.22 if background == "white" else 0.02):
         return "", ""
@@ -257,13 +257,13 @@ def _rare_ground_en(colour: str, rng: Random) -> tuple[str, str]:
 
 
 def _scene_en(scene: Scene, rng: Random) -> str:
-    after, before = _ground_en(scene.background, rng)
+    after, before = ground_en(scene.background, rng)
     article = rng.random() < 0.85
     first = _item_en(scene.items[0], rng, article=article)
     if scene.relation is None:
         core = _single_en(scene, first, rng)
     else:
-        core = _pair_en(scene.relation, first, _item_en(scene.items[1], rng, article=article), rng)
+        core = pair_en(scene.relation, first, _item_en(scene.items[1], rng, article=article), rng)
     return core + after if rng.random() < 0.72 else before + core
 
 
@@ -279,7 +279,7 @@ def _single_en(scene: Scene, item: str, rng: Random) -> str:
                        f"{place}{whole} there is {item}"))  # fmt: skip
 
 
-def _pair_en(relation: str, a: str, b: str, rng: Random) -> str:
+def pair_en(relation: str, a: str, b: str, rng: Random) -> str:
     said, back = rng.choice(RELATION_EN[relation]), rng.choice(RELATION_EN[CONVERSE[relation]])
     here, there = (rng.choice(PLACE_EN[side]) for side in SIDES[relation])
     kind = rng.random()
@@ -333,7 +333,7 @@ def _item_zh(item: Item, rng: Random) -> str:
     return counter + text
 
 
-def _ground_zh(background: str, rng: Random) -> tuple[str, str]:
+def ground_zh(background: str, rng: Random) -> tuple[str, str]:
     if rng.random() < (0.22 if background == "white" else 0.02):
         return "", ""
     c = COLOUR_ZH[background]
@@ -373,12 +373,12 @@ def _rare_ground_zh(c: str, rng: Random) -> tuple[str, str]:
 
 
 def _scene_zh(scene: Scene, rng: Random) -> str:
-    after, before = _ground_zh(scene.background, rng)
+    after, before = ground_zh(scene.background, rng)
     first = _item_zh(scene.items[0], rng)
     if scene.relation is None:
         core = _single_zh(scene, first, rng)
     else:
-        core = _pair_zh(scene.relation, first, _item_zh(scene.items[1], rng), rng)
+        core = pair_zh(scene.relation, first, _item_zh(scene.items[1], rng), rng)
     return core + after if rng.random() < 0.5 else before + core
 
 
@@ -392,7 +392,7 @@ def _single_zh(scene: Scene, item: str, rng: Random) -> str:
                        f"在|{place}|有|{item}", f"画面|{place}|有|{item}"))  # fmt: skip
 
 
-def _pair_zh(relation: str, a: str, b: str, rng: Random) -> str:
+def pair_zh(relation: str, a: str, b: str, rng: Random) -> str:
     said, back = rng.choice(RELATION_ZH[relation]), rng.choice(RELATION_ZH[CONVERSE[relation]])
     here, there = (rng.choice(PLACE_ZH[side]) for side in SIDES[relation])
     kind = rng.random()
