@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import torch
 
-from engine.training.knows import knows
 from engine.training.models import Parts
+from engine.training.subjects.knows import knows
 
 STARTER = Path(__file__).resolve().parents[1] / "starter"
 SHAPES = {

@@ -7,11 +7,11 @@ from random import Random
 import pytest
 
 from bot.requests.known_words import holds_known_word
-from engine.training import phrases
-from engine.training.book import random_landscape, random_sign
 from engine.training.export import STARTER
-from engine.training.knows import EXAMPLES_EN, EXAMPLES_ZH, knows
-from engine.training.scenes import COLOURS, SHAPES, random_scene
+from engine.training.subjects import phrases
+from engine.training.subjects.book import random_landscape, random_sign
+from engine.training.subjects.knows import EXAMPLES_EN, EXAMPLES_ZH, knows
+from engine.training.subjects.scenes import COLOURS, SHAPES, random_scene
 from engine.worker.loading.cards import expected_card
 from engine.worker.loading.sources import Beside
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from engine.training import phrases
-from engine.training.book import DIGITS, HAN, LANDS, WORDS
-from engine.training.scenes import COLOURS, SHAPES
+from engine.training.subjects import phrases
+from engine.training.subjects.book import DIGITS, HAN, LANDS, WORDS
+from engine.training.subjects.scenes import COLOURS, SHAPES
 from protocol.card import Knows, Vocabulary
 
 # Looked at, each with several seeds, like whatever is asked for first: the best that the model does.
