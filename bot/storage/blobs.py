@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NAME = re.compile(r"[0-9a-f]{64}")
-UNSTORED = "0" * 64  # in the place of a name until all else about a wish is well, and its pictures are stored
+UNSTORED = "0" * 64  # in the place of a name until all else about a request is well, and its pictures are stored
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

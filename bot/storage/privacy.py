@@ -1,4 +1,4 @@
-"""What leaves the ledger, by its age or at its person's wish, and which pictures it still speaks of then.
+"""What leaves the ledger, by its age or at its person's request, and which pictures it still speaks of then.
 
 What a person asked for in the last day stays as an empty row until the day is over, or forgetting would refill their
 allowance.
@@ -20,7 +20,7 @@ EMPTY = (
     "json_set(spec, '$.prompt', '', '$.negative', '', '$.enhanced', '',"
     " '$.source', NULL, '$.mask', NULL, '$.control', NULL)"
 )
-EMPTIED = "json_extract(spec, '$.prompt') = ''"  # no wish that was accepted is without words
+EMPTIED = "json_extract(spec, '$.prompt') = ''"  # no request that was accepted is without words
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

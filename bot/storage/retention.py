@@ -15,7 +15,7 @@ from bot.storage.ledger import Ledger
 from bot.storage.privacy import Use
 
 EVERY = 3600.0  # seconds between two looks
-# A picture is stored before its row, and a person's before their wish is accepted: young blobs have no row yet.
+# A picture is stored before its row, and a person's before their request is accepted: young blobs have no row yet.
 SETTLED = 3600.0  # seconds
 
 log = logging.getLogger(__name__)

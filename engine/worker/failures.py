@@ -15,7 +15,7 @@ from engine.worker.pipeline.prepare import PictureTooLarge
 from engine.worker.pipeline.text_encoder import TooManyTokens
 
 OUT_OF_MEMORY, BUG = "out-of-memory", "worker-error"
-OURS = (OUT_OF_MEMORY, BUG)  # no wish that cannot be painted: these are logged with their traceback
+OURS = (OUT_OF_MEMORY, BUG)  # no request that cannot be painted: these are logged with their traceback
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Writes a wish out into a full prompt: the text encoder as the language model that it is, some tokens at a time.
+"""Writes a prompt out into a full prompt: the text encoder as the language model that it is, some tokens at a time.
 
 Nothing is copied: last layer, final norm and the head, which is the table of embeddings, are loaded anyway.
 """
@@ -23,7 +23,7 @@ from protocol.request import MAX_PROMPT, ImageRequest, is_chinese
 
 MOST_TOKENS = 200  # of an answer: some 130 English words; the published model reads 512 tokens in all
 SPARE_TOKENS = 8  # by which an answer may grow when it is read again as a prompt
-LEAST_ROOM = 24  # tokens that an answer may be longer than the wish; with less a wish is full as it is
+LEAST_ROOM = 24  # tokens that an answer may be longer than the prompt; with less a prompt is full as it is
 
 # What Qwen advises for its third generation without thinking.
 TEMPERATURE, TOP_K, TOP_P = 0.7, 20, 0.8

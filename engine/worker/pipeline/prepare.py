@@ -178,5 +178,5 @@ class Preparation:
 
 
 def _words(request: ImageRequest) -> str:
-    """What the caption says. Tiles are painted without words: each would show the whole wish once more."""
+    """What the caption says. Tiles are painted without words: each would show the whole prompt once more."""
     return "" if request.kind is Kind.UPSCALE else request.painted_prompt
