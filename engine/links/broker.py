@@ -19,9 +19,9 @@ import nats.js.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from engine.links.conversation import Conversation
 from engine.links.lease import Lease
 from engine.links.outstanding import Ending
-from engine.links.session import Session
 from protocol import broker, frames
 from protocol.messages import Beat, Cancel, Cancelled, Command, Event, Failed, Finished, Generate, Refused
 
@@ -35,7 +35,7 @@ FULL = 10077  # JetStream's code for a stream that takes no more
 log = logging.getLogger(__name__)
 
 
-class BrokerLink(Session):
+class BrokerLink(Conversation):
     """One seat at one broker."""
 
     def __init__(

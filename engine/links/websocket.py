@@ -14,8 +14,8 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
+from engine.links.conversation import Conversation
 from engine.links.outstanding import Ending
-from engine.links.session import Session
 from protocol import frames
 from protocol.messages import Command, Event
 
@@ -36,7 +36,7 @@ class Secret(msgspec.Struct):
         return "Secret()"
 
 
-class WebSocketLink(Session):
+class WebSocketLink(Conversation):
     """One WebSocket at a time."""
 
     def __init__(

@@ -39,7 +39,7 @@ PATH = (
     Hop("bot.links.local.websocket", "Peer", "send", "put_nowait", "the Peer's outbox"),
     Hop("bot.links.local.websocket", "Peer", "speak", "send_bytes", "the wire"),
     Hop("engine.links.websocket", "WebSocketLink", "_listen", "_act_on"),
-    Hop("engine.links.session", "Session", "_act_on", "_on_command", "what the worker gave it"),
+    Hop("engine.links.conversation", "Conversation", "_act_on", "_on_command", "what the worker gave it"),
     Hop("engine.worker.__main__", "", "on_command", "put", "the inbox"),
     Hop("engine.worker.loop", "Loop", "_receive_commands", "_enqueue"),
     Hop("engine.worker.loop", "Loop", "_enqueue", "enqueue", "the scheduler"),

@@ -29,7 +29,7 @@ from protocol.messages import (
 log = logging.getLogger(__name__)
 
 
-class Session(ABC):
+class Conversation(ABC):
     """Hands the bot's commands to `on_command`. `bot` names it for the log. All methods belong to the loop's thread."""
 
     def __init__(self, *, on_command: Callable[[Command], None], bot: str) -> None:
