@@ -329,6 +329,16 @@ def test_foreign_or_damaged_bytes_have_no_facts(data: bytes, cut: int) -> None:
     read_texts(png[:cut])
 
 
+def test_only_plain_texts_of_a_foreign_png_are_read() -> None:
+    out, written = io.BytesIO(), PngInfo()
+    written.add_text("plain", "seen")
+    written.add_itxt("international", "也看到")
+    written.add_itxt("compressed", "not seen", zip=True)
+    Image.new("RGB", (8, 8)).save(out, "PNG", pnginfo=written, icc_profile=b"\0" * 128)
+
+    assert read_texts(out.getvalue()) == {"plain": "seen", "international": "也看到"}
+
+
 def test_variety_and_the_second_seed_are_told_in_a1111s_words() -> None:
     wish = request(seed=9).near(picture=9, seed=21, amount=0.85)
     wish = request(variety=0.5, seed=wish.seed, blend=wish.blend)
