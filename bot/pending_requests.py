@@ -18,13 +18,11 @@ from bot.jobs.errors import Interrupted
 from bot.jobs.job import Requester
 from bot.rest import answers
 from bot.service.service import JobService
-from bot.storage.database import STORAGE_ERRORS
+from bot.storage.database import STORAGE_ERRORS, retry_pauses
 from bot.storage.pending import PendingRequest
 from bot.translations import say
 
 _MOST_TRIES = 3  # restarts; a request that ends the process each time must not do so for ever
-
-_LONGEST_PAUSE = 60.0  # seconds until a full disk is worth another try
 
 _KEPT = "pending"  # in an interaction's extras: it is on the list, or was
 
@@ -89,14 +87,13 @@ class PendingRequests:
 
     async def _left(self) -> list[PendingRequest]:
         """By an earlier process; waits for room on the disk."""
-        pause = self._retry
+        pauses = retry_pauses(self._retry)
         while True:
             try:
                 return await self._service.ledger.pending.take_up()
             except STORAGE_ERRORS as error:
                 _log.error("what an earlier process left cannot be carried on yet: %s", error)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            await asyncio.sleep(next(pauses))
 
     async def refused(self, interaction: discord.Interaction[Any], sentence: str, *, told: bool) -> None:
         """Nothing comes of this interaction. Where its person could not be told so, and it is one of ours, they are

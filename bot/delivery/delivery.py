@@ -23,11 +23,10 @@ from bot.rest import answers
 from bot.rest.codes import Meaning, meaning_of
 from bot.rest.threads import opened
 from bot.service.service import JobService
-from bot.storage.database import STORAGE_ERRORS
+from bot.storage.database import STORAGE_ERRORS, retry_pauses
 from bot.ui import views
 
 _TOKENS_PURGED_EVERY = 60.0  # seconds
-_LONGEST_RETRY = 60.0  # seconds until a full disk is worth another try
 _LONGEST_REST = 24 * 3600.0  # seconds until a message that met a bug is looked after again
 
 _log = logging.getLogger(__name__)
@@ -208,10 +207,9 @@ class Delivery:
     async def _follow(self, live: LiveMessage, rest: float) -> None:
         if rest:
             await self._limits.sleep(rest)
-        pause = self._limits.retry
+        pauses = retry_pauses(self._limits.retry)
         while not await self._followed(live):
-            await self._limits.sleep(pause)
-            pause = min(2 * pause, _LONGEST_RETRY)
+            await self._limits.sleep(next(pauses))
 
     async def _followed(self, live: LiveMessage) -> bool:
         """Through to its ending; False where ledger or blob store failed on the way, and it is to be tried again."""

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar
 Result = TypeVar("Result")
 
 STORAGE_ERRORS = (OSError, sqlite3.Error)  # of the ledger and of the pictures beside it
+LONGEST_RETRY = 60.0  # seconds until a full disk is worth another try
 MOST_TOGETHER = 64  # pieces of work in one transaction: the first waits for the last
 
 
@@ -26,6 +27,14 @@ class LedgerUnusable(Exception):
 
 class LedgerFull(sqlite3.OperationalError):
     """The disk, or the file's own limit, has no room for this transaction, which changed nothing."""
+
+
+def retry_pauses(first: float) -> Iterator[float]:
+    """Seconds between the tries of what ends in STORAGE_ERRORS, each twice the one before; for ever."""
+    pause = first
+    while True:
+        yield pause
+        pause = min(2 * pause, LONGEST_RETRY)
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
