@@ -99,15 +99,15 @@ def count_as_thinking(interaction: Interaction) -> None:
 
 async def tell(interaction: Interaction, sentence: str) -> bool:
     """Say it to the person alone, whatever was answered before. False where Discord lets nothing through."""
-    try:
-        if not is_answered(interaction):
-            await say(interaction, sentence)
-            return True
+    if is_answered(interaction):
         await stop_thinking(interaction)
         return await at_last(interaction, lambda: interaction.followup.send(sentence, ephemeral=True))
+    try:
+        await say(interaction, sentence)
     except discord.HTTPException as error:
         _log.warning("interaction %s: could not be answered: %s", interaction.id, error)
         return False
+    return True
 
 
 async def stop_thinking(interaction: Interaction) -> None:
