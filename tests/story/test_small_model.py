@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from protocol.card import Knows, Vocabulary
 from tests.story.studio import Studio, Visitor, words
@@ -20,12 +21,18 @@ SMALL = msgspec.structs.replace(
 ENGLISH, CHINESE = "This small model knows stars and signs", "这个小模型会画的有：星星和牌子"
 
 
-async def test_a_prompt_without_a_known_word_is_painted_and_says_what_the_model_knows_in_its_persons_language(
-    empty_studio: Studio, mia: Visitor, bao: Visitor
-) -> None:
+@pytest.fixture
+async def small_studio(empty_studio: Studio) -> Studio:
+    """Whose engine has a small model."""
     await empty_studio.open_bot()
     await empty_studio.open_engine(card=SMALL)
+    return empty_studio
 
+
+@pytest.mark.usefixtures("small_studio")
+async def test_a_prompt_without_a_known_word_is_painted_and_says_what_the_model_knows_in_its_persons_language(
+    mia: Visitor, bao: Visitor
+) -> None:
     await mia.say("/imagine prompt:a cat")
     english = await mia.sees_pictures()
     await bao.say("/画图 提示词:一只猫")
@@ -36,18 +43,15 @@ async def test_a_prompt_without_a_known_word_is_painted_and_says_what_the_model_
     assert ENGLISH not in words(chinese)
 
 
-async def test_a_prompt_with_a_known_word_says_nothing_of_it(empty_studio: Studio, mia: Visitor) -> None:
-    await empty_studio.open_bot()
-    await empty_studio.open_engine(card=SMALL)
-
+@pytest.mark.usefixtures("small_studio")
+async def test_a_prompt_with_a_known_word_says_nothing_of_it(mia: Visitor) -> None:
     for count, prompt in enumerate(("two Stars, please", "画一颗星星", 'write "OK"')):
         await mia.say(f"/imagine prompt:{prompt}")
         assert "small model" not in words(await mia.sees_pictures(more_than=count))
 
 
-async def test_a_reroll_says_it_again_and_a_variation_does_not(empty_studio: Studio, mia: Visitor) -> None:
-    await empty_studio.open_bot()
-    await empty_studio.open_engine(card=SMALL)
+@pytest.mark.usefixtures("small_studio")
+async def test_a_reroll_says_it_again_and_a_variation_does_not(mia: Visitor) -> None:
     await mia.say("/imagine prompt:a cat")
     first = await mia.sees_pictures()
 
@@ -61,15 +65,13 @@ async def test_a_reroll_says_it_again_and_a_variation_does_not(empty_studio: Stu
 
 
 async def test_help_says_it_too_also_after_a_restart_before_any_engine_is_back(
-    empty_studio: Studio, mia: Visitor, bao: Visitor
+    small_studio: Studio, mia: Visitor, bao: Visitor
 ) -> None:
-    await empty_studio.open_bot()
-    await empty_studio.open_engine(card=SMALL)
     await mia.say("/help")
     await mia.is_told(ENGLISH)
 
-    await empty_studio.close_engine()
-    await empty_studio.restart_bot()
+    await small_studio.close_engine()
+    await small_studio.restart_bot()
     await bao.say("/帮助")
 
     await bao.is_told(CHINESE)

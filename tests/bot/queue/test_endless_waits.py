@@ -156,16 +156,7 @@ async def test_what_no_engine_can_do_any_more_fails_after_a_while_and_nothing_el
 ) -> None:
     monkeypatch.setattr(recovery, "LOOK_EVERY", 0.01)
     async with opened(tmp_path) as core:
-        inked, plain = core.line("inked"), core.line("plain")
-        inked.card = INKED
-        await inked.join()
-        request = core.service.composer.complete(RequestDraft(prompt="a star", loras=(Lora(name="ink"),)), ANNA)
-        beyond = await core.service.submit(request, by=ANNA, origin="inked")
-        await inked.ordered(1)
-        await plain.join()
-        [*_, waiting] = [await core.ask() for _ in range(3)]
-        inked.die()
-        await until(lambda: len(core.service.engines.views()) == 1)
+        beyond, waiting = await beyond_who_is_left(core, others=3)
 
         await asyncio.sleep(0.05)
         core.clock.advance(recovery.UNPAINTABLE_FOR - 1)
@@ -186,16 +177,7 @@ async def test_who_waits_behind_what_is_given_up_is_told_of_the_new_place(
     monkeypatch.setattr(recovery, "LOOK_EVERY", 0.01)
     monkeypatch.setattr(eta, "ANNOUNCED_EVERY", 0.0)
     async with opened(tmp_path) as core:
-        inked, plain = core.line("inked"), core.line("plain")
-        inked.card = INKED
-        await inked.join()
-        request = core.service.composer.complete(RequestDraft(prompt="a star", loras=(Lora(name="ink"),)), ANNA)
-        beyond = await core.service.submit(request, by=ANNA, origin="inked")
-        await inked.ordered(1)
-        await plain.join()
-        [_, waiting] = [await core.ask() for _ in range(2)]
-        inked.die()
-        await until(lambda: len(core.service.engines.views()) == 1)
+        beyond, waiting = await beyond_who_is_left(core, others=2)
         await asyncio.sleep(0.2)  # so all that was news is told
 
         with core.service.subscribe() as events:
@@ -208,6 +190,21 @@ async def test_who_waits_behind_what_is_given_up_is_told_of_the_new_place(
                 while not is_first(await anext(events), waiting):
                     pass
         assert await core.state(beyond) is JobState.FAILED
+
+
+async def beyond_who_is_left(core: Core, *, others: int) -> tuple[Job, Job]:
+    """A job that only an engine could do which is gone, and the last of `others` that the engine left can do."""
+    inked, plain = core.line("inked"), core.line("plain")
+    inked.card = INKED
+    await inked.join()
+    request = core.service.composer.complete(RequestDraft(prompt="a star", loras=(Lora(name="ink"),)), ANNA)
+    beyond = await core.service.submit(request, by=ANNA, origin="inked")
+    await inked.ordered(1)
+    await plain.join()
+    [*_, last] = [await core.ask() for _ in range(others)]
+    inked.die()
+    await until(lambda: len(core.service.engines.views()) == 1)
+    return beyond, last
 
 
 def is_first(event: JobEvent, job: Job) -> bool:

@@ -26,6 +26,7 @@ from tests.support.orders import order
 from tests.support.painting import finish
 
 LIVELY = Image.fromarray(np.random.default_rng(1).integers(0, 255, (64, 64, 3), dtype=np.uint8))
+TILES_AND_PART = [{"kind": Kind.UPSCALE, "width": 128, "height": 128}, {"kind": Kind.INPAINT, "region": Region.LEFT}]
 
 
 def device(dtype: torch.dtype) -> Device:
@@ -92,11 +93,7 @@ def test_a_picture_that_overflows_in_bf16_is_painted_again_in_fp32(rounded: Pipe
     assert rounded.transformer.dtype is rounded.vae.model.dtype is torch.bfloat16
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{"kind": Kind.UPSCALE, "width": 128, "height": 128}, {"kind": Kind.INPAINT, "region": Region.LEFT}],
-    ids=str,
-)
+@pytest.mark.parametrize("changes", TILES_AND_PART, ids=str)
 def test_tiles_and_parts_that_overflow_are_painted_again_too(
     rounded: Pipeline, pipeline: Pipeline, changes: dict[str, Any]
 ) -> None:
@@ -147,11 +144,7 @@ def test_a_flat_picture_is_refused_and_in_fp32_there_is_nothing_to_try_again(tin
 
 
 @pytest.mark.parametrize("level", [-1.0, 1.0], ids=["black", "white"])
-@pytest.mark.parametrize(
-    "changes",
-    [{"kind": Kind.UPSCALE, "width": 128, "height": 128}, {"kind": Kind.INPAINT, "region": Region.LEFT}],
-    ids=str,
-)
+@pytest.mark.parametrize("changes", TILES_AND_PART, ids=str)
 def test_a_tile_or_a_part_may_be_as_flat_as_what_it_was_painted_over(
     tiny: Path, level: float, changes: dict[str, Any]
 ) -> None:
