@@ -63,15 +63,14 @@ class CommandSync:
         """Send it where it is not what was sent last, and whenever engines can do something else than before."""
         await self._tree.set_translator(self._translator)
         pause = FIRST_RETRY
-        with self._service.subscribe() as events:
+        with self._service.subscribe(EngineState) as events:
             while True:
                 sent = await self._try_to_send()
                 self.tried.set()
                 pause = FIRST_RETRY if sent else min(2 * pause, LONGEST_RETRY)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(None if sent else pause):
-                        while not isinstance(await anext(events), EngineState):
-                            pass
+                        await anext(events)
 
     async def report_leftovers(self) -> None:
         """Tell the owner of each server in which an earlier program left commands under our names. Once a start."""

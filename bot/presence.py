@@ -29,10 +29,9 @@ class Presence:
         # A new session knows nothing of what was said in the last, and what was said in between is lost.
         self._bot.add_listener(self._begin, "on_ready")
         self._bot.add_listener(self._begin, "on_resumed")
-        with self._service.subscribe() as events:
-            async for event in events:
-                if isinstance(event, EngineState):
-                    await self._show()
+        with self._service.subscribe(EngineState) as events:
+            async for _ in events:
+                await self._show()
 
     async def _begin(self) -> None:
         self._shown = None

@@ -218,7 +218,7 @@ class Delivery:
             while live.job.live:
                 await self._something_to_show(live)
                 if not live.unreachable:
-                    await self._limiter.until_allowed(live)
+                    await self._limiter.turn(live)
                 live.seen()
                 if live.job.live and not live.unreachable:
                     await self._posting.show(live, live.shown_status(self._wall()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from bot.delivery.live_message import LiveMessage
@@ -41,6 +41,8 @@ class _Channel:
 
     paid: float = 0.0
     held: float = 0.0  # until then Discord takes nothing
+    line: asyncio.Lock = field(default_factory=asyncio.Lock)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     endings: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_ENDINGS_AT_ONCE))
 
 
@@ -60,14 +62,18 @@ class EditLimiter:
         """Its message has just changed."""
         live.rest_until(self._monotonic() + self._limits.gap)
 
-    async def until_allowed(self, live: LiveMessage) -> None:
-        """Wait for this live message's turn, or until its job is over: an ending does not wait."""
-        while not live.over.is_set() and (left := self.left(live)) > 0:
-            try:
-                async with asyncio.timeout(left):
-                    await live.over.wait()
-            except TimeoutError:
-                continue
+    async def turn(self, live: LiveMessage) -> None:
+        """Wait until this live message may be edited, and count that; or until its job is over: an ending waits not.
+
+        Those of a channel whose jobs wait form a line, whose first takes turns with those that are being painted:
+        these have more to show. Only who has the turn looks at the clock, or a thousand would whenever one may.
+        """
+        channel = self._channel(live)
+        await _pause(live, lambda: live.next_edit - self._monotonic())
+        async with _holding(channel.line, unless=live.begun), _holding(channel.turn, unless=live.over):
+            await _pause(live, lambda: self.left(live))
+            if not live.over.is_set():
+                self._count(live)
 
     def left(self, live: LiveMessage) -> float:
         """Seconds until this live message may be edited; 0 is now."""
@@ -75,7 +81,7 @@ class EditLimiter:
         spread = channel.paid - (limits.burst - 1) * limits.interval
         return max(0.0, live.next_edit - now, spread - now, self._held(channel) - now)
 
-    def count(self, live: LiveMessage) -> None:
+    def _count(self, live: LiveMessage) -> None:
         """An edit of this channel is made. Live edits give way to endings, which count too and never wait for it."""
         channel = self._channel(live)
         channel.paid = max(channel.paid, self._monotonic()) + self._limits.interval
@@ -87,7 +93,7 @@ class EditLimiter:
         async with channel.endings:
             while (left := self._held(channel) - self._monotonic()) > 0:
                 await self._limits.sleep(left)
-            self.count(live)
+            self._count(live)
             try:
                 yield
             except RateLimited as limited:
@@ -104,3 +110,24 @@ class EditLimiter:
 
     def _channel(self, live: LiveMessage) -> _Channel:
         return self._channels[live.ref.channel]
+
+
+async def _pause(live: LiveMessage, seconds: Callable[[], float]) -> None:
+    """Until these have passed, asked again at their end, or its job is over."""
+    while not live.over.is_set() and (left := seconds()) > 0:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(left):
+                await live.over.wait()
+
+
+@asynccontextmanager
+async def _holding(lock: asyncio.Lock, *, unless: asyncio.Event) -> AsyncGenerator[None]:
+    """With this lock, first come, first served; or without it as soon as this is set."""
+    acquired, need_not = asyncio.ensure_future(lock.acquire()), asyncio.ensure_future(unless.wait())
+    try:
+        await asyncio.wait((acquired, need_not), return_when=asyncio.FIRST_COMPLETED)
+        yield
+    finally:
+        need_not.cancel()
+        if not acquired.cancel():
+            lock.release()

@@ -11,6 +11,7 @@ from bot.jobs import events as news
 from bot.jobs.events import QueuePosition
 from bot.jobs.interaction_token import InteractionToken
 from bot.jobs.job import Job
+from bot.jobs.states import JobState
 from bot.queue.eta import worth_telling
 from bot.ui.views import LiveStatus, without_words
 
@@ -21,7 +22,7 @@ _LEAST_ESTIMATE = 3.0  # seconds ahead that are worth a countdown
 class LiveMessage:
     """Changes through its own methods alone. `changed` is set while there is something to show.
 
-    `over` is set once the job has ended.
+    `begun` is set while the job does not wait, `over` once it has ended.
     """
 
     job: Job
@@ -34,7 +35,12 @@ class LiveMessage:
     unreachable: bool = False  # edits do not reach it; the ending will find a way, or none
     wordless: bool = False  # Discord refused the words of its prompt; they are not sent again
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.set_job(self.job)
+        self.changed.clear()
 
     # What is known of its job ------------------------------------------------------------------------------------
 
@@ -73,6 +79,10 @@ class LiveMessage:
         """The job's row has changed."""
         self.job = job
         self.changed.set()
+        if job.state is JobState.QUEUED:
+            self.begun.clear()
+        else:
+            self.begun.set()
         if not job.live:
             self.over.set()
 

@@ -40,7 +40,6 @@ class Posting:
         shown = preview is not None and status.preview and job.state is JobState.RUNNING
         attachments = ((views.PREVIEW, preview),) if shown and preview else ()
         drawing = Drawing(view=views.live(job, status), attachments=attachments)
-        self._limiter.count(live)
         try:
             with one_attempt(self._editing):
                 await self._remember(live, await self._sender.edit(live.ref, drawing))

@@ -98,20 +98,24 @@ _Key = tuple[str, str, int]
 
 
 class Subscription:
-    """Events since it was made, in order. A context manager and an async iterator that ends when it is closed.
+    """Events since it was made, in order: of these kinds, or of all. A context manager and an async iterator that ends
+    when it is closed.
 
     Only the newest of several steps or moves of a job is kept, and nothing but the ending of a job that has ended:
     what waits is bounded by the jobs alive and the endings not yet read.
     """
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: Events, kinds: tuple[type[JobEvent], ...]) -> None:
         self._events = events
+        self._kinds = kinds
         self._waiting: OrderedDict[_Key, JobEvent] = OrderedDict()
         self._arrived = asyncio.Event()
         self._closed = False
 
     def put(self, event: JobEvent) -> None:
         """Called by Events."""
+        if self._kinds and not isinstance(event, self._kinds):
+            return
         if isinstance(event, Ended):
             for key in [key for key in self._waiting if key[1] == event.job.id]:
                 del self._waiting[key]
@@ -153,9 +157,9 @@ class Events:
     def __init__(self) -> None:
         self._subscribers: list[Subscription] = []
 
-    def subscribe(self) -> Subscription:
-        """From now on."""
-        subscription = Subscription(self)
+    def subscribe(self, *kinds: type[JobEvent]) -> Subscription:
+        """From now on: to these kinds, or to all."""
+        subscription = Subscription(self, kinds)
         self._subscribers.append(subscription)
         return subscription
 

@@ -14,7 +14,7 @@ from bot.queue.state import QueueState
 
 # A new position is always worth telling; a new time only beyond this, or people would watch it flicker.
 ETA_STEP = 5.0  # seconds
-ANNOUNCED_EVERY = 0.5  # seconds; messages are edited every two
+ANNOUNCED_EVERY = 1.0  # seconds; messages are edited every two
 
 
 class Positions:

@@ -22,7 +22,7 @@ DEAF_FOR = 60.0  # seconds that each grain waits until engines can be heard; a b
 MOST_ATTEMPTS = 3  # engines that may die under a job before it is called poison
 PURE_CHANCE = 3  # engines that may die when a job's turn had come, before they said that it began
 UNPAINTABLE_FOR = 600.0  # seconds until such a job is given up; an engine that was started anew is back long before
-LOOK_EVERY = 5.0  # seconds between two looks for such jobs
+LOOK_EVERY = 15.0  # seconds between two looks for such jobs, each at all that wait
 
 log = logging.getLogger(__name__)
 

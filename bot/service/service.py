@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Unpack
 
 from bot.jobs.errors import AlreadyDeleted, DiskFull, NothingToCancel, NotYours, PictureGone, TooLate, UnknownJob
-from bot.jobs.events import Events, QueuePosition, Subscription
+from bot.jobs.events import Events, JobEvent, QueuePosition, Subscription
 from bot.jobs.ids import IdSource, MonotonicClock, WallClock, random_id
 from bot.jobs.interaction_token import InteractionToken
 from bot.jobs.job import Job, Picture, Requester
@@ -278,9 +278,9 @@ class JobService:
         """Position and expected time of a live job, from memory."""
         return self.dispatcher.positions.of(job_id)
 
-    def subscribe(self) -> Subscription:
-        """Events from now on: a context manager and an async iterator."""
-        return self._state.events.subscribe()
+    def subscribe(self, *kinds: type[JobEvent]) -> Subscription:
+        """Events from now on, of these kinds or of all: a context manager and an async iterator."""
+        return self._state.events.subscribe(*kinds)
 
     async def pause(self, scope: Literal["guild", "owner"], by: Requester) -> None:
         """Accept nothing and begin nothing, in this guild or anywhere. Raises NeedsAdmin, NeedsOwner."""

@@ -79,7 +79,7 @@ async def serve(service: JobService, connection: asyncio.Task[None], place: Play
 async def _tell_of_painters(service: JobService) -> None:
     """Says what became of each engine, as often as that changes; while one fails again and again, once."""
     told = set[str]()
-    with service.subscribe() as events:
+    with service.subscribe(EngineState) as events:
         while True:
             lines = dict[str, str]()
             engines = service.engines.views()
@@ -89,5 +89,4 @@ async def _tell_of_painters(service: JobService) -> None:
             for line in [line for line in lines if line not in told]:
                 print(line, lines[line], sep="\n" if lines[line] else "", flush=True)
             told = lines.keys() | (told if all(engine.state == "loading" for engine in engines) else set[str]())
-            while not isinstance(await anext(events), EngineState):
-                pass
+            await anext(events)

@@ -11,7 +11,7 @@ import aiohttp
 
 from bot.client import ImageBot
 from bot.jobs.errors import Refusal
-from bot.jobs.events import Ended, JobEvent
+from bot.jobs.events import Ended, EngineState, JobEvent
 from bot.jobs.states import JobState
 from bot.service.service import JobService
 from bot.startup.flags import Stopped
@@ -52,7 +52,7 @@ async def say(
         await visitor.news()  # what was said in earlier sessions
         for line in lines:
             refused = len(refusals)
-            with bot.service.subscribe() as events:
+            with bot.service.subscribe(Ended) as endings:
                 try:
                     await visitor.say(line)
                 except Unsaid as error:
@@ -61,7 +61,7 @@ async def say(
                     continue
                 await bot.delivery.settled()
                 await bot.removals.settled()
-            failed |= len(refusals) > refused or any([_is_failure(event) async for event in events])
+            failed |= len(refusals) > refused or any([_is_failure(ending) async for ending in endings])
             if visitor.form is not None:
                 print(form_as_text(visitor.form), end="\n\n")
                 continue
@@ -82,7 +82,7 @@ def _is_failure(event: JobEvent) -> bool:
 
 async def _painter(service: JobService) -> None:
     """Waits until there is one. Raises NoPainter with the reason where none comes."""
-    with service.subscribe() as events:
+    with service.subscribe(EngineState) as events:
         try:
             async with asyncio.timeout(PAINTER_PATIENCE):
                 while not service.engine_ready:

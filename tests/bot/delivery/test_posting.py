@@ -591,14 +591,6 @@ class TestALiveEdit:
 
         assert counter.limiter.left(live) == EditLimits().gap
 
-    async def test_counts_among_those_of_its_channel(self, counter: Counter) -> None:
-        live = await counter.begun()
-
-        for _ in range(4):
-            await counter.posting.show(live, LiveStatus())
-
-        assert counter.limiter.left(live) > EditLimits().gap
-
     async def test_that_meets_a_rate_limit_holds_the_channel_as_long(
         self, counter: Counter, playground: Playground
     ) -> None:

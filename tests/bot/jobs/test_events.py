@@ -50,6 +50,16 @@ async def test_of_several_steps_only_the_newest_waits() -> None:
         assert await drain(events) == [step(8), step(3, "another")]
 
 
+async def test_who_asks_for_one_kind_hears_no_other() -> None:
+    news = Events()
+    ended = Ended(job=dataclasses.replace(JOB, state=JobState.RENDERED))
+    with news.subscribe(Ended, Began) as events:
+        for event in (Accepted(job=JOB), Began(job=JOB), step(1), ended):
+            news.publish(event)
+
+        assert await drain(events) == [ended]
+
+
 async def test_an_ending_replaces_everything_that_led_to_it() -> None:
     news = Events()
     ended = Ended(job=dataclasses.replace(JOB, state=JobState.RENDERED))
