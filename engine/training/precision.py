@@ -6,8 +6,8 @@ torch's own Muon orthogonalises in bf16, in which processors without AVX-512 are
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -60,25 +60,35 @@ class PlainMuon(torch.optim.Optimizer):
     def step(self, closure: Callable[[], float] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         assert closure is None
         for group in self.param_groups:
-            for value in group["params"]:
-                if value.grad is None:
-                    continue
-                state: dict[str, Any] = self.state[value]
-                momentum = state.setdefault("momentum_buffer", torch.zeros_like(value))
-                momentum.lerp_(value.grad, 1 - MOMENTUM)
-                update = orthogonal(value.grad.lerp(momentum, MOMENTUM).to(self.dtype)).to(value.dtype)
-                value.mul_(1 - group["lr"] * group["weight_decay"])
+            for matrices in _by_shape(value for value in group["params"] if value.grad is not None):
+                grads = torch.stack([value.grad for value in matrices if value.grad is not None])
+                states = [self.state[value] for value in matrices]
+                momentum = [state.setdefault("momentum_buffer", torch.zeros_like(grads[0])) for state in states]
+                for kept, grad in zip(momentum, grads, strict=True):
+                    kept.lerp_(grad, 1 - MOMENTUM)
+                update = orthogonal(grads.lerp(torch.stack(momentum), MOMENTUM).to(self.dtype))
                 # Wide and tall matrices move alike, as in torch's Muon ("original").
-                value.add_(update, alpha=-group["lr"] * max(1.0, value.shape[0] / value.shape[1]) ** 0.5)
+                rate = group["lr"] * max(1.0, grads.shape[1] / grads.shape[2]) ** 0.5
+                for value, direction in zip(matrices, update, strict=True):
+                    value.mul_(1 - group["lr"] * group["weight_decay"])
+                    value.add_(direction.to(value.dtype), alpha=-rate)
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
-    """The matrix with all singular values brought near 1 (0.7 to 1.2)."""
+def _by_shape(matrices: Iterable[Tensor]) -> Iterable[list[Tensor]]:
+    """Those of one shape are orthogonalised together: single small products leave a processor idle."""
+    found = defaultdict[torch.Size, list[Tensor]](list)
+    for matrix in matrices:
+        found[matrix.shape].append(matrix)
+    return found.values()
+
+
+def orthogonal(matrices: Tensor) -> Tensor:
+    """Each of the matrices (batch x n x m) with all its singular values brought near 1 (0.7 to 1.2)."""
     a, b, c = _NEWTON_SCHULZ
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix
-    x = x / (x.norm() + 1e-7)
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = matrices.mT if tall else matrices
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(_ROUNDS):
-        square = x @ x.T
-        x = a * x + (b * square + c * square @ square) @ x
-    return x.T if tall else x
+        square = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
+    return x.mT if tall else x

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image, ImageDraw
+from torch import Tensor, nn
 
 from engine.training import check_things, latents, precision, things, tokens
 from engine.training.autoencoder import encode
@@ -229,11 +230,26 @@ def test_new_tokens_leave_the_old_ones_and_what_they_mean_as_they_were() -> None
 
 
 def test_the_optimizers_directions_are_orthogonal() -> None:
-    wide = torch.randn(24, 80, generator=torch.Generator().manual_seed(1))
+    wide = torch.randn(3, 24, 80, generator=torch.Generator().manual_seed(1))
 
-    for matrix in (wide, wide.T):
-        strengths = torch.linalg.svdvals(precision.orthogonal(matrix))
+    for matrices in (wide, wide.mT):
+        strengths = torch.linalg.svdvals(precision.orthogonal(matrices))
+        assert strengths.shape == (3, 24)
         assert 0.6 < float(strengths.min()) <= float(strengths.max()) < 1.3
+
+
+def test_a_matrix_moves_alike_whoever_it_is_orthogonalised_with() -> None:
+    def moved(count: int) -> Tensor:
+        matrices = [nn.Parameter(torch.zeros(8, 12)) for _ in range(count)]
+        muon = precision.PlainMuon(matrices, lr=0.1, weight_decay=0.0, dtype=torch.float32)
+        for seed in (1, 2):
+            for number, matrix in enumerate(matrices):
+                matrix.grad = torch.randn(8, 12, generator=torch.Generator().manual_seed(seed + 10 * number))
+            muon.step()
+        return matrices[0].detach()
+
+    assert torch.equal(moved(1), moved(1))
+    assert torch.allclose(moved(1), moved(3), atol=1e-6)
 
 
 def test_the_rate_falls_over_the_last_two_fifths() -> None:
