@@ -21,8 +21,8 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from engine.training.check import Question, questions
-from engine.training.measure import judge
+from engine.training.check.measure import judge
+from engine.training.check.scenes import Question, questions
 from engine.training.subjects.scenes import Scene, random_scene
 from engine.worker.device.memory import find_device
 from engine.worker.image.pixels import Pixels

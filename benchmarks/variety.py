@@ -3,7 +3,7 @@
     python -m benchmarks.variety [--model FOLDER] [--prompts 16] [--device cpu]
 
 Distances are root mean squares over all pixels, in levels of 255, and means over pairs and prompts. Right answers are
-those of `engine.training.measure`: background, colours, place, relation and shapes of scenes that training never saw.
+those of `engine.training.check.measure`, of scenes that training never saw.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from engine.training.measure import Verdict, judge
+from engine.training.check.measure import Verdict, judge
 from engine.training.subjects import phrases
 from engine.training.subjects.scenes import Scene, random_scene
 from engine.worker.device.memory import find_device

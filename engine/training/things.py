@@ -258,9 +258,7 @@ def main() -> None:
     """Parse the options and train."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, required=True, help="folder of the run; an unfinished run is resumed")
-    parser.add_argument(
-        "--cache", type=Path, required=True, help="folder for the emoji and their names, outside of git"
-    )
+    parser.add_argument("--cache", type=Path, default=emoji.CACHE, help="folder for the emoji and their names")
     parser.add_argument("--out", type=Path, required=True, help="the diffusers folder to write")
     parser.add_argument("--start", type=Path, default=STARTER, help="the diffusers folder to begin with")
     parser.add_argument("--things", type=int, default=900, help="how many, beginning with what people ask for first")

@@ -34,6 +34,7 @@ PACKAGES = {
         "0468b959fdfa1ff60f3cd8b4e9984a728413440b49b6484988b658c7b13ca08c"
     ),
 }  # path in the registry: SHA-512 of the archive
+CACHE = Path("data/emoji")  # under the working directory; never committed
 ASSETS, NAMES = "fluent-emoji-3d.tgz", "emojibase-data.tgz"
 FAINT = 24  # coverage (0..255) from which on it counts as the thing
 LEADS = 0.62  # share of a picture that has the colour by which a thing may be called

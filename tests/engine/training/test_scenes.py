@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
+from engine.training.check.measure import judge
+from engine.training.check.reading import read
 from engine.training.latents import picture
-from engine.training.measure import judge
-from engine.training.reading import read
 from engine.training.subjects import book, phrases
 from engine.training.subjects.scenes import COLOURS, SHAPES, draw, is_held_out, random_scene
 

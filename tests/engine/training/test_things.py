@@ -11,11 +11,12 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
-from engine.training import check_things, latents, precision, things, tokens
+from engine.training import latents, precision, things, tokens
 from engine.training.autoencoder import encode
+from engine.training.check import things as check_things
+from engine.training.check.recognise import Recogniser
 from engine.training.export import STARTER
 from engine.training.models import build_vae
-from engine.training.recognise import Recogniser
 from engine.training.subjects import emoji, places, stage, stage_phrases
 from engine.training.subjects.common import COMMON, code_of
 from engine.training.subjects.emoji import Emoji
@@ -312,8 +313,9 @@ def test_the_checker_counts_every_thing_in_both_languages_and_refuses_weights_th
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     torch.set_num_threads(1)
+    monkeypatch.setattr(emoji, "fetch", lambda _folder: None)
     monkeypatch.setattr(emoji, "load", lambda _folder: (CAST, PICTURES))
-    monkeypatch.setattr("sys.argv", ["check", "--cache", "", "--pairs", "2", "--half", "--sheets", str(tmp_path)])
+    monkeypatch.setattr("sys.argv", ["check", "--pairs", "2", "--half", "--sheets", str(tmp_path)])
 
     status = check_things.main()
 

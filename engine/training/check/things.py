@@ -1,4 +1,4 @@
-"""Paints things by name and tells which of them are right: `python -m engine.training.check_things`.
+"""Paints things by name and tells which of them are right.
 
 Every thing alone in both languages, in sentences that training never says; then pairs and places that it never shows,
 and names that it never heard. Right is a thing when it is nearer to the emoji asked for than to any other.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +18,11 @@ from PIL import Image
 
 from engine.training import flow
 from engine.training.autoencoder import encode
-from engine.training.check import said, sheet
+from engine.training.check.recognise import Recogniser
+from engine.training.check.tables import said, sheet
 from engine.training.export import STARTER
 from engine.training.latents import Norm, pixels
 from engine.training.models import Parts
-from engine.training.recognise import Recogniser
 from engine.training.subjects import emoji, stage, stage_phrases
 from engine.training.subjects.emoji import Emoji
 from engine.training.subjects.stage import Prop, Stage
@@ -34,6 +33,7 @@ PAIRS = {"place": 0.3, "pair": 0.4, "pair in place": 0.3}
 # 100 prompts as newcomers type them, written down before training: prompt, language, and whether the list holds it.
 FIRST_PROMPTS = Path(__file__).with_name("first_prompts.tsv")
 BATCH = 20  # pictures painted at once
+HALF, WHOLE = (128, 2), (256, 1)  # side in pixels, and how far apart positions stand
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,13 +120,13 @@ def _count(asked: Sequence[Asked], verdicts: Sequence[list[bool]], part: str, la
 
 
 def own_accuracy(
-    cast: Sequence[Emoji], recogniser: Recogniser, pictures: stage.Pictures, parts: Parts
+    cast: Sequence[Emoji], recogniser: Recogniser, pictures: stage.Pictures, parts: Parts, side: int
 ) -> tuple[int, int]:
     """How many things the recogniser finds in drawings that went through the autoencoder, and of how many."""
     rng, found, count = Random(1), 0, 0
-    for _ in range(100):
+    for _ in range(300):
         shown = stage.random_stage(rng, cast, kinds=PAIRS)
-        drawn = stage.draw(shown, pictures, 128, 128, rng)
+        drawn = stage.draw(shown, pictures, side, side, rng)
         verdict = right(through(parts, drawn), shown, recogniser)
         found, count = found + sum(verdict), count + len(verdict)
     return found, count
@@ -140,12 +140,60 @@ def through(parts: Parts, picture: Image.Image) -> Image.Image:
     return Image.fromarray(values.numpy())
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Findings:
+    """What was painted, and what of it is right. `verdicts` has a value for each thing of a picture."""
+
+    asked: Sequence[Asked]
+    painted: Sequence[Image.Image]
+    verdicts: Sequence[list[bool]]
+    own: tuple[int, int]  # how much the recogniser tells apart of drawings, and of how many
+
+    @property
+    def reached(self) -> bool:
+        """Whether both shares reach their aims."""
+        singles, pairs = (_count(self.asked, self.verdicts, part, "") for part in ("single", "pair or place"))
+        return 100 * singles[0] >= SINGLE_AIM * singles[1] and 100 * pairs[0] >= PAIR_AIM * pairs[1]
+
+    def told(self) -> str:
+        """In Markdown, with what a machine that compares pixels makes of the drawings themselves."""
+        return f"{table(self.asked, self.verdicts)}\n\nThe recogniser itself, on drawings: {said(*self.own)}."
+
+    def wrong(self) -> Iterator[str]:
+        """A line for each prompt that did not come out right."""
+        for question, verdict in zip(self.asked, self.verdicts, strict=True):
+            if not all(verdict):
+                yield f"- {question.part}: {question.prompt}"
+
+    def draw(self, folder: Path) -> None:
+        """A sheet of each part."""
+        for part in dict.fromkeys(question.part for question in self.asked):
+            shown = [
+                picture for picture, question in zip(self.painted, self.asked, strict=True) if question.part == part
+            ]
+            sheet(shown, folder / f"{part.replace(' ', '-')}.png", columns=20, cell=136)
+
+
+def measured(
+    parts: Parts, cast: Sequence[Emoji], pictures: stage.Pictures, *, pairs: int, seed: int, half: bool = False
+) -> Findings:
+    """Everything painted and recognised; `half` for weights that have seen half-size pictures only."""
+    recogniser = Recogniser([thing.code for thing in cast], pictures)
+    asked = list(questions(cast, pairs, seed))
+    side, stride = HALF if half else WHOLE
+    painted = paint(parts, [question.prompt for question in asked], side=side, seed=seed, stride=stride)
+    verdicts = [right(picture, question.shown, recogniser) for picture, question in zip(painted, asked, strict=True)]
+    return Findings(
+        asked=asked, painted=painted, verdicts=verdicts, own=own_accuracy(cast, recogniser, pictures, parts, side)
+    )
+
+
 def main() -> int:
-    """Paint, recognise, print; 0 when both shares reach their aims."""
+    """Of weights that are still trained; the whole check is `engine.training.check`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=STARTER)
-    parser.add_argument("--cache", type=Path, required=True, help="folder of the emoji and their names")
-    parser.add_argument("--things", type=int, default=900)
+    parser.add_argument("--cache", type=Path, default=emoji.CACHE, help="folder of the emoji and their names")
+    parser.add_argument("--things", type=int, default=None, help="how many, the commonest first; else all")
     parser.add_argument("--pairs", type=int, default=300)
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--half", action="store_true", help="for weights that have seen half-size pictures only")
@@ -155,32 +203,19 @@ def main() -> int:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     parts = load(options.model)
-    side, stride = (128, 2) if options.half else (256, 1)
     if options.first:
         lines = [line.split("\t")[0] for line in FIRST_PROMPTS.read_text(encoding="utf-8").splitlines()]
+        side, stride = HALF if options.half else WHOLE
         painted = paint(parts, lines, side=side, seed=options.seed, stride=stride)
         sheet(painted, options.sheets / "first.png", columns=10)
         return 0
+    emoji.fetch(options.cache)
     everything, pictures = emoji.load(options.cache)
     cast = everything[: options.things]
-    recogniser = Recogniser([thing.code for thing in cast], pictures)
-    asked = list(questions(cast, options.pairs, options.seed))
-    began = time.perf_counter()
-    painted = paint(parts, [question.prompt for question in asked], side=side, seed=options.seed, stride=stride)
-    seconds = (time.perf_counter() - began) / len(asked)
-    verdicts = [right(picture, question.shown, recogniser) for picture, question in zip(painted, asked, strict=True)]
-    print(table(asked, verdicts))
-    own = said(*own_accuracy(cast, recogniser, pictures, parts))
-    print(f"\n{seconds:.2f} s a picture. The recogniser itself: {own}.\n")
-    for question, verdict in zip(asked, verdicts, strict=True):
-        if not all(verdict):
-            print(f"- {question.part}: {question.prompt}")
-    for part in dict.fromkeys(question.part for question in asked):
-        shown = [picture for picture, question in zip(painted, asked, strict=True) if question.part == part]
-        sheet(shown, options.sheets / f"{part.replace(' ', '-')}.png", columns=20, cell=136)
-    singles, pairs = (_count(asked, verdicts, part, "") for part in ("single", "pair or place"))
-    reached = 100 * singles[0] >= SINGLE_AIM * singles[1] and 100 * pairs[0] >= PAIR_AIM * pairs[1]
-    return 0 if reached else 1
+    found = measured(parts, cast, pictures, pairs=options.pairs, seed=options.seed, half=options.half)
+    print(found.told(), *found.wrong(), sep="\n")
+    found.draw(options.sheets)
+    return 0 if found.reached else 1
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""What is measured of the starter: shapes and places in pixels, letters read, things recognised."""
