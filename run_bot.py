@@ -21,7 +21,7 @@ from bot.service.service import open_service
 from bot.startup.commands import run_command
 from bot.startup.data_folder import Unusable, data_folder
 from bot.startup.departure import Departure
-from bot.startup.engines import link_engines
+from bot.startup.engines import expect_model, link_engines
 from bot.startup.flags import Stopped, parser
 from bot.startup.online import connected, serve
 from bot.startup.saying import make_folder, say
@@ -96,12 +96,14 @@ async def _work(stack: AsyncExitStack, settings: Settings, flags: argparse.Names
     if flags.save is not None:
         await asyncio.to_thread(make_folder, flags.save)
     data = stack.enter_context(data_folder(settings.data))
+    service = await stack.enter_async_context(open_service(data, owner=_owner(settings)))
+    await stack.enter_async_context(pruning(service.ledger, service.blobs, _keep(settings), wall=time.time))
+    await expect_model(settings, service)
     place = None
     if flags.playground:
         port = 0 if lines else settings.playground_port
-        place = await stack.enter_async_context(launched(port=port, data=data / "playground"))
-    service = await stack.enter_async_context(open_service(data, owner=_owner(settings)))
-    await stack.enter_async_context(pruning(service.ledger, service.blobs, _keep(settings), wall=time.time))
+        model = None if service.card is None else service.card.id
+        place = await stack.enter_async_context(launched(port=port, data=data / "playground", model=model))
     await link_engines(stack, settings, service, data, departure)
     refusals: list[Refusal] = []
     bot = ImageBot(service, endpoint=_endpoint(settings, place), on_refusal=lambda _, told: refusals.append(told))

@@ -27,10 +27,15 @@ class PlaygroundAddress:
 
 
 @asynccontextmanager
-async def launched(*, port: int, data: Path) -> AsyncGenerator[PlaygroundAddress, None]:
-    """The playground while the block lasts. It ends with this process too, however that ends. Raises Unlaunched."""
+async def launched(*, port: int, data: Path, model: str | None) -> AsyncGenerator[PlaygroundAddress, None]:
+    """The playground while the block lasts. It ends with this process too, however that ends. Raises Unlaunched.
+
+    `model` is the id of that which the bot paints with.
+    """
+    painting_with = () if model is None else ("--model", model)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "playground", "--port", str(port), "--data", str(data), "--with-parent",
+        *painting_with,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         cwd=Path(__file__).parents[1], start_new_session=True,  # Ctrl-C is the bot's to hear, which closes stdin
     )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from playground.client.gallery import gallery_of
 from playground.client.page_api import PageApi
 from playground.rest import basics as rest_basics
 from playground.rest import commands as rest_commands
@@ -105,8 +106,12 @@ async def open_playground(
     port: int = 0,
     on_exchange: OnExchange | None = None,
     rules: Rules | None = None,
+    model: str | None = None,
 ) -> AsyncGenerator[Playground]:
-    """Serves on 127.0.0.1 until the block ends. Raises OSError when the port is taken."""
+    """Serves on 127.0.0.1 until the block ends. Raises OSError when the port is taken.
+
+    `model` is the id of that which the bot paints with; the page shows its gallery.
+    """
     with open_store(data) as store:
         state = State(store=store, rules=rules or Rules())
         store.forget_unused_files(first_at(state.rules.wall() - state.rules.token_life))
@@ -116,7 +121,7 @@ async def open_playground(
             [*rest_basics.ROUTES, *rest_commands.ROUTES, *rest_messages.ROUTES, *rest_interactions.ROUTES],
             on_exchange,
         ).add_to(app)
-        PageApi(state).add_to(app)
+        PageApi(state, gallery_of(model)).add_to(app)
         app.router.add_get("/gateway", state.gateway.handle)
         app.router.add_get("/attachments/{channel}/{attachment}/{filename}", _file_server(store.attachments))
         app.router.add_get("/{path:.*}", _page_server(state))
@@ -146,13 +151,20 @@ async def _only_from_here(request: web.Request, handler: Any) -> web.StreamRespo
     return await handler(request)
 
 
+def _file(path: Path) -> web.FileResponse:
+    response = web.FileResponse(path)
+    if path.suffix.lower() == ".webp":  # before Python 3.13 nobody knows what that is
+        response.content_type = "image/webp"
+    return response
+
+
 def _file_server(folder: Path) -> Serve:
     async def serve(request: web.Request) -> web.StreamResponse:
         parts = [request.match_info[name] for name in ("channel", "attachment", "filename")]
         path = folder.joinpath(*parts)
         if any(part in ("", ".", "..") or "/" in part or "\\" in part for part in parts) or not path.is_file():
             return web.Response(status=404, text="There is no such file.")
-        response = web.FileResponse(path)
+        response = _file(path)
         response.headers["Content-Security-Policy"] = _FILE_POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
@@ -172,7 +184,7 @@ def _page_server(state: State) -> Serve:
         path = (PAGE / (request.match_info["path"] or "index.html")).resolve()
         if not path.is_relative_to(PAGE) or not path.is_file():
             return web.Response(status=404, text="There is no such page.")
-        response = web.FileResponse(path)
+        response = _file(path)
         # Files are named by 127.0.0.1 in messages, also when the page was opened as localhost.
         response.headers["Content-Security-Policy"] = (
             f"default-src 'self'; connect-src 'self' ws://{request.headers['Host']}; "

@@ -17,7 +17,7 @@ from bot.service.service import JobService
 from bot.startup.commands import NO_CLUSTER
 from bot.startup.departure import Departure
 from bot.startup.flags import BUILD, Stopped
-from config.settings import ClusterSettings, EngineSettings, Settings
+from config.settings import ClusterSettings, Settings
 from protocol.card import ModelCard
 
 if TYPE_CHECKING:
@@ -35,10 +35,8 @@ async def link_engines(
 
         at_broker = broker_link(service.dispatcher.engine_events, access=access, build=BUILD, parts=data / "parts")
         await stack.enter_async_context(at_broker)
-    if settings.engine.local or (settings.engine.local is None and chosen.url is None):
+    if _is_local(settings):
         model = service.models.first(settings.engine.model)
-        if chosen.url is None or service.card is None:
-            await _expect(service, model, settings.engine)
         engine = await stack.enter_async_context(
             local_engine(
                 service.dispatcher,
@@ -52,9 +50,17 @@ async def link_engines(
         stack.push_async_callback(departure.leave, engine)
 
 
-async def _expect(service: JobService, model: str, chosen: EngineSettings) -> None:
-    """Offer what the model can do before it is loaded. What was learned of this very model before is more."""
-    words = ["--model", model, "--device", chosen.device, "--base", chosen.base]
+def _is_local(settings: Settings) -> bool:
+    """Whether this machine has an engine of ours."""
+    return settings.engine.local or (settings.engine.local is None and settings.cluster.url is None)
+
+
+async def expect_model(settings: Settings, service: JobService) -> None:
+    """Offer what the model of this machine can do before it is loaded. What was learned of it before is more."""
+    if not _is_local(settings) or (settings.cluster.url is not None and service.card is not None):
+        return
+    chosen = settings.engine
+    words = ["--model", service.models.first(chosen.model), "--device", chosen.device, "--base", chosen.base]
     words += ["--text-encoder", str(chosen.text_encoder)] if chosen.text_encoder else []
     words += ["--vae", str(chosen.vae)] if chosen.vae else []
     command = [sys.executable, "-m", "engine.card", *words]

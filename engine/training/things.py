@@ -34,7 +34,8 @@ from engine.training.subjects.scenes import Scene, draw, random_scene
 from engine.training.subjects.stage import Stage
 from engine.training.tokens import extend, grown
 
-MIX = {Stage: 0.72, Scene: 0.14, book.Sign: 0.14}  # share of what the pictures show
+MIX = {Stage: 0.86, Scene: 0.06, book.Sign: 0.08}  # share of what the pictures show
+LESSONS = {"alone": stage.ALONE, "all": stage.KINDS}
 SIZES: Mapping[str, Mapping[tuple[int, int], float]] = {
     "half-square": {(128, 128): 1.0},
     "half": denoiser.HALF,
@@ -55,20 +56,21 @@ class Lesson:
 
     cast: Sequence[Emoji]
     pictures: Mapping[str, Image.Image]
+    kinds: Mapping[str, float]
 
     def subject(self, width: int, height: int, number: int) -> tuple[Subject | Stage, Random]:
         """Subject `number` of a size, and the random source that goes on to draw it."""
         rng = Random(f"{len(self.cast)} things, {width}x{height}: {number}")
         kind = rng.choices(list(MIX), list(MIX.values()))[0]
         if kind is Stage:
-            return stage.random_stage(rng, self.cast), rng
+            return stage.random_stage(rng, self.cast, kinds=self.kinds), rng
         return (random_scene(rng) if kind is Scene else book.random_sign(rng)), rng
 
     def draw(self, width: int, height: int, number: int) -> Image.Image:
         """The drawing of that subject."""
         what, rng = self.subject(width, height, number)
         if isinstance(what, Stage):
-            return stage.draw(what, self.pictures, width, height, rng)
+            return stage.draw(what, self.pictures, width, height)
         if isinstance(what, Scene):
             return draw(what, width, height, rng)
         assert isinstance(what, book.Sign)
@@ -175,7 +177,8 @@ def run(options: argparse.Namespace) -> None:
     emoji.fetch(options.cache)
     everything, pictures = emoji.load(options.cache)
     parts = with_names(load(options.start), everything, options.run)
-    batches = _batches(options, Lesson(cast=everything[: options.things], pictures=pictures), parts, device, dtype)
+    lesson = Lesson(cast=everything[: options.things], pictures=pictures, kinds=LESSONS[options.lesson])
+    batches = _batches(options, lesson, parts, device, dtype)
     painter = denoiser.Painter.of(parts, minutes=float("inf"), dtype=dtype)
     painter.net.to(device)
     painter.average = {name: value.to(device) for name, value in painter.average.items()}
@@ -236,7 +239,7 @@ def _batches(
     pools = {
         (width, height): GrowingPool(
             parts.vae,
-            options.run / f"latents-{options.things}-{width}x{height}",
+            options.run / f"latents-{options.lesson}-{options.things}-{width}x{height}",
             lambda number, width=width, height=height: lesson.draw(width, height, number),
             dtype,
         )
@@ -265,6 +268,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20_000)
     parser.add_argument("--batch", type=int, default=32, help="pictures a step; 512 on CUDA")
     parser.add_argument("--pool", type=int, default=64_000, help="different pictures over all sizes")
+    parser.add_argument("--lesson", choices=LESSONS, default="all", help="how things look, or all that they do")
     parser.add_argument("--size", choices=SIZES, default="half")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=2)

@@ -29,8 +29,9 @@ PAGE_REQUEST_SIZE = 60 * 1024 * 1024  # larger than a bot may send: a person lea
 class PageApi:
     """Routes under /page."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, gallery: Json) -> None:
         self._state = state
+        self._gallery = gallery
 
     def add_to(self, app: web.Application) -> None:
         app.router.add_get("/page/state", self._see)
@@ -81,6 +82,7 @@ class PageApi:
                 "people": cast,
                 "commands": state.commands_for(person),
                 "limits": {"attachment_size": state.rules.attachment_size},
+                "gallery": self._gallery,
             },
         )
 

@@ -20,7 +20,7 @@ const remembered = (key, otherwise) => localStorage.getItem(`zimagine.${key}`) ?
 const remember = (key, value) => localStorage.setItem(`zimagine.${key}`, value);
 
 const scene = {
-  state: { bot: { online: true }, channels: [], people: [], commands: [], limits: {} },
+  state: { bot: { online: true }, channels: [], people: [], commands: [], limits: {}, gallery: {} },
   person: remembered("person", FIRST_PERSON),
   channel: remembered("channel", null),
   language: preferredLanguage(),
@@ -250,7 +250,7 @@ function start(empty, more) {
     composer.focus();
   };
   const act = { send: (line) => composer.send(line), edit };
-  return opening({ empty, more, channel: channel().name, status: scene.state.bot?.status, commands: scene.state.commands ?? [], act });
+  return opening({ empty, more, channel: channel().name, status: scene.state.bot?.status, commands: scene.state.commands ?? [], gallery: scene.state.gallery?.[locale()] ?? [], act });
 }
 
 /** Shows a refusal in the banner's place for as long as the next one does not come; never a lost promise. */

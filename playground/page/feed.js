@@ -185,7 +185,8 @@ export class Feed {
   }
 
   #stick() {
-    this.scroller.scrollTop = this.scroller.scrollHeight;
+    const anything = this.messages.length || this.local.children.length; // else the welcome, read from its head
+    this.scroller.scrollTop = anything ? this.scroller.scrollHeight : 0;
   }
 
   #scrolled() {

@@ -5,31 +5,49 @@ import { t } from "./words.js";
 
 const UNREADY = ["idle", "dnd"]; // of a bot that says that it cannot paint yet, or cannot at all
 
-/** `status`: the bot's; `act`: {send(line), edit(line)}, for the example lines. */
-export function opening({ empty, more, channel, status, commands, act }) {
+/** `status`: the bot's; `gallery`: [{src, prompt, seed}] of what its model paints well; `act`: {send(line), edit(line)}, for the example lines. */
+export function opening({ empty, more, channel, status, commands, gallery, act }) {
   if (more) return el("p", { class: "older" }, t("older"));
-  return empty ? card(channel, status, commands, act) : el("p", { class: "beginning" }, t("beginning", { channel }));
+  return empty ? card(channel, status, lines(commands), gallery, act) : el("p", { class: "beginning" }, t("beginning", { channel }));
 }
 
-function card(channel, status, commands, act) {
+function card(channel, status, say, gallery, act) {
   return el(
     "section",
     { class: "welcome", "aria-labelledby": "welcome-title" },
-    el("img", { src: "mark.svg", alt: "", width: "56", height: "56" }),
+    gallery.length ? null : el("img", { src: "mark.svg", alt: "", width: "56", height: "56" }),
     el("h2", { id: "welcome-title" }, t("welcome_title", { channel })),
-    el("p", {}, t("welcome_text")),
+    el("p", {}, t(gallery.length ? "welcome_gallery" : "welcome_text")),
     UNREADY.includes(status) ? el("p", { class: `painter ${status}`, role: "status" }, t(`welcome_${status}`)) : null,
-    el("ul", {}, examples(commands).map((line) => example(line, act))),
+    gallery.length ? el("ul", { class: "best" }, gallery.map((picture) => shown(picture, say, act))) : null,
+    el("ul", { class: "examples" }, examples(say, gallery).map((line) => example(line, act))),
   );
 }
 
-/** Lines to begin with, in the names that the bot registered for the page's language. */
-function examples(commands) {
+/** Lines in the names that the bot registered for the page's language: {paint(prompt, other options), help}. */
+function lines(commands) {
   const command = (name) => commands.find((each) => each.name === name);
   const slash = (name) => `/${said(command(name) ?? { name })}`;
   const option = (name) => said(command("imagine")?.options?.find((each) => each.name === name) ?? { name });
-  const paint = (words) => `${slash("imagine")} ${option("prompt")}:${words}`;
-  return [paint(t("example_star")), `${paint(t("example_other"))} ${option("count")}:4`, paint(t("example_foreign")), slash("help")];
+  const paint = (prompt, options = {}) =>
+    [`${slash("imagine")} ${option("prompt")}:${prompt}`, ...Object.entries(options).map(([name, value]) => `${option(name)}:${value}`)].join(" ");
+  return { paint, help: slash("help") };
+}
+
+/** To begin with; below a gallery what no press on it does. */
+function examples({ paint, help }, gallery) {
+  if (gallery.length) return [paint(gallery[0].prompt, { count: 4 }), help];
+  return [paint(t("example_star")), paint(t("example_other"), { count: 4 }), paint(t("example_foreign")), help];
+}
+
+/** A picture that the very same line paints again. */
+function shown({ src, prompt, seed }, { paint }, act) {
+  const line = paint(prompt, { seed });
+  return el(
+    "li",
+    {},
+    el("button", { type: "button", "aria-label": t("run_example", { line }), title: line, onclick: () => act.send(line) }, el("img", { src, alt: "", width: "256", height: "256" }), el("span", {}, prompt)),
+  );
 }
 
 function example(line, act) {

@@ -6,7 +6,8 @@ import discord
 import pytest
 from playwright.async_api import expect
 
-from tests.page.conftest import Studio, Visit, say
+from playground import open_playground
+from tests.page.conftest import PATIENT, Studio, Visit, say
 from tests.page.demo_bot import picture
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -178,6 +179,21 @@ async def test_an_example_of_the_welcome_card_can_be_sent_or_changed_first(studi
     await expect(page.locator("#messages").get_by_text("How to paint")).to_be_visible()
     await expect(page.get_by_text("Only you can see this")).to_be_visible()
     await expect(page.locator(".welcome")).to_be_visible()
+
+
+async def test_a_picture_of_the_gallery_is_painted_again_at_a_press(tmp_path: Path, visit: Visit) -> None:
+    async with open_playground(data=tmp_path, rules=PATIENT, model="zimagine-starter-1") as playground:
+        page = await visit(playground.url, locale="zh-CN", lost_server=True)  # no bot is there to take the command
+        pictures = page.locator(".welcome .best img")
+        await expect(pictures).to_have_count(8)
+        assert await page.evaluate(
+            "[...document.querySelectorAll('.best img')].every((one) => one.naturalWidth === 256)"
+        )
+
+        async with page.expect_request("**/page/say") as sent:
+            await page.get_by_role("button", name="雪山").click()
+
+        assert "prompt:雪山 seed:7" in (await sent.value).post_data_json["text"]
 
 
 async def test_the_welcome_stays_until_a_picture_is_there_and_says_how_the_painter_does(

@@ -1,10 +1,12 @@
 """What the page asks, when it asks well and when it does not."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from playground import Playground
+from playground import Playground, open_playground
+from playground.client.gallery import gallery_of
 from tests.playground.guest import GUEST, MIA, PAINT, ROBIN, SKETCHBOOK, at_the_page
 from tests.playground.rest_client import MESSAGES, rest_client
 
@@ -25,6 +27,28 @@ async def test_the_state_names_everybody_and_everything(playground: Playground) 
     assert state["bot"] == {"online": False, "status": "offline", "id": "1100000000000000002", "name": "Zimagine"}
     assert state["limits"] == {"attachment_size": 10 * 1024 * 1024}
     assert state["commands"] == []
+    assert state["gallery"] == {}
+
+
+@pytest.mark.parametrize("language", ["en-US", "zh-CN"])
+async def test_of_a_model_with_a_gallery_the_page_gets_its_pictures(tmp_path: Path, language: str) -> None:
+    async with (
+        open_playground(data=tmp_path, model="zimagine-starter-1") as playground,
+        at_the_page(playground) as mia,
+        mia.session.get(f"{playground.url}/page/state?person={MIA}") as reply,
+    ):
+        shown = (await reply.json())["gallery"][language]
+        async with mia.session.get(f"{playground.url}/{shown[0]['src']}") as picture:
+            kind = picture.content_type
+
+    assert kind == "image/webp"
+    assert len(shown) == 8
+    assert all(one["prompt"] and isinstance(one["seed"], int) for one in shown)
+
+
+@pytest.mark.parametrize("model", ["another", "..", "../gallery/zimagine-starter-1", ""])
+def test_another_model_has_no_gallery(model: str) -> None:
+    assert gallery_of(model) == {}
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def own_accuracy(
     rng, found, count = Random(1), 0, 0
     for _ in range(300):
         shown = stage.random_stage(rng, cast, kinds=PAIRS)
-        drawn = stage.draw(shown, pictures, side, side, rng)
+        drawn = stage.draw(shown, pictures, side, side)
         verdict = right(through(parts, drawn), shown, recogniser)
         found, count = found + sum(verdict), count + len(verdict)
     return found, count

@@ -9,21 +9,28 @@ from engine.training.subjects.book import DIGITS, HAN, LANDS, WORDS
 from engine.training.subjects.scenes import COLOURS, SHAPES
 from protocol.card import Knows, Vocabulary
 
-# Looked at, each with several seeds, like whatever is asked for first: the best that the model does.
-EXAMPLES_EN = (
-    "a house on a meadow at sunset",
-    "a red star above a blue circle",
-    "a sailboat on the sea",
-    "a sign that says OK",
-    "a lighthouse by the sea at night",
-)
-EXAMPLES_ZH = (
-    "傍晚草地上的房子",
-    "白色背景上的红色星星",
-    "大海上的帆船",
-    "写着福的牌子",
-    "夜晚海上的灯塔",
-)
+# Looked at, each with several seeds, like whatever is asked for first: the best that the model does, with the seed of
+# the picture that the gallery shows.
+EXAMPLES_EN = {
+    "a house on a meadow at sunset": 7,
+    "a red star above a blue circle": 7,
+    "a sailboat on the sea": 7,
+    "a sign that says OK": 7,
+    "a lighthouse by the sea at night": 7,
+    "a mountain in the snow": 7,
+    "a green heart": 7,
+    "a tree on a meadow": 7,
+}
+EXAMPLES_ZH = {
+    "傍晚草地上的房子": 7,
+    "白色背景上的红色星星": 7,
+    "大海上的帆船": 7,
+    "写着福的牌子": 7,
+    "夜晚海上的灯塔": 7,
+    "雪山": 7,
+    "一颗绿色的爱心": 7,
+    "草地上的树": 7,
+}
 # Things of the picture book that come out by themselves. Others only do in a place, whose word is then in the prompt.
 ALONE = ("mountain",)
 
@@ -42,7 +49,7 @@ def _english() -> Vocabulary:
     said = [*_flat(phrases.SHAPE_EN), *_flat(phrases.LAND_EN), *_flat(phrases.ALONE_EN), phrases.BOARD_EN]
     said += [name for kind in ALONE for name in phrases.THING_EN[kind]]
     words = dict.fromkeys(word.removeprefix("a ").removeprefix("the ") for word in said)
-    return Vocabulary(about=about, examples=EXAMPLES_EN, words=_shortest(words, within=_has_words))
+    return Vocabulary(about=about, examples=tuple(EXAMPLES_EN), words=_shortest(words, within=_has_words))
 
 
 def _chinese() -> Vocabulary:
@@ -55,7 +62,7 @@ def _chinese() -> Vocabulary:
     said += [place.split("|")[0] for place in _flat(phrases.LAND_ZH)]
     said += [name for kind in ALONE for name in phrases.THING_ZH[kind][1]]
     words = dict.fromkeys(map(_joined, said))
-    return Vocabulary(about=about, examples=EXAMPLES_ZH, words=_shortest(words, within=str.__contains__))
+    return Vocabulary(about=about, examples=tuple(EXAMPLES_ZH), words=_shortest(words, within=str.__contains__))
 
 
 def _flat(names: Mapping[str, Iterable[str]]) -> list[str]:

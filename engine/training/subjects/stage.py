@@ -26,7 +26,9 @@ FLYING = {"transport-air", "sky-weather"}  # sections whose things have no shado
 GROUNDED = {"fog", "tornado", "thermometer", "closed umbrella", "umbrella on ground", "seat", "snowman"}
 FLOATING = {"balloon", "kite", "bee", "butterfly", "dove", "parachute", "fireworks"}
 KINDS = {"plain": 0.44, "place": 0.2, "pair": 0.2, "pair in place": 0.08, "with sign": 0.06, "empty place": 0.02}
-JITTER = 0.006  # of a place, as a share of the side: stages stand nearly still, like scenes
+# How a thing looks is learned where it stands alone, always in the same place; the rest must not be forgotten.
+ALONE = {"plain": 0.8, "place": 0.1, "pair": 0.06, "pair in place": 0.02, "with sign": 0.01, "empty place": 0.01}
+SIZE_SHARES = {"medium": 0.86, "small": 0.07, "big": 0.07}
 HELD_OUT = 12  # one pair of things in so many is never drawn in training
 
 Pictures = Mapping[str, Image.Image]
@@ -99,10 +101,10 @@ def random_stage(
         time = "day" if ground in places.TIMELESS else rng.choices(places.TIMES, (0.5, 0.25, 0.25))[0]
     if kind == "empty place":
         return Stage(props=(), ground=ground, time=time)
-    size = rng.choices(("medium", "small", "big"), (0.6, 0.2, 0.2))[0]
+    size = rng.choices(list(SIZE_SHARES), list(SIZE_SHARES.values()))[0]
     if kind in ("plain", "place"):
         spot = "centre"
-        if kind == "plain" and rng.random() < 0.12:
+        if kind == "plain" and rng.random() < 0.05:
             spot, size = rng.choice(list(scenes.PLACES)), "small"
         return Stage(props=(Prop(emoji=rng.choice(cast), size=size),), ground=ground, time=time, spot=spot)
     if kind == "with sign":
@@ -115,7 +117,7 @@ def random_stage(
     sizes = ("medium", "medium")
     if first == second:
         relation = "left of"
-    elif rng.random() < 0.25:
+    elif rng.random() < 0.12:
         sizes = rng.choice((("small", "medium"), ("medium", "small"), ("big", "small"), ("small", "big")))
     props = tuple(Prop(emoji=thing, size=size) for thing, size in zip((first, second), sizes, strict=True))
     return Stage(props=props, ground=ground, time=time, relation=relation)
@@ -131,14 +133,16 @@ def _couple(rng: Random, cast: Sequence[Emoji], held_out: bool) -> tuple[Emoji, 
             return first, second
 
 
-def layout(stage: Stage, width: int, height: int, rng: Random | None = None) -> tuple[Box, ...]:
-    """Where the props of `stage` go in a picture of `width` x `height` pixels; `rng` adds a small jitter."""
+def layout(stage: Stage, width: int, height: int) -> tuple[Box, ...]:
+    """Where the props of `stage` go in a picture of `width` x `height` pixels: always in the same place.
+
+    Where they moved by a few pixels, or came in three sizes as often, 200 things were smears after 6,000 steps.
+    """
     side = min(width, height)
     sizes = [(SIZES if len(stage.props) == 1 else PAIR_SIZES)[prop.size] for prop in stage.props]
-    dx, dy = (0.0, 0.0) if rng is None else (rng.uniform(-JITTER, JITTER), rng.uniform(-JITTER, JITTER))
     free = stage.plain and stage.relation is None
     return tuple(
-        Box(prop=prop, x=(x + dx) * width, y=(y + dy) * height, side=size * side, shade=shade, floor=shade and not free)
+        Box(prop=prop, x=x * width, y=y * height, side=size * side, shade=shade, floor=shade and not free)
         for prop, size, (x, y, shade) in zip(stage.props, sizes, _spots(stage, sizes, side / height), strict=True)
     )
 
@@ -172,10 +176,10 @@ def _spots(stage: Stage, sizes: list[float], unit: float) -> list[tuple[float, f
     return spots
 
 
-def draw(stage: Stage, pictures: Pictures, width: int, height: int, rng: Random | None = None) -> Image.Image:
+def draw(stage: Stage, pictures: Pictures, width: int, height: int) -> Image.Image:
     """`stage` as an RGB picture of `width` x `height` pixels."""
     picture = ground(stage, width, height)
-    boxes = layout(stage, width, height, rng)
+    boxes = layout(stage, width, height)
     for box in sorted(boxes, key=lambda box: -box.y):  # the upper one stands on the lower
         put(picture, box, fitted(box, pictures), light_of(stage))
     return picture

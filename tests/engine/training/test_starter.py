@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from diffusers import (
@@ -12,9 +13,11 @@ from diffusers import (
     ZImagePipeline,
     ZImageTransformer2DModel,
 )
+from PIL import Image
 from safetensors import safe_open
 from transformers import Qwen2Tokenizer, Qwen3Model
 
+from engine.training import gallery
 from engine.training.export import STARTER, card
 from engine.training.flow import templated
 
@@ -45,6 +48,21 @@ def test_it_loads_as_the_published_classes(pipeline: ZImagePipeline) -> None:
     assert pipeline.scheduler.config["shift"] == 3.0
     assert not pipeline.scheduler.config["use_dynamic_shifting"]
     assert pipeline.vae_scale_factor == 8
+
+
+def test_the_gallery_shows_the_examples_of_the_card_as_the_model_paints_them(pipeline: ZImagePipeline) -> None:
+    folder = gallery.OUT / "zimagine-starter-1"
+    shown = json.loads((folder / "gallery.json").read_text("utf-8"))
+
+    listed = {language: {one["prompt"]: one["seed"] for one in pictures} for language, pictures in shown.items()}
+    assert listed == gallery.EXAMPLES
+    for pictures in shown.values():
+        for one in pictures[:2]:
+            stored = Image.open(folder / one["src"])
+            painted = gallery.paint(pipeline, one["prompt"], one["seed"])
+            error = np.asarray(painted, np.float32) - np.asarray(stored.convert("RGB"), np.float32)
+            assert stored.size == (256, 256)
+            assert np.square(error).mean() < 40, one["prompt"]  # 32 dB: what WebP leaves
 
 
 def test_it_weighs_at_most_16_megabytes_in_bf16() -> None:

@@ -121,7 +121,7 @@ def test_every_thing_is_recognised_where_a_drawn_stage_has_it() -> None:
 
     stages = [stage.random_stage(rng, CAST) for _ in range(60)]
     found = [
-        (recogniser.recognise(stage.draw(shown, PICTURES, *SIZES[number % 3], rng), shown, index), prop.emoji.code)
+        (recogniser.recognise(stage.draw(shown, PICTURES, *SIZES[number % 3]), shown, index), prop.emoji.code)
         for number, shown in enumerate(stages)
         for index, prop in enumerate(shown.props)
         if prop.emoji is not None
@@ -264,7 +264,7 @@ def test_a_pool_encodes_each_picture_once_and_survives_half_a_file(
 ) -> None:
     monkeypatch.setattr(latents, "CHUNK", latents.BATCH)
     asked: list[int] = []
-    lesson = things.Lesson(cast=CAST, pictures=PICTURES)
+    lesson = things.Lesson(cast=CAST, pictures=PICTURES, kinds=stage.KINDS)
 
     def draw(number: int) -> Image.Image:
         asked.append(number)
@@ -294,8 +294,8 @@ def test_a_run_goes_on_where_it_was_and_leaves_a_folder_that_paints(
 
     def options(steps: int) -> argparse.Namespace:
         folders = {"run": tmp_path / "run", "cache": tmp_path, "out": tmp_path / "out", "start": STARTER}
-        return argparse.Namespace(**folders, things=6, steps=steps, batch=2, pool=32, size="half-square", device="cpu",
-                                  no_compile=True)  # fmt: skip
+        return argparse.Namespace(**folders, things=6, steps=steps, batch=2, pool=32, size="half-square",
+                                  lesson="alone", device="cpu", no_compile=True)  # fmt: skip
 
     (tmp_path / "run").mkdir()
     things.run(options(1))
