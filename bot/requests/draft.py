@@ -26,6 +26,7 @@ from bot.requests import control, loras
 from bot.requests.control import ControlChoice
 from bot.requests.defaults import PictureDefaults
 from bot.requests.sizes import in_one_piece, is_partly_transparent, nearest_shape, png_size
+from bot.requests.words import trimmed
 from protocol.card import ModelCard
 from protocol.request import (
     MAX_COUNT,
@@ -104,7 +105,7 @@ def complete(
     Raises a refusal of the family Invalid; `fits` says the rest.
     """
     source = pictures.get("source")
-    prompt, negative = draft.prompt.strip(), (draft.negative or "").strip()
+    prompt, negative = trimmed(draft.prompt), trimmed(draft.negative or "")
     if not prompt:
         raise EmptyPrompt
     for text in (prompt, negative):

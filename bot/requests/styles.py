@@ -23,6 +23,7 @@ from bot.jobs.errors import (
     UnknownStyle,
 )
 from bot.jobs.job import Requester
+from bot.requests.words import trimmed
 from bot.storage.settings import SettingStore
 from protocol.request import Style, is_chinese
 
@@ -172,8 +173,8 @@ def _guild(by: Requester) -> int:
 def _checked(style: StyleTemplates) -> StyleTemplates:
     """The same without stray spaces. Raises what is wrong with it."""
     style = StyleTemplates(
-        name=Bilingual(en=style.name.en.strip(), zh=style.name.zh.strip()),
-        template=Bilingual(en=style.template.en.strip(), zh=style.template.zh.strip()),
+        name=Bilingual(en=trimmed(style.name.en), zh=trimmed(style.name.zh)),
+        template=Bilingual(en=trimmed(style.template.en), zh=trimmed(style.template.zh)),
     )
     for name in style.name.given() or [""]:
         if not 0 < len(name) <= MOST_NAME or not name.isprintable():

@@ -127,7 +127,7 @@ def models(locale: str, current: str | None, offered: Iterable[str], stage: Stag
         lines.append(say(locale, "refusal-no-engine-here"))
     else:
         lines.append(say(locale, "model-current", model=text.inline(current, 200)))
-        names = ", ".join(f"`{text.inline(name, 100)}`" for name in offered)
+        names = ", ".join(text.code(name, 100) for name in offered)
         lines.append(say(locale, "model-offered", models=text.clip(names, 3000)))
     if stage is not None:
         lines.append(f"-# {model_stage(locale, stage)}")

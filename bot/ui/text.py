@@ -24,6 +24,8 @@ _BAR = 8  # squares, when the steps are too many to show one each
 _BIDI_MARKS = [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 _CONTROLS = [*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000)]  # Unicode's Cc and Cs
 _LEFT_OUT = dict.fromkeys({*_BIDI_MARKS, *_CONTROLS} - {ord("\n")})
+# What Discord reads as a mark: anywhere (the colon makes a link of what nobody dressed up), and at a line's beginning.
+_MARKS, _FIRST_MARK = re.compile(r"[\\*_~`|\[\]<]|:(?=//)"), re.compile(r"^([ \t]*\d*)([-+#>.])", re.MULTILINE)
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
 
@@ -38,9 +40,12 @@ def clip(text: str, limit: int) -> str:
 
 
 def safe(text: str, limit: int = SHOWN_PROMPT) -> str:
-    """Somebody's text shown as they typed it: no markdown, no mention, no way to turn the rest of the message."""
+    """Somebody's text shown as they typed it: no markdown, no link, no mention, no way to turn the rest of the message.
+
+    discord.py's `escape_markdown` takes all from the first "[" to the last ")" for one link, and others stay alive.
+    """
     shown = clip(plain(text), limit)
-    escaped = discord.utils.escape_markdown(shown).replace("<", "\\<")
+    escaped = _FIRST_MARK.sub(r"\1\\\2", _MARKS.sub(r"\\\g<0>", shown))
     escaped = discord.utils.escape_mentions(escaped)
     if not shown.isascii() and any(unicodedata.bidirectional(c) in ("R", "AL", "AN") for c in shown):
         return "\n".join(f"{_FIRST_STRONG_ISOLATE}{line}{_POP_ISOLATE}" for line in escaped.split("\n"))
@@ -50,6 +55,12 @@ def safe(text: str, limit: int = SHOWN_PROMPT) -> str:
 def inline(text: str, limit: int) -> str:
     """Like `safe`, on one line."""
     return safe(re.sub(r"\s+", " ", text), limit)
+
+
+def code(text: str, limit: int) -> str:
+    """Somebody's word on one line between backticks, where nothing is markdown and nothing can be escaped."""
+    word = re.sub(r"[\s`]+", " ", plain(text)).strip()
+    return f"`{clip(word, limit) or ' '}`"
 
 
 def number(value: float) -> str:

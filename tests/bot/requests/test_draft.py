@@ -45,6 +45,18 @@ def png(width: int, height: int) -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.parametrize("nothing", ["", " \n", "\u200b", "\u3164\u3164", "\u2800", "\ufe0f\u200d", "\u00ad \u2060"])
+def test_words_of_which_nothing_can_be_seen_are_none(nothing: str) -> None:
+    with pytest.raises(EmptyPrompt):
+        composed(RequestDraft(prompt=nothing))
+    assert composed(RequestDraft(prompt="a cat", negative=nothing)).negative == ""
+
+
+@pytest.mark.parametrize("prompt", ["猫", "❤️", "👩‍🚀", "ﷺ", "!", "\ue000"])
+def test_a_word_or_sign_that_can_be_seen_is_a_prompt(prompt: str) -> None:
+    assert composed(RequestDraft(prompt=f" {prompt}\n")).prompt == prompt
+
+
 def test_gaps_are_filled_by_the_tastes_and_the_model() -> None:
     request = composed(RequestDraft(prompt="  a star "))
 

@@ -117,6 +117,7 @@ async def test_only_an_admin_of_the_server_changes_its_styles(tmp_path: Path, wh
     ("wish", "refusal"),
     [
         (style(name=" "), StyleNameUnfit),
+        (style(name="\u3164"), StyleNameUnfit),
         (style(name="x" * (MOST_NAME + 1)), StyleNameUnfit),
         (style(name="two\nlines"), StyleNameUnfit),
         (style(name_zh="霓\u202e虹"), StyleNameUnfit),

@@ -41,7 +41,42 @@ def test_right_to_left_text_stays_in_its_place() -> None:
 def test_marks_of_markdown_are_shown_as_they_are() -> None:
     assert text.safe("**a** _b_ `c` ~~d~~") == r"\*\*a\*\* \_b\_ \`c\` \~\~d\~\~"
     assert text.safe("# head").startswith("\\")
+    assert text.safe("||a|| \\*\n - b\n1. c\n> d\n-# e\nx - y. #1 > 2") == (
+        "\\|\\|a\\|\\| \\\\\\*\n \\- b\n1\\. c\n\\> d\n\\-# e\nx - y. #1 > 2"
+    )
     assert text.safe("<@1> <t:0:R> <:x:1>") == r"\<@1> \<t:0:R> \<:x:1>"
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "[Claim your free Nitro](https://evil.example)",
+        "[a](https://one.example) and [Claim **your** free `Nitro`](https://evil.example)",
+        "see https://evil.example/a_b now",
+        "[a] (b) [c](<https://evil.example>)",
+    ],
+)
+def test_no_link_of_a_prompt_is_live(prompt: str) -> None:
+    shown = text.safe(prompt)
+
+    assert not re.search(r"(?<!\\)\[", shown)
+    assert not re.search(r"(?<!\\)[*`<]", shown)
+    assert not re.search(r"(?<!\\)://", shown)
+    assert re.sub(r"\\(.)", r"\1", shown) == prompt
+
+
+@given(st.text(alphabet="a1 \n\\*_~`|[]()<>#-+.:/", max_size=60))
+def test_what_is_shown_is_what_was_typed_with_each_mark_escaped(prompt: str) -> None:
+    shown = text.safe(prompt)
+
+    assert re.sub(r"\\([^0-9A-Za-z\s])", r"\1", shown) == text.plain(prompt)
+    assert not re.search(r"[*_~`|\[\]<]", re.sub(r"\\.", "", shown))
+
+
+def test_a_name_between_backticks_stays_between_them_and_is_not_escaped() -> None:
+    assert text.code("z_image_turbo.gguf", 100) == "`z_image_turbo.gguf`"
+    assert text.code("a` **b**\n", 100) == "`a **b**`"
+    assert text.code("`", 100) == "` `"
 
 
 @pytest.mark.parametrize(
