@@ -35,7 +35,10 @@ class Handshake:
         """Take over what the last bot process left."""
         card = await self._state.ledger.facts.get(CARD)
         if card is not None:
-            self._state.engines.expect(msgspec.json.decode(card, type=ModelCard))
+            try:
+                self._state.engines.expect(msgspec.json.decode(card, type=ModelCard))
+            except msgspec.MsgspecError as error:
+                log.warning("What was kept of the last model cannot be read by this version (%s).", error)
         for left in await self._state.ledger.jobs.live():
             self._state.live.add(left.job, charged=left.charged)
             if left.job.state is not JobState.QUEUED and left.engine is not None:

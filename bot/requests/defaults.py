@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
-
-import msgspec
 
 from bot.jobs.errors import BadSetting, NeedsAdmin, NeedsOwner, NotAllowed, OverCeiling
 from bot.jobs.job import Requester
 from bot.jobs.limits import Limits
-from bot.storage.settings import Scope, SettingStore
+from bot.storage.settings import Scope, SettingStore, UnreadableSetting
 from protocol.card import ModelCard
 from protocol.request import MAX_COUNT, MAX_GUIDANCE
 
@@ -141,7 +140,9 @@ class Defaults:
         )
         for scope, scope_id in places:
             if (row := self._settings.get(scope, scope_id, key)) is not None:
-                return Shown(value=_decode(row.value), scope=row.scope, by=row.by, at=row.at)
+                with suppress(UnreadableSetting):
+                    value = self._settings.value(row, str if key == "shape" else int | float)
+                    return Shown(value=value, scope=row.scope, by=row.by, at=row.at)
         value: Value | None = getattr(self.owner, key)
         card = self._card()
         if key == "steps" and value is None and card is not None:
@@ -194,10 +195,6 @@ def _authorise(scope: Scope, scope_id: int | str | None, by: Requester) -> None:
         case "user":
             if scope_id != by.principal:
                 raise NotAllowed
-
-
-def _decode(value: str) -> Value:
-    return msgspec.json.decode(value, type=str | int | float | bool)  # pyright: ignore[reportArgumentType]
 
 
 def _number(value: Value, kind: type[int] | type[float]) -> int | float | None:

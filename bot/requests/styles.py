@@ -6,6 +6,7 @@ A request keeps the template as it was: changing a style changes no picture that
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from bot.jobs.errors import (
 )
 from bot.jobs.job import Requester
 from bot.requests.words import trimmed
-from bot.storage.settings import SettingStore
+from bot.storage.settings import SettingStore, UnreadableSetting
 from protocol.request import Style, is_chinese
 
 FOLDER = Path(__file__).parents[1] / "styles"
@@ -74,8 +75,9 @@ class StyleBook:
         self._own: dict[int, dict[str, StyleTemplates | None]] = {}  # None: taken away
         for row in settings.rows():
             if row.scope == "guild" and row.key.startswith(_KEY):
-                style = msgspec.json.decode(row.value, type=StyleTemplates | None)
-                self._own.setdefault(int(row.scope_id), {})[row.key.removeprefix(_KEY)] = style
+                with suppress(UnreadableSetting):
+                    style = settings.value(row, StyleTemplates | None)
+                    self._own.setdefault(int(row.scope_id), {})[row.key.removeprefix(_KEY)] = style
 
     def offered(self, guild: int | None) -> dict[str, StyleTemplates]:
         """Every style that may be asked for in this server, or in a direct message."""

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
-
-import msgspec
 
 from bot.jobs.errors import ModelChanging, NeedsOwner, NoEngineHere, SameModel, UnknownModel
 from bot.jobs.events import EngineState, Events
 from bot.jobs.job import Requester
 from bot.queue.engines import LOCAL
 from bot.storage.database import STORAGE_ERRORS
-from bot.storage.settings import SettingStore
+from bot.storage.settings import SettingStore, UnreadableSetting
 
 PUBLISHED = "Tongyi-MAI/Z-Image-Turbo"
 ALWAYS = ("auto", "starter", PUBLISHED)
@@ -108,9 +107,11 @@ class Models:
 
     def first(self, configured: str) -> str:
         """What to start with: the owner's choice, unless the settings have come to name another model since then."""
-        row = self._settings.get("owner", None, _KEY)
-        choice = None if row is None else msgspec.json.decode(row.value, type=Choice)
-        return choice.model if choice is not None and choice.instead_of == configured else configured
+        if (row := self._settings.get("owner", None, _KEY)) is not None:
+            with suppress(UnreadableSetting):
+                choice: Choice = self._settings.value(row, Choice)
+                return choice.model if choice.instead_of == configured else configured
+        return configured
 
     def attach(self, engine: LocalEngine, *, configured: str, folder: Path | None) -> None:
         """There is an engine here. `folder` holds models to offer by name."""

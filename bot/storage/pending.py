@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from bot.storage.database import Database
+
+log = logging.getLogger(__name__)
 
 _EXPIRED = "expired"  # stands in a payload in place of its token
 
@@ -43,10 +47,7 @@ class PendingStore:
 
         def work(db: sqlite3.Connection) -> list[PendingRequest]:
             db.execute("UPDATE pending SET tries = tries + 1")
-            return [
-                PendingRequest(origin=row["origin"], payload=msgspec.json.decode(row["payload"]), tries=row["tries"])
-                for row in db.execute("SELECT * FROM pending ORDER BY at, origin").fetchall()
-            ]
+            return list(_readable(db.execute("SELECT * FROM pending ORDER BY at, origin").fetchall()))
 
         return await self._database.write(work)
 
@@ -69,3 +70,13 @@ def drop_pending(db: sqlite3.Connection, origin: str) -> None:
 def strike_out_tokens(db: sqlite3.Connection, older_than: float) -> None:
     """Within a transaction: tokens made before this moment (Unix seconds) are of no use any more."""
     db.execute("UPDATE pending SET payload = json_set(payload, '$.token', ?) WHERE at < ?", (_EXPIRED, older_than))
+
+
+def _readable(rows: Iterable[sqlite3.Row]) -> Iterator[PendingRequest]:
+    for row in rows:
+        try:
+            payload = msgspec.json.decode(row["payload"], type=dict[str, Any])
+        except msgspec.MsgspecError as error:
+            log.warning("The kept request %s is passed over: it cannot be read (%s).", row["origin"], error)
+        else:
+            yield PendingRequest(origin=row["origin"], payload=payload, tries=row["tries"])

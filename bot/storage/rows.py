@@ -87,6 +87,13 @@ def insert_job(db: sqlite3.Connection, draft: Draft) -> None:
 
 def read_job(db: sqlite3.Connection, row: sqlite3.Row) -> Job:
     """The job of this row, with the pictures that it has so far. Raises UnreadableJob."""
+    try:
+        return _job(db, row)
+    except (ValueError, TypeError, msgspec.MsgspecError) as error:  # of another version, or damaged
+        raise UnreadableJob from error
+
+
+def _job(db: sqlite3.Connection, row: sqlite3.Row) -> Job:
     images = db.execute("SELECT * FROM image WHERE job = ? AND state = 'painted' ORDER BY k", (row["id"],))
     return Job(
         id=row["id"],
@@ -129,12 +136,9 @@ def encode_arguments(arguments: dict[str, Argument]) -> str:
 
 
 def _request(row: sqlite3.Row) -> ImageRequest:
-    try:
-        if row["spec_version"] > SPEC_VERSION:
-            raise ValueError(f"its request has form {row['spec_version']}, the newest known is {SPEC_VERSION}")
-        return msgspec.json.decode(row["spec"], type=ImageRequest)
-    except (ValueError, msgspec.MsgspecError) as error:
-        raise UnreadableJob from error
+    if row["spec_version"] > SPEC_VERSION:
+        raise ValueError(f"its request has form {row['spec_version']}, the newest known is {SPEC_VERSION}")
+    return msgspec.json.decode(row["spec"], type=ImageRequest)
 
 
 def _requester(row: sqlite3.Row) -> Requester:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import msgspec
 
@@ -13,6 +14,12 @@ from bot.jobs.ids import WallClock
 from bot.storage.database import Database
 
 Scope = Literal["owner", "guild", "channel", "user"]
+
+log = logging.getLogger(__name__)
+
+
+class UnreadableSetting(Exception):
+    """Its row was written by another version, or damaged. It is left alone, and is as if it were not set."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,8 +39,9 @@ class SettingStore:
 
     def __init__(self, database: Database, rows: Iterable[SettingRow], *, wall: WallClock) -> None:
         self._database = database
-        self._rows = {(row.scope, row.scope_id, row.key): row for row in rows}
+        self._rows = {(row.scope, row.scope_id, row.key): row for row in rows if _is_of_a_place(row)}
         self._wall = wall
+        self._told = set[SettingRow]()  # unreadable ones of which the log knows
 
     @classmethod
     async def read(cls, database: Database, *, wall: WallClock) -> Self:
@@ -48,6 +56,16 @@ class SettingStore:
     def get(self, scope: Scope, scope_id: int | str | None, key: str) -> SettingRow | None:
         """What is set there, if anything."""
         return self._rows.get((scope, _text(scope_id), key))
+
+    def value(self, row: SettingRow, kind: Any) -> Any:
+        """What is set there, of this type. Raises UnreadableSetting, with a line in the log the first time."""
+        try:
+            return msgspec.json.decode(row.value, type=kind)
+        except msgspec.MsgspecError as error:
+            if row not in self._told:
+                self._told.add(row)
+                log.warning("%s is passed over: it cannot be read by this version (%s).", _named(row), error)
+            raise UnreadableSetting from error
 
     async def put(self, scope: Scope, scope_id: int | str | None, key: str, value: object, *, by: str) -> None:
         """Set it to what can be said in JSON, whatever it was."""
@@ -81,6 +99,17 @@ class SettingStore:
     def forget(self, principal: str) -> None:
         """The settings of this person were deleted from the database."""
         self._rows = {where: row for where, row in self._rows.items() if where[:2] != ("user", principal)}
+
+
+def _is_of_a_place(row: SettingRow) -> bool:
+    known = row.scope not in ("guild", "channel") or row.scope_id.isdecimal()
+    if not known:
+        log.warning("%s is passed over: this version knows no such place.", _named(row))
+    return known
+
+
+def _named(row: SettingRow) -> str:
+    return f"The setting {row.key!r} of {row.scope} {row.scope_id}".rstrip()
 
 
 def _text(scope_id: int | str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -49,6 +50,45 @@ async def test_a_setting_says_who_made_it_and_outlives_the_process(tmp_path: Pat
         shown = defaults.show(GUILD, CHANNEL)["steps"]
         assert (shown.value, shown.scope, shown.by) == (12, "guild", ADMIN.principal)
         assert defaults.of_pictures(ANNA).steps == 12
+
+
+@pytest.mark.parametrize("damage", ["", "nonsense", '"twelve"', "[12]", "null", '{"of": "a newer version"}'])
+async def test_a_setting_that_cannot_be_read_is_as_if_it_were_not_set_and_said_once(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(tmp_path) as defaults:
+        await defaults.set("guild", GUILD, "steps", 12, by=ADMIN)
+        await defaults.set("guild", GUILD, "per_minute", 3, by=ADMIN)
+        await defaults.set("guild", GUILD, "count", 2, by=ADMIN)
+    with sqlite3.connect(tmp_path / "ledger.db") as db:
+        db.execute("UPDATE setting SET value = ? WHERE key IN ('steps', 'per_minute')", (damage,))
+    db.close()
+
+    async with opened(tmp_path) as defaults:
+        assert [defaults.of_pictures(ANNA).steps for _ in range(3)] == [8, 8, 8]
+        assert defaults.limits(ANNA).per_minute == OwnerSettings().per_minute
+        assert defaults.of_pictures(ANNA).count == 2
+        assert await defaults.set("guild", GUILD, "steps", 9, by=ADMIN) == 9
+        assert defaults.of_pictures(ANNA).steps == 9
+
+    assert caplog.text.count("The setting 'steps' of guild 10 is passed over") == 1
+
+
+async def test_a_setting_of_a_place_that_nobody_knows_is_passed_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(tmp_path) as defaults:
+        await defaults.set("guild", GUILD, "steps", 12, by=ADMIN)
+    with sqlite3.connect(tmp_path / "ledger.db") as db:
+        columns = "INSERT INTO setting (scope, scope_id, key, value, by, at) VALUES "
+        db.execute(columns + "('guild', 'here', 'paused', 'true', 'x', 0)")
+    db.close()
+
+    async with opened(tmp_path) as defaults:
+        assert defaults.paused() == frozenset()
+        assert defaults.of_pictures(ANNA).steps == 12
+
+    assert "of guild here is passed over" in caplog.text
 
 
 async def test_steps_without_a_setting_are_the_models(tmp_path: Path) -> None:

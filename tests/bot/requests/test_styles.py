@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -60,6 +61,27 @@ def test_every_style_that_comes_along_is_whole_in_both_languages() -> None:
         for template in (one.template.en, one.template.zh):
             assert template.count(PLACE) == 1
             assert len(template) <= MOST_TEMPLATE
+
+
+@pytest.mark.parametrize("damage", ["", '"neon"', '{"name": {"en": "Neon"}}', '{"name": 7, "template": 8}'])
+async def test_a_style_that_cannot_be_read_is_left_out_alone(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(tmp_path) as book:
+        for name in ("Neon", "Tin"):
+            await book.add(style(name), by=ADMIN)
+    with sqlite3.connect(tmp_path / "ledger.db") as db:
+        db.execute("UPDATE setting SET value = ? WHERE key LIKE '%neon'", (damage,))
+    db.close()
+
+    async with opened(tmp_path) as book:
+        assert "tin" in book.offered(10)
+        assert "neon" not in book.offered(10)
+        await book.add(style("Neon"), by=ADMIN)
+
+    async with opened(tmp_path) as book:
+        assert {"tin", "neon"} <= book.offered(10).keys()
+    assert "neon' of guild 10 is passed over" in caplog.text
 
 
 async def test_a_servers_styles_outlive_the_process_and_are_its_own(tmp_path: Path) -> None:

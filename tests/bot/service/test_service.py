@@ -57,6 +57,22 @@ async def test_before_any_engine_was_there_the_painter_is_loading(tmp_path: Path
             service.composer.complete(RequestDraft(prompt="x"), ANNA)
 
 
+@pytest.mark.parametrize("damage", ["", "7", '{"id": "of a newer version"}'])
+async def test_what_was_kept_of_models_and_cannot_be_read_keeps_nothing_from_starting(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_service(tmp_path, owner=ROOMY) as service:
+        await service.ledger.facts.keep("model-card", damage)
+        await service.ledger.settings.put("owner", None, "model", damage, by="x")
+
+    async with open_service(tmp_path, owner=ROOMY) as service:
+        assert service.card is None
+        assert service.models.first("auto") == "auto"
+
+    assert "What was kept of the last model cannot be read" in caplog.text
+    assert "The setting 'model' of owner is passed over" in caplog.text
+
+
 async def test_fifty_requests_at_once_get_exactly_the_allowance(tmp_path: Path) -> None:
     owner = OwnerSettings(per_minute=7, in_flight=50)
     async with stage(tmp_path, owner=owner) as core:

@@ -187,8 +187,13 @@ async def test_only_its_owner_reads_the_ledger(office: Office) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    ["spec_version = 99", """spec = '{"prompt": 7}'""", "spec = 'nonsense'"],
-    ids=["newer", "misshapen", "torn"],
+    [
+        "spec_version = 99",
+        """spec = '{"prompt": 7}'""",
+        "spec = 'nonsense'",
+        "error = 'worker-error', error_arguments = 'nonsense'",
+    ],
+    ids=["newer", "misshapen", "torn", "torn error"],
 )
 async def test_a_row_that_cannot_be_read_is_passed_over_alone(
     office: Office, change: str, caplog: pytest.LogCaptureFixture
@@ -401,6 +406,23 @@ async def test_an_accepted_request_is_no_longer_a_promise(office: Office) -> Non
 
         assert not await ledger.pending.has("kept")
         assert await ledger.pending.has("other")
+
+
+@pytest.mark.parametrize("damage", ["[]", "7"])
+async def test_a_kept_request_that_cannot_be_read_is_passed_over_alone(
+    office: Office, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with office.open() as ledger:
+        for origin in ("torn", "good"):
+            await ledger.pending.keep(origin, principal=ANNA.principal, payload={"token": "t"}, at=office.clock())
+        await ledger.database.write(
+            lambda db: db.execute("UPDATE pending SET payload = ? WHERE origin = 'torn'", (damage,))
+        )
+
+        taken_up = await ledger.pending.take_up()
+
+    assert [one.origin for one in taken_up] == ["good"]
+    assert "The kept request torn is passed over" in caplog.text
 
 
 async def test_fairness_outlives_the_process(office: Office) -> None:
