@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sqlite3
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -178,19 +179,39 @@ def _named(error: BaseException) -> BaseException:
 
 
 def back_up(path: Path, to: Path) -> None:
-    """A consistent copy of the file at `path`, also while a bot writes to it. Raises LedgerUnusable."""
+    """A consistent copy of the file at `path`, also while a bot writes to it. Raises LedgerUnusable.
+
+    It is there when it is whole: what a death or a full disk leaves has another name, which the next backup takes anew.
+    """
     if not path.is_file():
         raise LedgerUnusable(f"There is no ledger {path}.")
-    try:
-        os.close(os.open(to, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # it holds interaction tokens
-    except OSError as error:
-        raise LedgerUnusable(f"The backup {to} cannot be written: {error.strerror or error}.") from error
+    if to.exists():
+        raise LedgerUnusable(f"The backup {to} cannot be written: {os.strerror(errno.EEXIST)}.")
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
-            db.execute("VACUUM INTO ?", (str(to),))
+            _copy(db, to)
+    except OSError as error:
+        raise LedgerUnusable(f"The backup {to} cannot be written: {error.strerror or error}.") from error
     except sqlite3.Error as error:
-        to.unlink()
         raise LedgerUnusable(f"The ledger {path} cannot be saved to {to}: {error}.") from error
+
+
+def _copy(db: sqlite3.Connection, to: Path) -> None:
+    unfinished = to.with_name(f"{to.name}.unfinished")
+    journal = to.with_name(f"{unfinished.name}-journal")
+    try:
+        for leftover in (unfinished, journal):
+            leftover.unlink(missing_ok=True)
+        os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # it holds interaction tokens
+        db.execute("VACUUM INTO ?", (str(unfinished),))
+        with unfinished.open("rb+") as file:
+            os.fsync(file.fileno())
+        unfinished.replace(to)
+    except (OSError, sqlite3.Error):
+        for leftover in (unfinished, journal):
+            with suppress(OSError):
+                leftover.unlink(missing_ok=True)
+        raise
 
 
 def migrations() -> list[tuple[int, str]]:
@@ -233,9 +254,10 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
             f"this one knows {newest}); install that version or move the file away."
         )
     if 0 < version < newest:
-        backup = path.with_name(f"{path.stem}.schema{version}.backup.db")
-        backup.unlink(missing_ok=True)
-        db.execute("VACUUM INTO ?", (str(backup),))
+        try:
+            _copy(db, path.with_name(f"{path.stem}.schema{version}.backup.db"))
+        except OSError as error:
+            raise LedgerUnusable(f"What was in {path} before cannot be saved: {error.strerror or error}.") from error
     for number, sql in steps:
         if number > version:
             _apply(db, number, sql)

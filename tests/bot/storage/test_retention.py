@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import resource
 import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,9 +21,10 @@ import pytest
 from bot.jobs.errors import PictureGone, UnknownJob
 from bot.jobs.job import Job
 from bot.jobs.states import JobState
-from bot.storage import retention
+from bot.storage import database, retention
 from bot.storage.blobs import Blob, BlobStore
 from bot.storage.database import LedgerUnusable, back_up
+from bot.storage.ledger import Ledger
 from bot.storage.privacy import Use
 from bot.storage.retention import SETTLED, Keep, Pruned, prune, pruning, too_many
 from tests.support.stage import ANNA, Stage, ready, stage, until
@@ -225,6 +234,55 @@ def test_a_backup_never_overwrites_a_file(tmp_path: Path) -> None:
         back_up(tmp_path / "ledger.db", tmp_path / "precious")
 
     assert (tmp_path / "precious").read_text() == "kept"
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from bot.storage import database
+database.os.fsync = lambda _: os.kill(os.getpid(), 9)  # all is written, but not yet under its name
+database.back_up(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+async def test_a_backup_that_was_killed_leaves_no_file_that_looks_whole_and_the_next_one_is(tmp_path: Path) -> None:
+    ledger, copy = tmp_path / "ledger.db", tmp_path / "copies" / "backup.db"
+    copy.parent.mkdir()
+    async with Ledger.open(ledger):
+        died = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", KILLED, ledger, copy], check=False)
+        assert died.returncode == -signal.SIGKILL
+        assert not copy.exists()
+
+        back_up(ledger, copy)
+
+    assert [path.name for path in copy.parent.iterdir()] == ["backup.db"]
+    with closing(sqlite3.connect(copy)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert db.execute("SELECT count(*) FROM job").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("stops", ["VACUUM", "fsync"])
+async def test_a_backup_for_which_the_disk_is_too_full_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops: str
+) -> None:
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    async with Ledger.open(tmp_path / "ledger.db"):
+        if stops == "fsync":
+
+            def full(_handle: int) -> None:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+            monkeypatch.setattr(database.os, "fsync", full)
+        else:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))  # a write beyond it fails
+        try:
+            with pytest.raises(LedgerUnusable, match="backup"):
+                back_up(tmp_path / "ledger.db", copies / "backup.db")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+    assert list(copies.iterdir()) == []
 
 
 def test_a_backup_of_nothing_is_refused_in_a_sentence(tmp_path: Path) -> None:
