@@ -7,6 +7,7 @@ import errno
 import os
 import secrets
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -14,9 +15,9 @@ import msgspec
 class Address(msgspec.Struct, frozen=True, kw_only=True):
     """The content of `engine.json`. `command` is what was started: an engine with other options is not adopted."""
 
-    port: int
-    secret: str
-    pid: int | None = None
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
+    secret: Annotated[str, msgspec.Meta(min_length=1)]
+    pid: Annotated[int, msgspec.Meta(ge=1)] | None = None
     command: tuple[str, ...] = ()
 
     def __repr__(self) -> str:

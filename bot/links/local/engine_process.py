@@ -201,16 +201,25 @@ class EngineProcess:
         return self.process is not None and self.process.is_alive()
 
     async def _inherit(self, known: Address | None) -> None:
-        if known is not None and known.pid is not None:
-            old = DetachedProcess(known.pid, str(self._file))
-            if old.is_alive():
-                if known.command == self._command:
-                    log.info("adopted the engine that lives already (process %d)", known.pid)
-                    self.process = old
-                    return
-                log.info("the engine that lives already (process %d) has other options: it ends", known.pid)
+        for old, command in self._living(known).items():
+            if self.process is None and command == self._command:
+                log.info("adopted the engine that lives already (process %d)", old.pid)
+                self.process = old
+            else:
+                log.info("the engine that lives already (process %d) has other options: it ends", old.pid)
                 old.terminate()
-        await self._write(pid=None)
+        if self.process is None or known is None or known.pid != self.process.pid:
+            await self._write(pid=None if self.process is None else self.process.pid)
+
+    def _living(self, known: Address | None) -> dict[DetachedProcess, tuple[str, ...]]:
+        """Engines of this data folder with their command lines: the one that is known, or what the system tells.
+
+        A bot that died before it had written down which process it had started must not start a second beside it.
+        """
+        mark = str(self._file)
+        if known is not None and known.pid is not None and (old := DetachedProcess(known.pid, mark)).is_alive():
+            return {old: known.command}
+        return DetachedProcess.living(mark)
 
     async def _start(self) -> None:
         if self._stopping.is_set():

@@ -39,6 +39,17 @@ class DetachedProcess:
             )
         return cls(child.pid, mark, child)
 
+    @classmethod
+    def living(cls, mark: str) -> dict[DetachedProcess, tuple[str, ...]]:
+        """Those that were started with this word, and their command lines; none where the system does not tell."""
+        found: dict[DetachedProcess, tuple[str, ...]] = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has just ended, or is a stranger's
+                words = tuple((folder / "cmdline").read_bytes().decode(errors="replace").split("\0")[:-1])
+                if mark in words and os.getsid(int(folder.name)) == int(folder.name):
+                    found[cls(int(folder.name), mark)] = words
+        return found
+
     @property
     def exit_code(self) -> int | None:
         """Of a process started by us that has ended; negative for a signal."""

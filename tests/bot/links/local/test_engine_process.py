@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bot.jobs.events import Stepped
@@ -124,6 +125,45 @@ async def test_a_restarted_bot_adopts_the_living_engine_and_its_running_job(data
         assert (await second.service.ledger.jobs.events(job.id)).count("running") == 1
         assert second.engine.starts == 0
         assert pid_in(data) == pid
+        await second.engine.stop()
+
+
+linux = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="only Linux tells of all processes")
+
+
+@linux
+async def test_an_engine_of_which_no_number_was_written_down_is_found_and_adopted(data: Path) -> None:
+    async with bot(data) as first:
+        await first.ready()
+        pid = pid_in(data)
+    address = read_address(data / "engine.json")
+    assert address is not None
+    write_address(data / "engine.json", msgspec.structs.replace(address, pid=None))  # it died just before
+
+    async with bot(data) as second:
+        await second.ready()
+
+        assert second.engine.starts == 0
+        assert pid_in(data) == pid
+        await second.engine.stop()
+
+
+@linux
+@pytest.mark.parametrize("damage", ["", "{", '{"port": 70000, "secret": "x"}', '{"port": 0, "secret": "x", "pid": -1}'])
+async def test_beside_an_engine_that_cannot_be_reached_any_more_no_second_one_stays(data: Path, damage: str) -> None:
+    async with bot(data) as first:
+        await first.ready()
+        old = first.engine.process
+    assert old is not None
+    (data / "engine.json").write_text(damage)
+
+    async with bot(data) as second:
+        await second.ready()
+
+        assert second.engine.starts == 1
+        with suppress(ChildProcessError):  # the test is its parent, and nobody else waits for it
+            await until(lambda: os.waitpid(old.pid, os.WNOHANG)[0] == old.pid, within=20)  # by itself it stays 60 s
+        assert [one.pid for one in DetachedProcess.living(str(data / "engine.json"))] == [pid_in(data)]
         await second.engine.stop()
 
 
