@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from bot.jobs.errors import (
     BadPicture,
@@ -156,15 +156,49 @@ def _upright(data: bytes) -> Image.Image:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             width, height = picture.size
-            if width * height > MAX_PIXELS:
-                raise TooManyPixels(width=width, height=height, limit=MAX_PIXELS // 1_000_000)
             picture.draft("RGB", (MAX_SIDE, MAX_SIDE))  # a JPEG decodes small at once; others ignore it
+            if picture.width * picture.height > MAX_PIXELS:
+                raise TooManyPixels(width=width, height=height, limit=MAX_PIXELS // 1_000_000)
             picture.load()
-            upright = ImageOps.exif_transpose(picture)
+            upright = _in_srgb(_in_eight_bits(ImageOps.exif_transpose(picture)))
             upright.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
             return upright
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
         raise NotAPicture() from error
+
+
+def _in_eight_bits(picture: Image.Image) -> Image.Image:
+    """Pillow's own way from 16 bits of grey to 8 cuts off what is above 255, which is nearly all."""
+    if not picture.mode.startswith("I"):
+        return picture
+    scaled = picture.convert("I").point(lambda level: level * (1 / 257) + 0.5).convert("L")
+    scaled.info = {**picture.info}
+    if isinstance(clear := picture.info.get("transparency"), int):
+        scaled.info["transparency"] = round(clear / 257)
+    return scaled
+
+
+def _in_srgb(picture: Image.Image) -> Image.Image:
+    """As a screen shows it; a profile that cannot be read is left aside, as browsers do."""
+    profile = picture.info.pop("icc_profile", None)
+    if profile is None:
+        return picture
+    from PIL import ImageCms
+
+    transparent = _transparent(picture)
+    alpha = picture.convert("RGBA").getchannel("A") if transparent else None
+    opaque = picture if picture.mode in ("L", "RGB", "CMYK") else picture.convert("L" if "L" in picture.mode else "RGB")
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        screen = ImageCms.createProfile("sRGB")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        shown = ImageCms.profileToProfile(opaque, source, screen, outputMode="RGB")  # pyright: ignore[reportUnknownArgumentType]
+    except (ImageCms.PyCMSError, OSError):
+        return picture
+    assert shown is not None  # not in place
+    shown.info.clear()
+    if alpha is not None:
+        shown.putalpha(alpha)
+    return shown
 
 
 def _mask(picture: Image.Image, width: int, height: int) -> Image.Image:
@@ -212,6 +246,8 @@ def _limit_this_process() -> None:
 def _main() -> None:
     _limit_this_process()
     Image.MAX_IMAGE_PIXELS = None  # ours is a refusal instead of a warning
+    # Read what browsers read: a file that was cut short, a chunk beside the picture that is torn or too large.
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
     data = sys.stdin.buffer.read(MAX_BYTES + 1)
     png = b""
     try:

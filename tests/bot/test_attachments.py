@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import struct
 import subprocess
 import sys
+import zlib
+from collections.abc import Callable
 
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin
 
 from bot import attachments as pictures
 from bot.attachments import KEEP_TRANSPARENCY, PictureReader, mask_of
@@ -58,6 +61,114 @@ async def test_a_turned_photograph_comes_back_upright_and_without_its_metadata()
     assert Image.open(io.BytesIO(turned)).size == (40, 60)
     assert not Image.open(io.BytesIO(turned)).getexif()
     assert b"secret words" not in noted
+
+
+def deep_grey(level: int, size: tuple[int, int] = (8, 8)) -> Image.Image:
+    """16 bits a pixel, all of this level."""
+    return Image.frombytes("I;16", size, struct.pack("<H", level) * (size[0] * size[1]))
+
+
+@pytest.mark.parametrize(("level", "shown"), [(0, 0), (257, 1), (32768, 128), (65535, 255)])
+async def test_sixteen_bits_of_grey_are_seen_in_their_whole_range(level: int, shown: int) -> None:
+    clean = await PictureReader().clean(encoded(deep_grey(level), "PNG"))
+
+    assert Image.open(io.BytesIO(clean)).getpixel((0, 0)) == (shown,) * 3
+
+
+async def test_half_of_a_mask_of_sixteen_bits_is_half() -> None:
+    row = struct.pack("<60H", *[50_000] * 30, *[12_000] * 30)
+    drawn = Image.frombytes("I;16", (60, 40), row * 40)
+
+    mask = Image.open(io.BytesIO(await PictureReader().clean(encoded(drawn, "PNG"), *mask_of((60, 40)))))
+
+    assert mask.histogram()[255] == 30 * 40
+
+
+def display_p3() -> bytes:
+    """The profile of a phone's screen: that of sRGB with other primaries (for D50, as profiles have them)."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    primaries = {
+        b"rXYZ": (0.51512, 0.24120, -0.00105),
+        b"gXYZ": (0.29198, 0.69225, 0.04189),
+        b"bXYZ": (0.15710, 0.06657, 0.78407),
+    }
+    for number in range(struct.unpack_from(">I", profile, 128)[0]):
+        tag, offset, _ = struct.unpack_from(">4sII", profile, 132 + 12 * number)
+        if tag in primaries:
+            struct.pack_into(">3i", profile, offset + 8, *(round(value * 65536) for value in primaries[tag]))
+    return bytes(profile)
+
+
+@pytest.mark.parametrize(
+    ("form", "mode"), [("PNG", "RGB"), ("PNG", "RGBA"), ("PNG", "P"), ("JPEG", "RGB"), ("WEBP", "RGB")]
+)
+async def test_colours_are_those_that_the_profile_means(form: str, mode: str) -> None:
+    picture = Image.new("RGB", (16, 16), (200, 100, 60))
+    picture = picture.quantize(2) if mode == "P" else picture.convert(mode)
+    options = {"PNG": {}, "WEBP": {"lossless": True}, "JPEG": {"quality": 100, "subsampling": 0}}[form]
+
+    clean = await PictureReader().clean(encoded(picture, form, icc_profile=display_p3(), **options))
+
+    seen = Image.open(io.BytesIO(clean)).getpixel((8, 8))
+    assert isinstance(seen, tuple)
+    # By the matrices of Display P3 and sRGB: 214.9, 92.6, 46.9.
+    assert max(abs(a - b) for a, b in zip(seen, (215, 93, 47), strict=True)) <= 2, seen
+
+
+async def test_what_is_transparent_stays_so_through_a_profile() -> None:
+    holed = Image.new("RGBA", (8, 8), (200, 100, 60, 255))
+    holed.paste((0, 0, 0, 0), (0, 0, 4, 8))
+
+    clean = await PictureReader().clean(encoded(holed, "PNG", icc_profile=display_p3()), KEEP_TRANSPARENCY)
+
+    kept = Image.open(io.BytesIO(clean))
+    assert (kept.getpixel((0, 0))[3], kept.getpixel((7, 0))) == (0, (215, 93, 47, 255))
+
+
+@pytest.mark.parametrize("profile", [b"nonsense", b"", display_p3()[:200]])
+async def test_a_profile_that_cannot_be_read_is_left_aside(profile: bytes) -> None:
+    clean = await PictureReader().clean(encoded(Image.new("RGB", (8, 8), (200, 100, 60)), "PNG", icc_profile=profile))
+
+    assert Image.open(io.BytesIO(clean)).getpixel((0, 0)) == (200, 100, 60)
+
+
+def with_chunk(png: bytes, kind: bytes, content: bytes, *, right: bool = True) -> bytes:
+    """A chunk more before the pixels; with a wrong checksum where it is not to be right."""
+    check = zlib.crc32(kind + content) ^ (0 if right else 1)
+    chunk = struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
+    return png[:33] + chunk + png[33:]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        lambda png: with_chunk(png, b"tEXt", b"note\0" + b"x" * 2**21),
+        lambda png: with_chunk(png, b"zTXt", b"note\0\0" + zlib.compress(b"x" * 2**21)),
+        lambda png: with_chunk(png, b"iTXt", b"note\0\1\0\0\0" + zlib.compress(b"x" * 2**21)),
+        lambda png: with_chunk(png, b"tIME", b"\0" * 7, right=False),
+    ],
+    ids=["long text", "long packed text", "long international text", "wrong checksum beside the picture"],
+)
+async def test_what_stands_beside_a_picture_keeps_nobody_from_seeing_it(odd: Callable[[bytes], bytes]) -> None:
+    clean = await PictureReader().clean(odd(encoded(Image.new("RGB", (8, 8), "red"), "PNG")))
+
+    assert Image.open(io.BytesIO(clean)).getpixel((0, 0)) == (255, 0, 0)
+
+
+async def test_a_photograph_that_lacks_its_last_bytes_is_one() -> None:
+    photograph = encoded(Image.effect_noise((200, 100), 80).convert("RGB"), "JPEG")
+
+    clean = await PictureReader().clean(photograph[:-12])
+
+    assert Image.open(io.BytesIO(clean)).size == (200, 100)
+
+
+async def test_a_photograph_of_48_megapixels_is_decoded_small() -> None:
+    clean = await PictureReader().clean(encoded(Image.new("RGB", (8000, 6000), "teal"), "JPEG"))
+
+    image = Image.open(io.BytesIO(clean))
+    assert image.size == (2048, 1536)
+    assert image.getpixel((9, 9)) == pytest.approx((0, 128, 128), abs=4)
 
 
 async def test_what_is_transparent_becomes_white() -> None:
