@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from PIL import Image
@@ -15,6 +15,7 @@ from bot.ui.views import file_name
 DEFAULT_LIMIT = 10 * 1024 * 1024  # bytes a file, where no interaction has said otherwise
 TOTAL_LIMIT = 24 * 1024 * 1024  # bytes of all files; Discord takes 25 MiB a request, with its form fields
 LEAST_SIDE = 32  # pixels of the longer side
+_EXIF_IFD, _USER_COMMENT, _MAKE, _MODEL = 0x8769, 0x9286, 0x010F, 0x0110  # of EXIF
 _DIGITAL_SOURCE = "XML:com.adobe.xmp"  # Pillow's name for the XMP of a PNG; it says that the picture is generated
 
 
@@ -74,14 +75,26 @@ def _encoder(form: str, quality: int) -> Callable[[bytes, int], bytes]:
     def encode(png: bytes, scale: int) -> bytes:
         with Image.open(io.BytesIO(png)) as picture:
             xmp = picture.info.get(_DIGITAL_SOURCE) or picture.info.get("xmp") or b""
+            recipe = _recipe(picture.info, form) if scale == 1 else b""
             shown = picture.convert("RGB")
         if scale > 1:
             shown.thumbnail((max(1, shown.width // scale), max(1, shown.height // scale)), Image.Resampling.LANCZOS)
         out = io.BytesIO()
-        shown.save(out, form, quality=quality, xmp=xmp.encode() if isinstance(xmp, str) else xmp)
+        shown.save(out, form, quality=quality, xmp=xmp.encode() if isinstance(xmp, str) else xmp, exif=recipe)
         return out.getvalue()
 
     return encode
+
+
+def _recipe(info: Mapping[str | tuple[int, int], object], form: str) -> bytes:
+    """What a PNG says in its texts as EXIF, where A1111 looks for it in other files, and ComfyUI in WebP."""
+    exif = Image.Exif()
+    if parameters := info.get("parameters"):
+        exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = b"UNICODE\0" + str(parameters).encode("utf-16-be")
+    if form == "WEBP":  # nobody reads a graph in a JPEG, whose EXIF ends at 64 KB
+        graphs = {_MODEL: "prompt", _MAKE: "workflow"}
+        exif.update({tag: f"{key}:{info[key]}" for tag, key in graphs.items() if key in info})
+    return exif.tobytes()
 
 
 _LADDER: tuple[tuple[str, Callable[[bytes, int], bytes]], ...] = (

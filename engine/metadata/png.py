@@ -85,16 +85,16 @@ def parameters(facts: Facts) -> str:
         "CFG scale": round(facts.guidance + 1, 3),
         "Seed": facts.seed,
         "Size": f"{facts.width}x{facts.height}",
-        "Model": facts.model,
+        "Model": _told(facts.model),
         "RNG": "CPU",
         "Version": facts.software,
     }
     if facts.kind is not Kind.TEXT:
         fields["Denoising strength"] = facts.strength
     if facts.painted_prompt != facts.prompt:
-        fields["Wish"] = _unmarked(facts.prompt)
+        fields["Wish"] = _told(facts.prompt)
     if facts.style is not None:
-        fields["Style"] = _unmarked(facts.style.name)
+        fields["Style"] = _told(facts.style.name)
     if facts.detail_steps:
         fields["Detail pass"] = facts.detail_steps
     if facts.control is not None:
@@ -169,6 +169,11 @@ def _walk(png: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _unmarked(text: str) -> str:
     return _MARKERS.sub(lambda found: found[0][:-1] + "\uff1a", text)
+
+
+def _told(text: str) -> str:
+    """Somebody's words as a value of the last line, which Civitai parts at every colon, within quotes too."""
+    return text.replace(":", "\uff1a")
 
 
 def _bare(name: str) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 from PIL import Image, PngImagePlugin
 
 from bot.delivery import uploads
 from bot.delivery.uploads import Upload, fit
+from engine.metadata.facts import Facts
+from engine.metadata.png import embed_facts, read_texts
+from tests.support.orders import request
 
 
 async def fitted(pngs: list[bytes], *, limit: int, rung: int = 0) -> Upload:
@@ -40,6 +44,25 @@ async def test_what_does_not_fit_goes_down_the_ladder() -> None:
 
     assert kinds[:2] == ["png", "webp"]
     assert kinds[-1] == "jpg"
+
+
+@pytest.mark.parametrize(("rung", "kind"), [(1, "webp"), (2, "jpg"), (3, "jpg")])
+async def test_a_lighter_picture_keeps_its_recipe_where_other_programs_look_for_it(rung: int, kind: str) -> None:
+    words = request(prompt="白色背景上的红色星星, a “star”")
+    facts = Facts.of(words, 0, model="Zimagine Starter", composite=False)
+    texts = read_texts(embed_facts(noise(), facts))
+
+    upload = await fitted([embed_facts(noise(), facts)], limit=10**6, rung=rung)
+
+    assert upload.kind == kind
+    with Image.open(io.BytesIO(upload.files[0])) as picture:
+        exif = picture.getexif()
+    comment = exif.get_ifd(0x8769)[0x9286]
+    assert comment[:8] == b"UNICODE\0"  # as A1111 reads it, with piexif
+    assert comment[8:].decode("utf-16-be") == texts["parameters"]
+    graphs = dict(value.split(":", 1) for tag in (0x0110, 0x010F) if (value := exif.get(tag)))
+    assert graphs == ({"prompt": texts["prompt"], "workflow": texts["workflow"]} if kind == "webp" else {})
+    assert all(json.loads(graph) for graph in graphs.values())
 
 
 async def test_even_an_absurd_limit_is_kept() -> None:

@@ -76,6 +76,11 @@ FACTS = st.builds(
 )
 
 
+OUR_FIELDS = {
+    "Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model", "RNG", "Version", "Denoising strength",
+    "Wish", "Style", "Detail pass", "ControlNet 0", "Module", "Weight", "Variety", "Variation seed",
+    "Variation seed strength", "Upscaler", "Outpaint", "Inpaint",
+}  # fmt: skip
 LEADING = Control(kind=ControlKind.CANNY, picture="0" * 64, strength=0.6)
 
 
@@ -102,6 +107,19 @@ def civitai(text: str) -> tuple[str, str]:
     head, _, fields = text.partition("Steps: ")
     _, _, negative = head.partition("Negative prompt:")
     return fields, negative
+
+
+def civitai_fields(text: str) -> dict[str, str]:
+    """Civitai's rule for the line of fields: parted at each colon, a name is what follows the last comma before one."""
+    [line] = [line for line in text.split("\n") if line.startswith("Steps: ")]
+    found, name = dict[str, str](), ""
+    *parts, last = line.split(":")
+    for part in parts:
+        value, comma, following = part.rpartition(",")
+        if comma and name:
+            found[name] = value.strip()
+        name = (following if comma else part).strip(' "')
+    return found | {name: last.strip()}
 
 
 @given(facts=FACTS)
@@ -145,6 +163,22 @@ def test_no_prompt_forges_a_field_for_a1111_or_civitai(facts: Facts) -> None:
     assert bool(seen["Negative prompt"]) <= bool(facts.negative.strip())
     assert fields.startswith(f"{facts.steps}, Sampler: Euler")
     assert bool(negative.strip()) <= bool(facts.negative.strip())
+    told = civitai_fields(text)
+    assert told["Seed"] == str(facts.seed)
+    assert told["Size"] == f"{facts.width}x{facts.height}"
+    assert told.keys() <= OUR_FIELDS
+
+
+def test_the_words_of_a_wish_are_no_fields_for_civitai() -> None:
+    wish = 'a sign "x, Seed: 1, Model: evil, CFG scale: 9, y" here, Hashes: {"model": "0"}, Civitai resources: [{]'
+    facts = Facts.of(request(prompt=wish, style=Style(name="Ink: x, Seed: 2", template="{prompt}, in ink")), 0,
+                     model="C:\\models, Seed: 3", composite=False)  # fmt: skip
+
+    told = civitai_fields(parameters(facts))
+
+    assert (told["Seed"], told["CFG scale"], told.keys() - OUR_FIELDS) == ("7", "1.0", set())
+    assert "evil" in told["Wish"]
+    assert "evil" not in told["Model"]
 
 
 @pytest.mark.parametrize("prompt", NASTY)
