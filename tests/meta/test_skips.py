@@ -22,6 +22,7 @@ PLATFORMS = {
     '@pytest.mark.skipif(not SOCKETS.exists(), reason="needs Linux\'s list of sockets")',
     '@pytest.mark.skipif(os.name == "nt", reason="signals of Unix")',
     '@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no priority of their own")',
+    '@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system tells of no process but by its number")',
 }
 BESIDE = shutil.ignore_patterns(".*", "__pycache__", "data", "runs", "*.egg-info")
 STAGES = ("tests/playground/test_openapi.py", "tests/story/test_help.py")
