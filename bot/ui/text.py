@@ -25,7 +25,10 @@ _BIDI_MARKS = [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x
 _CONTROLS = [*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000)]  # Unicode's Cc and Cs
 _LEFT_OUT = dict.fromkeys({*_BIDI_MARKS, *_CONTROLS} - {ord("\n")})
 # What Discord reads as a mark: anywhere (the colon makes a link of what nobody dressed up), and at a line's beginning.
-_MARKS, _FIRST_MARK = re.compile(r"[\\*_~`|\[\]<]|:(?=//)"), re.compile(r"^([ \t]*\d*)([-+#>.])", re.MULTILINE)
+_MARKS, _FIRST_MARK = (
+    re.compile(r"[\\*_~`|\[\]<]|:(?=//)"),
+    re.compile(r"^([ \t]*(?:\d+(?=\.))?)([-+#>.])", re.MULTILINE),
+)
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
 

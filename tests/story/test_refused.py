@@ -39,7 +39,8 @@ NEW_MESSAGE = r"/channels/\d+/messages$"
 ANYWHERE = r"/(webhooks|channels)/.*messages"
 ALWAYS = 10_000
 QUIET = replace(BRISK, first=1000.0, gap=1000.0)  # no live edits: the first that Discord hears is the ending
-LINK = "https://evil.example"
+HOST = "evil.example"
+LINK = f"https://{HOST}"
 DAY = 24 * 3600.0
 
 
@@ -158,7 +159,7 @@ class TestTheFirstAnswer:
 class TestWordsThatDiscordRefuses:
     @pytest.fixture
     def rules(self) -> Rules:
-        return Rules(answer_within=30, harmful_links=(LINK,))
+        return Rules(answer_within=30, harmful_links=(HOST,))
 
     async def test_are_left_out_and_the_picture_comes(self, studio: Studio, mia: Visitor) -> None:
         await mia.say(f"/imagine prompt:a sign that says {LINK}")
@@ -166,7 +167,7 @@ class TestWordsThatDiscordRefuses:
         message = await mia.sees_pictures()
         await studio.all_is_told()
         assert words(message).startswith("(Discord refused to show the words of this prompt.)")
-        assert LINK not in words(message) + str(gallery(message))
+        assert HOST not in words(message) + str(gallery(message))
         assert len(await the_bots(mia)) == 1
         assert {"Reroll", "Edit", "Delete"} <= buttons(message).keys()
 
@@ -186,7 +187,7 @@ class TestWordsThatDiscordRefuses:
 
         await mia.say(f"/imagine prompt:a sign that says {LINK}")
 
-        assert LINK not in words(await mia.sees("The painter ran out of memory."))
+        assert HOST not in words(await mia.sees("The painter ran out of memory."))
         await empty_studio.all_is_told()
 
     async def test_are_sent_only_once(self, empty_studio: Studio, playground: Playground, mia: Visitor) -> None:

@@ -44,6 +44,7 @@ def test_marks_of_markdown_are_shown_as_they_are() -> None:
     assert text.safe("||a|| \\*\n - b\n1. c\n> d\n-# e\nx - y. #1 > 2") == (
         "\\|\\|a\\|\\| \\\\\\*\n \\- b\n1\\. c\n\\> d\n\\-# e\nx - y. #1 > 2"
     )
+    assert text.safe("1-20") == "1-20"
     assert text.safe("<@1> <t:0:R> <:x:1>") == r"\<@1> \<t:0:R> \<:x:1>"
 
 
