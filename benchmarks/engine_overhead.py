@@ -14,7 +14,6 @@ import io
 import os
 import queue
 import statistics
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,8 +35,11 @@ from engine.worker.image.pixels import encode_png
 from engine.worker.loading.loading import STARTER, load
 from engine.worker.loop import Loop
 from engine.worker.pipeline.pipeline import Pipeline
+from engine.worker.pipeline.sample import Sample
 from engine.worker.results import Results
-from protocol.messages import Command, Event, Finished, Generate, Stop
+from engine.worker.scheduling.forward_time import UNMEASURED, ForwardTime
+from engine.worker.scheduling.scheduler import Scheduler
+from protocol.messages import Command, Event, Failed, Finished, Generate, Stop
 from protocol.request import ImageRequest
 
 
@@ -56,32 +58,41 @@ class Comparison:
 
 
 class Engine:
-    """The engine loop in its own thread, as in the worker, without a link."""
+    """The engine loop without a link, in the thread that asks: torch shall see one thread alone, as in the worker."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, forward_time: ForwardTime = UNMEASURED) -> None:
         self._inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
-        self._pictures: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._results = Results(self._tell)
-        self._thread = threading.Thread(target=Loop(pipeline, self._inbox, self._results, Heartbeat()).run)
-        self._thread.start()
+        scheduler: Scheduler[Generate, Sample] = Scheduler(forward_time=forward_time)
+        self._loop = Loop(pipeline, self._inbox, self._results, Heartbeat(), scheduler)
         self._jobs = 0
+        self._missing = 0
+        self._endings: list[Finished | Failed] = []
 
-    def paint(self, request: ImageRequest) -> None:
-        """Return when all pictures of the request are encoded."""
-        self._jobs += 1
-        wanted = tuple(range(request.count))
-        self._inbox.put(Generate(job=str(self._jobs), attempt=1, request=request, wanted=wanted))
-        for _ in wanted:
-            self._pictures.get(timeout=600)
+    def paint(self, *requests: ImageRequest) -> list[bytes]:
+        """All pictures of these requests, asked for at once, as PNG in the order in which they are done.
+
+        Raises RuntimeError for a picture that failed.
+        """
+        self._endings, self._missing = [], sum(request.count for request in requests)
+        for request in requests:
+            self._jobs += 1
+            wanted = tuple(range(request.count))
+            self._inbox.put(Generate(job=str(self._jobs), attempt=1, request=request, wanted=wanted))
+        self._loop.run()
+        pictures = [ending.png for ending in self._endings if isinstance(ending, Finished)]
+        if len(pictures) < len(self._endings):
+            raise RuntimeError("the engine could not paint; the log says why")
+        return pictures
 
     def close(self) -> None:
-        self._inbox.put(Stop())
-        self._thread.join()
         self._results.close()
 
     def _tell(self, event: Event) -> None:
-        if isinstance(event, Finished):
-            self._pictures.put(event.png)
+        if isinstance(event, Finished | Failed):
+            self._endings.append(event)
+            if len(self._endings) == self._missing:
+                self._inbox.put(Stop())
 
 
 def main() -> None:
@@ -99,7 +110,7 @@ def main() -> None:
     try:
         compared = [
             *(_pictures(published, engine, pipeline, count, again, chosen.rounds) for count, again in CASES),
-            _png(1024, chosen.rounds),
+            png_alone(1024, chosen.rounds),
         ]
     finally:
         engine.close()
@@ -139,7 +150,7 @@ def _pictures(
     return _alternate(f"{count} x {width}x{height}, {known}", bare, lambda: engine.paint(request()), rounds)
 
 
-def _png(side: int, rounds: int) -> Comparison:
+def png_alone(side: int, rounds: int) -> Comparison:
     """A picture as photographs are: smooth shapes under a little grain."""
     y, x = np.mgrid[0:side, 0:side] / side
     waves = np.stack([np.sin(9 * x + 4 * y), np.cos(7 * y * x), np.sin(5 * (x - y))], axis=-1)
