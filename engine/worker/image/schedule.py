@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -26,16 +28,26 @@ def model_time(sigma: float) -> torch.Tensor:
     return (1000 - torch.tensor(sigma, dtype=torch.float32) * 1000) / 1000
 
 
+def model_times(levels: Sequence[float], device: torch.device) -> torch.Tensor:
+    """`model_time` of each, (n,), on a device that need not wait for them."""
+    times = torch.stack([model_time(sigma) for sigma in levels])
+    if device.type != "cuda":
+        return times.to(device)
+    return times.pin_memory().to(device, non_blocking=True)
+
+
 def noised(picture: torch.Tensor, noise: torch.Tensor, sigma: float) -> torch.Tensor:
     """A picture's latent at noise level `sigma`."""
-    level = torch.tensor(sigma, dtype=torch.float32, device=picture.device)
-    return level * noise + (1.0 - level) * picture
+    level = np.float32(sigma)
+    return float(level) * noise + float(np.float32(1) - level) * picture
 
 
 def euler(latent: torch.Tensor, velocity: torch.Tensor, sigma: float, following: float) -> torch.Tensor:
-    """From noise level `sigma` to `following`, in fp32. `velocity` points from picture to noise."""
-    change = torch.tensor(following, dtype=torch.float32) - torch.tensor(sigma, dtype=torch.float32)
-    return latent + change.to(latent.device) * velocity
+    """From noise level `sigma` to `following`, in fp32. `velocity` points from picture to noise.
+
+    The difference is a plain number: a tensor would wait for a GPU until it is there.
+    """
+    return latent + float(np.float32(following) - np.float32(sigma)) * velocity
 
 
 def estimate(latent: torch.Tensor, velocity: torch.Tensor, sigma: float) -> torch.Tensor:

@@ -37,8 +37,7 @@ class Forward:
         guided = [(sample, words) for sample in samples if (words := sample.conditioning.negative) is not None]
         everyone = [*samples, *(sample for sample, _ in guided)]
         captions = [*(sample.words for sample in samples), *(words for _, words in guided)]
-        times = torch.stack([schedule.model_time(sample.sigmas[sample.position]) for sample in everyone])
-        times = times.to(self._device)
+        times = schedule.model_times([sample.sigmas[sample.position] for sample in everyone], self._device)
         latents = [sample.latent.to(self._transformer.dtype) for sample in everyone]
         controlled = any(sample.guide is not None for sample in samples)
         self._attention.before((row for sample in samples for row in sample.lengths), controlled=controlled)

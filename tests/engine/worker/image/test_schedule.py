@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 from diffusers.pipelines.z_image.pipeline_z_image import get_default_z_image_sigmas
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.worker.image import schedule
 from tests.support.likeness import assert_same_latents
+
+
+class Transfers(TorchDispatchMode):
+    """Notes each copy of a tensor to another device: on a GPU such a copy waits until all before it is done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if "copy" in str(func):
+            self.seen.append(str(func))
+        return result
 
 
 def test_eight_steps_are_eight_forwards_at_the_published_noise_levels() -> None:
@@ -43,6 +60,31 @@ def test_from_any_noise_level_the_velocity_leads_to_the_picture(level: float) ->
 
     assert_same_latents(seen, picture)
     assert_same_latents(there, picture)
+
+
+def test_a_step_is_that_of_diffusers_to_the_last_bit() -> None:
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=3.0)
+    scheduler.set_timesteps(8, sigmas=get_default_z_image_sigmas(8), mu=1.15)
+    levels, dice = schedule.sigmas(8), torch.Generator().manual_seed(1)
+    theirs = ours = torch.randn(16, 1, 4, 4, generator=dice)
+
+    for index, time in enumerate(scheduler.timesteps):
+        velocity = torch.randn(16, 1, 4, 4, generator=dice)
+        theirs = scheduler.step(velocity, time, theirs, return_dict=False)[0]
+        ours = schedule.euler(ours, velocity, levels[index], levels[index + 1])
+
+    assert torch.equal(ours, theirs)
+
+
+def test_no_step_waits_for_a_number_that_has_yet_to_reach_the_device() -> None:
+    latent, velocity = (torch.empty(16, 1, 4, 4, device="meta") for _ in range(2))
+
+    with Transfers() as transfers:
+        schedule.noised(latent, velocity, 0.75)
+        schedule.estimate(latent, velocity, 0.75)
+        schedule.euler(latent, velocity, 0.75, 0.5)
+
+    assert transfers.seen == []
 
 
 def test_guidance_one_is_not_off_and_zero_is() -> None:
