@@ -6,6 +6,7 @@ The last part on whole pictures matters: GroupNorm sees other statistics in a la
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 from random import Random
 
@@ -41,6 +42,32 @@ def refine(vae: AutoencoderKL, run: Path, *, minutes: float) -> AutoencoderKL:
     """Train the decoder alone: latents stay as they are, so a denoiser that was trained on them still fits."""
     vae.encoder.requires_grad_(False)
     return _train(vae, run / "decoder.pt", minutes=minutes, seed="refine", rate=REFINE_RATE)
+
+
+def sharpen(vae: AutoencoderKL, shown: torch.Tensor, *, seconds: float, batch: int = 32) -> None:
+    """Train the decoder alone, by the clock, on `shown` (count x 3 x height x width, uint8, where the training is)."""
+    vae.requires_grad_(False)
+    vae.decoder.requires_grad_(True)
+    trained = list(vae.decoder.parameters())
+    optimizer = torch.optim.AdamW(trained, lr=REFINE_RATE, betas=(0.9, 0.98), weight_decay=1e-3)
+    average = {name: value.detach().clone() for name, value in vae.decoder.state_dict().items()}
+    began, step = time.monotonic(), 0
+    while (share := (time.monotonic() - began) / seconds) < 1:
+        for group in optimizer.param_groups:
+            group["lr"] = REFINE_RATE * max(min((step + 1) / 50, 1.0, 2 * (1 - share)), 0.01)
+        chosen = torch.randint(len(shown), (batch,), generator=torch.Generator().manual_seed(step))
+        pixels = shown[chosen.to(shown.device)].float() / 127.5 - 1
+        loss, error = _loss(vae, pixels.contiguous(memory_format=torch.channels_last), step)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        ema_update(average, vae.decoder.state_dict(), step, 200)
+        if step % 50 == 0:
+            print(f"decoder {step}, {share:.0%}, loss {loss.item():.4f}, {_psnr(error):.1f} dB", flush=True)
+        step += 1
+    vae.decoder.load_state_dict(average)
+    vae.eval()
 
 
 def _train(vae: AutoencoderKL, path: Path, *, minutes: float, seed: str, rate: float) -> AutoencoderKL:
@@ -91,24 +118,24 @@ def batch(rng: Random, *, whole: bool) -> torch.Tensor:
     return torch.from_numpy(stacked / 127.5 - 1).permute(0, 3, 1, 2).contiguous()
 
 
-def _loss(vae: AutoencoderKL, pixels: torch.Tensor, step: int) -> tuple[torch.Tensor, float]:
-    noise = torch.Generator().manual_seed(step)
-    with torch.autocast("cpu", torch.bfloat16):
+def _loss(vae: AutoencoderKL, pixels: torch.Tensor, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+    noise = torch.Generator(pixels.device).manual_seed(step)
+    with torch.autocast(pixels.device.type, torch.bfloat16):
         posterior = encode(vae, pixels)
         mean, spread = posterior.mean.float(), posterior.std.float()
         scale = spread + LATENT_NOISE * mean.detach().std()
-        latents = mean + scale * torch.randn(mean.shape, generator=noise)
+        latents = mean + scale * torch.randn(mean.shape, generator=noise, device=pixels.device)
         painted = vae.decode(latents, return_dict=False)[0].float()  # pyright: ignore[reportArgumentType]
     difference = painted - pixels
     # Errors at edges count again: flat shapes live by their outline.
     edges = difference.diff(dim=2).abs().mean() + difference.diff(dim=3).abs().mean()
     kl = 0.5 * (mean**2 + spread**2 - 1 - 2 * spread.log()).mean()
     loss = difference.abs().mean() + (difference**2).mean() + 0.5 * edges + KL_WEIGHT * kl
-    return loss, float((difference.detach() ** 2).mean())
+    return loss, (difference.detach() ** 2).mean()
 
 
-def _psnr(error: float) -> float:
-    return 10 * math.log10(4 / max(error, 1e-12))
+def _psnr(error: torch.Tensor) -> float:
+    return 10 * math.log10(4 / max(float(error), 1e-12))
 
 
 def _crop(rng: Random) -> Image.Image:

@@ -42,8 +42,8 @@ class Budget:
 def ema_update(average: dict[str, torch.Tensor], state: dict[str, torch.Tensor], step: int, horizon: int) -> None:
     """Move `average` towards `state`, in place; the horizon (steps) grows with the step at first."""
     keep = min(1 - 1 / horizon, (step + 1) / (step + 10))
-    for name, value in state.items():
-        average[name].lerp_(value.float(), 1 - keep)
+    averages, values = [average[name] for name in state], [value.float() for value in state.values()]
+    torch._foreach_lerp_(averages, values, 1 - keep)  # pyright: ignore[reportPrivateUsage]
 
 
 def save(path: Path, state: dict[str, Any]) -> None:

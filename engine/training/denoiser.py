@@ -21,7 +21,7 @@ from transformers import Qwen2Tokenizer
 from engine.training import flow
 from engine.training.clock import Budget, ema_update, save
 from engine.training.latents import Norm, subject
-from engine.training.models import Parts, build_text_encoder, build_transformer
+from engine.training.models import Parts, alike, build_text_encoder
 from engine.training.precision import PlainMuon
 from engine.training.subjects import phrases, stage_phrases
 from engine.training.subjects.book import Landscape, Sign
@@ -110,7 +110,8 @@ class Painter:
 
     def averaged(self, parts: Parts) -> Parts:
         """`parts` with copies of the networks that carry the averaged weights, ready for export."""
-        transformer, encoder = build_transformer(), build_text_encoder(parts.tokenizer)
+        transformer = alike(parts.transformer)
+        encoder = build_text_encoder(parts.tokenizer)
         net = nn.ModuleDict({"transformer": transformer, "text_encoder": encoder})
         net.load_state_dict(self.average)
         return Parts(

@@ -7,6 +7,7 @@ instead of lists: the published one handles its samples in a Python loop.
 from __future__ import annotations
 
 import itertools
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -64,9 +65,7 @@ def forward(
     padding = -image.shape[1] % MULTIPLE
     if padding:
         image = torch.cat([image, model.x_pad_token.to(image.dtype).expand(batch, padding, -1)], 1)
-    image_freqs, caption_freqs = (
-        turns.to(latents.device) for turns in _frequencies(model, rows, columns, words, padding, stride)
-    )
+    image_freqs, caption_freqs = _frequencies(model, rows, columns, words, padding, stride, latents.device)
     when = model.t_embedder(time * model.t_scale)
     for block in model.noise_refiner:
         image = block(image, None, image_freqs, when)
@@ -84,8 +83,15 @@ def forward(
     return painted.reshape(batch, channels, height, width)
 
 
+@lru_cache(maxsize=64)
 def _frequencies(
-    model: ZImageTransformer2DModel, rows: int, columns: int, words: int, padding: int, stride: int
+    model: ZImageTransformer2DModel,
+    rows: int,
+    columns: int,
+    words: int,
+    padding: int,
+    stride: int,
+    device: torch.device,
 ) -> tuple[Tensor, Tensor]:
     """Rotary factors of the image tokens and of the caption tokens, each 1 x n x head/2 x (cosine, sine)."""
     grid = torch.zeros(rows, columns, 3, dtype=torch.int64)
@@ -96,7 +102,7 @@ def _frequencies(
     caption = torch.zeros(words, 3, dtype=torch.int64)
     caption[:, 0] = 1 + torch.arange(words)
     turns = (model.rope_embedder(ids)[None] for ids in (image, caption))
-    image_turns, caption_turns = (torch.view_as_real(turn) for turn in turns)
+    image_turns, caption_turns = (torch.view_as_real(turn).to(device) for turn in turns)
     return image_turns, caption_turns
 
 
@@ -110,12 +116,13 @@ def sample_sigmas(batch: int, generator: torch.Generator) -> Tensor:
 
     What a picture shows is settled while there is much noise; the rest is learned soon.
     """
-    spread = torch.rand(batch, generator=generator)
-    spread = (torch.arange(batch) + spread) / batch  # stratified
-    spread = spread[torch.randperm(batch, generator=generator)]
+    device = generator.device
+    numbers = torch.arange(batch, device=device)
+    spread = (numbers + torch.rand(batch, generator=generator, device=device)) / batch  # stratified
+    spread = spread[torch.randperm(batch, generator=generator, device=device)]
     spread = spread**NOISY
     visited = torch.ceil(spread * STEPS) / STEPS
-    plain = torch.where(torch.arange(batch) % 2 == 0, visited, spread.clamp(min=0.004))
+    plain = torch.where(numbers % 2 == 0, visited, spread.clamp(min=0.004))
     return SHIFT * plain / (1 + (SHIFT - 1) * plain)
 
 
@@ -130,9 +137,9 @@ def loss(
     dtype: torch.dtype = torch.bfloat16,
 ) -> Tensor:
     """Mean squared error of the flow's direction, multiplied in `dtype`; noise and times follow from `step`."""
-    generator = torch.Generator().manual_seed(step)
-    sigma = sample_sigmas(len(clean), generator).to(clean.device)
-    noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+    generator = torch.Generator(clean.device).manual_seed(step)
+    sigma = sample_sigmas(len(clean), generator)
+    noise = torch.randn(clean.shape, generator=generator, device=clean.device)
     mixed = torch.lerp(clean, noise, sigma[:, None, None, None])
     with mixed_precision(clean.device, dtype):
         painted = forward(model, mixed, 1 - sigma, captions, lengths, stride)
@@ -159,9 +166,9 @@ def use_plain_attention(model: ZImageTransformer2DModel) -> None:
 
 
 class PlainAttention:
-    """The blocks' attention in real arithmetic and plain products.
+    """The blocks' attention in real arithmetic, on a CPU in plain products.
 
-    On a CPU the complex rotation is slow, and torch's fused attention takes four times as long in bf16.
+    There the complex rotation is slow, and torch's fused attention takes four times as long in bf16.
     """
 
     def __call__(
@@ -181,8 +188,12 @@ class PlainAttention:
         cos, sin = (part.to(query.dtype) for part in freqs_cis.unsqueeze(2).unbind(-1))
         query, key = _rotate(query, cos, sin), _rotate(key, cos, sin)
         query, key, value = (part.transpose(1, 2).to(value.dtype) for part in (query, key, value))
-        weights = (query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5).softmax(-1)
-        return attn.to_out[0]((weights.to(value.dtype) @ value).transpose(1, 2).flatten(2))
+        if query.is_cuda:
+            mixed = F.scaled_dot_product_attention(query, key, value)
+        else:
+            weights = (query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5).softmax(-1)
+            mixed = weights.to(value.dtype) @ value
+        return attn.to_out[0](mixed.transpose(1, 2).flatten(2))
 
 
 def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

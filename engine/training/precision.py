@@ -64,14 +64,12 @@ class PlainMuon(torch.optim.Optimizer):
                 grads = torch.stack([value.grad for value in matrices if value.grad is not None])
                 states = [self.state[value] for value in matrices]
                 momentum = [state.setdefault("momentum_buffer", torch.zeros_like(grads[0])) for state in states]
-                for kept, grad in zip(momentum, grads, strict=True):
-                    kept.lerp_(grad, 1 - MOMENTUM)
+                torch._foreach_lerp_(momentum, list(grads), 1 - MOMENTUM)  # pyright: ignore[reportPrivateUsage]
                 update = orthogonal(grads.lerp(torch.stack(momentum), MOMENTUM).to(self.dtype))
                 # Wide and tall matrices move alike, as in torch's Muon ("original").
                 rate = group["lr"] * max(1.0, grads.shape[1] / grads.shape[2]) ** 0.5
-                for value, direction in zip(matrices, update, strict=True):
-                    value.mul_(1 - group["lr"] * group["weight_decay"])
-                    value.add_(direction.to(value.dtype), alpha=-rate)
+                torch._foreach_mul_(matrices, 1 - group["lr"] * group["weight_decay"])  # pyright: ignore[reportPrivateUsage]
+                torch._foreach_add_(matrices, list(update.to(matrices[0].dtype)), alpha=-rate)  # pyright: ignore[reportPrivateUsage]
 
 
 def _by_shape(matrices: Iterable[Tensor]) -> Iterable[list[Tensor]]:

@@ -34,7 +34,7 @@ from engine.training.subjects.scenes import Scene, draw, random_scene
 from engine.training.subjects.stage import Stage
 from engine.training.tokens import extend, grown
 
-MIX = {Stage: 0.86, Scene: 0.06, book.Sign: 0.08}  # share of what the pictures show
+MIX = {Stage: 0.79, Scene: 0.09, book.Sign: 0.12}  # share of what the pictures show
 LESSONS = {"alone": stage.ALONE, "all": stage.KINDS}
 SIZES: Mapping[str, Mapping[tuple[int, int], float]] = {
     "half-square": {(128, 128): 1.0},
