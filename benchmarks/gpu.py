@@ -52,8 +52,6 @@ from protocol.card import Z_IMAGE_TURBO
 from protocol.messages import Generate
 from protocol.request import ImageRequest
 
-STEPS = 8
-USERS = 8
 ROWS = (1, 2, 4, 8)
 NONE = "none"
 WORDS = "a lighthouse on a cliff above a stormy sea at dusk, seen from a small boat far below, long exposure, no "
@@ -150,12 +148,13 @@ class Bench:
             tile=self.device.tile(self.weights, policy),
         )
 
-    def request(self, side: int, *, steps: int = STEPS) -> ImageRequest:
+    def request(self, side: int, *, steps: int | None = None) -> ImageRequest:
         """One with a prompt that nobody has had; all prompts are of one length."""
         self._words += 1
         return self.known(side, f"{WORDS}{self._words:04}", steps=steps)
 
-    def known(self, side: int, prompt: str = f"{WORDS}0000", *, steps: int = STEPS) -> ImageRequest:
+    def known(self, side: int, prompt: str = f"{WORDS}0000", *, steps: int | None = None) -> ImageRequest:
+        steps = steps or self.architecture.steps
         return ImageRequest(prompt=prompt, shape="1:1", width=side, height=side, steps=steps, seed=7)
 
     def paint_bare(self, request: ImageRequest) -> bytes:
@@ -252,12 +251,14 @@ class Bench:
         orders = [self._order(self.known(side)) for _ in range(rows)]
         begun = [ours.begin(order, 0) for order in orders]
 
+        steps = self.architecture.steps
+
         def next_step() -> None:
             for sample in begun:
-                sample.position %= STEPS
+                sample.position %= steps
             ours.step(begun)
 
-        spent = self.seconds(next_step, repeats=2 * STEPS if rows == 1 else STEPS)
+        spent = self.seconds(next_step, repeats=2 * steps if rows == 1 else steps)
         caption = ours.embeddings.count(begun[0].request.prompt)
         floor = self.architecture.step_flops(side, caption, rows) / (1e12 * self.tflops)
         return {"ms": _ms(spent), "ms_a_picture": _ms(spent / rows), "floor_percent": round(100 * floor / spent, 1)}
@@ -423,17 +424,18 @@ class Bench:
         with closing(Engine(pipeline, forward_time)) as engine:
 
             def everybody() -> list[ImageRequest]:
-                return [self.request(side) for _ in range(USERS)]
+                return [self.request(side) for _ in range(self.architecture.users)]
 
             engine.paint(*everybody())
             ours = min(_timed(lambda: engine.paint(*everybody())) for _ in range(2))
-        pictures = USERS // 2
+        users = self.architecture.users
+        pictures = users // 2
         bare = _timed(lambda: [self.paint_bare(self.request(side)) for _ in range(pictures)])
         return {
             "side": side,
-            "ours_a_second": round(USERS / ours, 2),
+            "ours_a_second": round(users / ours, 2),
             "bare_a_second": round(pictures / bare, 2),
-            "ratio": round(USERS / ours * bare / pictures, 2),
+            "ratio": round(users / ours * bare / pictures, 2),
             "forward_time_ms": {str(load): _ms(seconds) for load, seconds in forward_time.points},
             "measure_s": round(measured, 1),
         }

@@ -31,7 +31,10 @@ Part = TypeVar("Part", bound=torch.nn.Module)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Architecture:
-    """Configurations of the parts. `small`, `usual` and `large` are sides of pictures in pixels."""
+    """Configurations of the parts.
+
+    `small`, `usual` and `large` are sides of pictures in pixels, painted in `steps`, for so many `users` at once.
+    """
 
     transformer: Mapping[str, Any]
     text_encoder: Mapping[str, Any]
@@ -39,6 +42,8 @@ class Architecture:
     small: int
     usual: int
     large: int
+    steps: int = 8
+    users: int = 8
 
     def step_flops(self, side: int, caption: int, rows: int = 1) -> float:
         """Operations of one forward for pictures of `side` pixels with captions of so many tokens.
@@ -91,6 +96,8 @@ MINIATURE = Architecture(
     small=64,
     usual=128,
     large=192,
+    steps=2,
+    users=2,
 )
 
 
