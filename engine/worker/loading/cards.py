@@ -45,7 +45,7 @@ def expected_card(model: str, *, device: str, beside: Beside) -> ModelCard | Non
     except (LoadingProblem, PackageNotFoundError):  # the engine will say so
         return None
     features = tuple(feature for feature in card.features if feature not in LATER)
-    return msgspec.structs.replace(card, features=features, loras=(), controls=())
+    return msgspec.structs.replace(card, features=features, loras=(), unused_tensors={}, controls=())
 
 
 def _may_be_gpu(model: str, device: str) -> tuple[bool, ...]:
