@@ -5,6 +5,7 @@ Everything that can be wrong with them is said in one sentence, as LoadingProble
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,16 @@ __all__ = [
 ]
 
 
+log = logging.getLogger(__name__)
+
+TIMES = 1000  # in which models of this kind count the noise levels
+# What a scheduler's configuration may say: read here, or without a meaning where nothing is shifted by size.
+OF_SCHEDULE = (
+    "shift", "num_train_timesteps", "use_dynamic_shifting", "base_shift", "max_shift", "base_image_seq_len",
+    "max_image_seq_len", "time_shift_type",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parts:
     """The components of a ZImagePipeline in the dtype in which they will paint, and the model's card."""
@@ -51,6 +62,7 @@ class Parts:
     policy: Policy = Policy.RESIDENT
     storage: Storage = Storage.PLAIN
     tile: int | None = None  # pixels a side beyond which the VAE works in tiles
+    notice: str = ""  # what of a file is not used, for the owner
 
 
 def load(source: Source | Path, device: Device, storage: Storage = Storage.PLAIN) -> Parts:
@@ -67,9 +79,7 @@ def load(source: Source | Path, device: Device, storage: Storage = Storage.PLAIN
     policy = device.policy(weights)
     if not weights.allows(policy):
         raise LoadingProblem(f"Weights stored as {storage} are packed already; engine.memory cannot be {policy}.")
-    scheduler = read_json(source.folder / "scheduler" / "scheduler_config.json")
-    if scheduler.get("use_dynamic_shifting"):
-        raise LoadingProblem(f"{source.folder} shifts its schedule by size, which Z-Image models do not.")
+    shift = _shift(source.folder)
     try:
         transformer = _part(source, "transformer", device)
         quantize(transformer, storage)
@@ -88,8 +98,9 @@ def load(source: Source | Path, device: Device, storage: Storage = Storage.PLAIN
         text_encoder=text_encoder,
         tokenizer=tokenizer,
         vae=vae,
-        shift=float(scheduler.get("shift", 3.0)),
+        shift=shift,
         card=card,
+        notice=_notice(source),
         policy=policy,
         storage=storage,
         tile=device.tile(weights, policy),
@@ -120,6 +131,34 @@ def _storage(source: Source, wanted: Storage) -> Storage:
     if wanted not in (Storage.PLAIN, Storage.GGUF):
         raise LoadingProblem(f"{source.transformer} is packed already; engine.weights can only be plain.")
     return Storage.GGUF
+
+
+def _shift(folder: Path) -> float:
+    """How far the schedule is shifted. Raises LoadingProblem where its configuration asks for another course."""
+    told = read_json(folder / "scheduler" / "scheduler_config.json")
+    if told.get("use_dynamic_shifting"):
+        raise LoadingProblem(f"{folder} shifts its schedule by size, which Z-Image models do not.")
+    for name, value in told.items():
+        if not name.startswith("_") and name not in OF_SCHEDULE and value:
+            raise LoadingProblem(f"The scheduler of {folder} asks for {name}, which is not known here.")
+    if told.get("num_train_timesteps", TIMES) != TIMES:
+        raise LoadingProblem(f"The scheduler of {folder} counts {told['num_train_timesteps']} times, not {TIMES}.")
+    shift = told.get("shift", 1.0)  # diffusers' own, where nothing is said
+    if isinstance(shift, bool) or not isinstance(shift, int | float) or shift <= 0:
+        raise LoadingProblem(f"The scheduler of {folder} has a shift of {shift}.")
+    return float(shift)
+
+
+def _notice(source: Source) -> str:
+    """What a file of several parts holds besides them, in one sentence, or nothing."""
+    strange = key_names.strangers(entries(source.transformer)) if source.transformer is not None else []
+    if not strange:
+        return ""
+    said = (
+        f"{source.transformer} holds {strange[0]} and {len(strange) - 1} more, which belong to no part of this model."
+    )
+    log.warning("%s", said)
+    return said
 
 
 def _heads(source: Source, part: str) -> dict[str, Entry]:
@@ -160,4 +199,9 @@ def _of_folder(kind: Any, folder: Path, device: Device) -> Any:
     missing = [name for name in module.state_dict() if name not in there and f"model.{name}" not in there]
     if missing:
         raise LoadingProblem(f"The weights in {folder} lack {missing[0]} and {len(missing) - 1} more.")
+    ours = set(module.state_dict())
+    stems = {name.removeprefix("model.") if folder.name == "text_encoder" else name for name in there}
+    single_file.refuse_unknown(str(folder), stems - ours, folder.name)
+    if folder.name == "transformer" and module.config.siglip_feat_dim:
+        raise LoadingProblem(f"{folder} is that of a model which sees pictures (siglip_feat_dim), not read here.")
     return module

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import json
-import logging
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import init_empty_weights
 from diffusers import AutoencoderKL, ZImageTransformer2DModel
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from transformers import Qwen3Config, Qwen3Model
 
 from engine.worker.loading import key_names
+from engine.worker.loading.unpack import header_notes, unpacked
 from engine.worker.loading.weight_files import LoadingProblem, gguf_tensors, is_gguf
 
 Tensors = dict[str, torch.Tensor]
 
-log = logging.getLogger(__name__)
-
-FP8 = ("float8_e4m3fn", "float8_e5m2")
 WORDS = {"transformer": "Z-Image transformer", "text_encoder": "Qwen3 text encoder", "vae": "VAE of this model"}
+
+# What files bring that no picture depends on: a norm that nobody calls, the language head, tables that are computed
+# anew, what the training of a VAE needed.
+IDLE = {
+    "transformer": re.compile(r"norm_final\.weight"),
+    "text_encoder": re.compile(r"lm_head\.\w+|output\.weight|rope_freqs\.weight|.*rotary_emb\.inv_freq"),
+    "vae": re.compile(r"(loss|model_ema)\..+"),
+}
 
 
 def load_transformer(file: Path, folder: Path, dtype: torch.dtype) -> ZImageTransformer2DModel:
@@ -61,34 +67,11 @@ def _part(file: Path, name: str, dtype: torch.dtype) -> Tensors:
         return key_names.part(_read_gguf(file), name)
     try:
         weights = key_names.part(load_file(file), name)
+        with safe_open(file, framework="pt") as opened:
+            header: dict[str, str] = opened.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise LoadingProblem(f"{file} cannot be read: {error}.") from error
-    return _unscaled(weights, file, dtype)
-
-
-def _unscaled(weights: Tensors, file: Path, dtype: torch.dtype) -> Tensors:
-    """fp8 weights times the factors beside them; everything else only in another dtype."""
-    whole: Tensors = {}
-    for key, value in key_names.content(weights).items():
-        stem = key.removesuffix(".weight")
-        note = weights.get(f"{stem}.comfy_quant")
-        if note is not None and (kind := _format(note)) not in FP8:
-            raise LoadingProblem(f"{file} holds weights in the format {kind}, which only ComfyUI reads.")
-        scale = next((weights[stem + ending] for ending in key_names.SCALES if stem + ending in weights), None)
-        if scale is not None and key.endswith(".weight"):
-            if scale.numel() not in (1, value.shape[0]):
-                raise LoadingProblem(f"{file} holds weights scaled in blocks, which only ComfyUI reads.")
-            value = value.float() * scale.float().reshape(-1, *[1] * (value.dim() - 1))
-        whole[key] = value.to(dtype)
-    return whole
-
-
-def _format(note: torch.Tensor) -> str:
-    """What ComfyUI's note on a weight says: JSON as bytes."""
-    try:
-        return str(json.loads(bytes(note.to(torch.uint8).tolist())).get("format"))
-    except (ValueError, AttributeError):
-        return "unknown"
+    return unpacked(weights, key_names.part(header_notes(header, file), name), file, dtype)
 
 
 def _read_gguf(file: Path) -> Tensors:
@@ -103,13 +86,12 @@ def _read_gguf(file: Path) -> Tensors:
 
 
 def _fitting(empty: torch.nn.Module, weights: Tensors, file: Path, name: str) -> Tensors:
-    """Exactly the tensors that the part has, each in its shape. What a file brings besides is left."""
+    """Exactly the tensors that the part has, each in its shape. What it has no place for would change the picture."""
     wanted = empty.state_dict()
     missing = [key for key in wanted if key not in weights]
     if missing:
         raise LoadingProblem(f"{file} is no {WORDS[name]}: it lacks {missing[0]} and {len(missing) - 1} more.")
-    if unused := sorted(weights.keys() - wanted.keys()):
-        log.info("%s: %d tensors that the model has no place for are left, such as %s", file, len(unused), unused[0])
+    refuse_unknown(str(file), weights.keys() - wanted.keys(), name)
     fitting: Tensors = {}
     for key, place in wanted.items():
         value = weights[key]
@@ -122,6 +104,14 @@ def _fitting(empty: torch.nn.Module, weights: Tensors, file: Path, name: str) ->
             value = _unpacked(value).reshape(place.shape)
         fitting[key] = value
     return fitting
+
+
+def refuse_unknown(what: str, names: Iterable[str], part: str) -> None:
+    """Raise LoadingProblem if any of these tensors, for which a part has no place, is more than idle."""
+    if unknown := sorted(name for name in names if not IDLE[part].fullmatch(name)):
+        raise LoadingProblem(
+            f"{what} brings {unknown[0]} and {len(unknown) - 1} more, for which a {WORDS[part]} has no place."
+        )
 
 
 def _sides(shape: tuple[int, ...] | torch.Size) -> list[int]:

@@ -10,6 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
+from safetensors.torch import load_file, save_file
 
 from engine.worker.device.memory import GIB, Device, find_device
 from engine.worker.loading import loading
@@ -17,6 +19,7 @@ from engine.worker.loading.loading import LoadingProblem, Source
 from engine.worker.pipeline.pipeline import Pipeline
 from engine.worker.pipeline.preview import Previews
 from protocol.card import Z_IMAGE_TURBO, ModelCard
+from tests.support import tiny_model
 
 CPU = Device(torch_device=torch.device("cpu"), dtype=torch.float32, total=0, free=0)
 GPU = Device(torch_device=torch.device("cuda", 0), dtype=torch.bfloat16, total=24 * GIB, free=23 * GIB)
@@ -31,6 +34,12 @@ def folder(tiny: Path, tmp_path: Path) -> Path:
 
 def rewrite(file: Path, **changes: object) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def add(file: Path, *names: str) -> None:
+    """Put tensors into a weight file that it did not have."""
+    weights = {name: value.clone() for name, value in load_file(file).items()}
+    save_file(weights | {name: torch.ones(2) for name in names}, file, {"format": "pt"})
 
 
 def cut(file: Path) -> None:
@@ -70,6 +79,30 @@ DAMAGE: list[tuple[Callable[[Path], object], str]] = [
         lambda f: rewrite(f / "scheduler" / "scheduler_config.json", use_dynamic_shifting=True),
         "shifts its schedule by size",
     ),
+    *[
+        (
+            lambda f, said=said: rewrite(f / "scheduler" / "scheduler_config.json", **said),
+            f"The scheduler of .* asks for {next(iter(said))}, which is not known here",
+        )
+        for said in (
+            {"use_karras_sigmas": True},
+            {"use_beta_sigmas": True},
+            {"use_exponential_sigmas": True},
+            {"invert_sigmas": True},
+            {"stochastic_sampling": True},
+            {"shift_terminal": 0.02},
+            {"sigmas_of_tomorrow": "cosine"},
+        )
+    ],
+    (lambda f: rewrite(f / "scheduler" / "scheduler_config.json", num_train_timesteps=500), "counts 500 times"),
+    (lambda f: rewrite(f / "scheduler" / "scheduler_config.json", shift="3"), "has a shift of 3"),
+    (lambda f: rewrite(f / "scheduler" / "scheduler_config.json", shift=0), "has a shift of 0"),
+    (
+        lambda f: add(f / "transformer" / "diffusion_pytorch_model.safetensors", "t_embedder_2.mlp.0.weight"),
+        "transformer brings t_embedder_2.mlp.0.weight and 0 more",
+    ),
+    (lambda f: add(f / "text_encoder" / "model.safetensors", "visual.patch.weight"), "brings visual.patch.weight"),
+    (lambda f: add(f / "vae" / "diffusion_pytorch_model.safetensors", "quant_conv.weight"), "brings quant_conv.weight"),
     (lambda f: (f / "zimagine.json").write_text('{"id": "x"}'), "is no model card"),
 ]
 
@@ -84,6 +117,27 @@ def test_a_damaged_folder_is_refused_in_one_sentence(
         loading.load(folder, CPU)
 
     assert "\n" not in str(refused.value)
+
+
+def test_a_folder_of_a_model_that_sees_pictures_is_refused(tmp_path: Path) -> None:
+    folder = tiny_model.write(tmp_path / "omni", siglip=True)
+
+    with pytest.raises(LoadingProblem, match=r"a model which sees pictures \(siglip_feat_dim\)"):
+        loading.load(folder, CPU)
+
+
+def test_a_schedule_whose_shift_is_not_told_is_as_diffusers_has_it(folder: Path) -> None:
+    file = folder / "scheduler" / "scheduler_config.json"
+    file.write_text(json.dumps({k: v for k, v in json.loads(file.read_text()).items() if k != "shift"}))
+
+    assert loading.load(folder, CPU).shift == FlowMatchEulerDiscreteScheduler.from_pretrained(file.parent).shift == 1.0
+
+
+def test_an_idle_norm_or_language_head_in_a_folder_is_no_hindrance(folder: Path) -> None:
+    add(folder / "transformer" / "diffusion_pytorch_model.safetensors", "norm_final.weight")
+    add(folder / "text_encoder" / "model.safetensors", "lm_head.weight")
+
+    assert loading.load(folder, CPU).notice == ""
 
 
 def test_any_complete_folder_gets_a_card_around_its_own_size(tiny: Path) -> None:
