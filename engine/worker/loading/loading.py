@@ -194,7 +194,7 @@ def _part(source: Source, part: str, device: Device) -> Any:
 def _of_folder(kind: Any, folder: Path, device: Device) -> Any:
     """A component out of its folder. A weight that its files lack would stay random without a word."""
     there = {name for file in weight_files(folder) for name in entries(file)}
-    module = kind.from_pretrained(folder, local_files_only=True, dtype=device.dtype)
+    module = kind.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=device.dtype)
     # a text encoder saved with its language head has its names under "model."
     missing = [name for name in module.state_dict() if name not in there and f"model.{name}" not in there]
     if missing:

@@ -164,11 +164,62 @@ def test_the_published_model_is_known_by_its_name(tiny: Path, tmp_path: Path) ->
     assert card == Z_IMAGE_TURBO
 
 
+def hub_snapshot(tiny: Path, cache: Path, repository: str) -> Path:
+    """A copy as it lies in the hub's cache, in a folder called by its commit."""
+    cached = cache / f"models--{repository.replace('/', '--')}" / "snapshots" / "0a1b2c3d4e5f"
+    shutil.copytree(tiny, cached)
+    return cached
+
+
+def test_a_hub_model_is_called_by_its_name_and_not_by_its_commit(tiny: Path, tmp_path: Path) -> None:
+    snapshot = hub_snapshot(tiny, tmp_path, "somebody/Z-Image-Woods")
+    parts = loading.load(snapshot, CPU)
+    (snapshot / "transformer" / "config.json").write_text("{}")
+
+    with pytest.raises(LoadingProblem, match=r"^somebody/Z-Image-Woods does not load"):
+        loading.load(snapshot, CPU)
+
+    assert (parts.card.id, parts.card.name) == ("somebody/Z-Image-Woods", "Z-Image-Woods")
+
+
+def test_what_others_made_of_turbo_has_its_sizes_under_its_own_name(tiny: Path, tmp_path: Path) -> None:
+    made = loading.load(hub_snapshot(tiny, tmp_path, "somebody/Z-Image-Turbo-Woods"), CPU).card
+    same_name = loading.load(hub_snapshot(tiny, tmp_path, "somebody/Z-Image-Turbo"), CPU).card
+
+    assert made == msgspec.structs.replace(
+        Z_IMAGE_TURBO, id="somebody/Z-Image-Turbo-Woods", name="Z-Image-Turbo-Woods", licence=""
+    )
+    assert same_name.id == "somebody/Z-Image-Turbo"
+
+
+def test_a_folder_below_one_that_is_called_turbo_is_no_turbo_for_that(tiny: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny, tmp_path / "my z-image-turbo things" / "woods")
+
+    card = loading.load(tmp_path / "my z-image-turbo things" / "woods", CPU).card
+
+    assert (card.id, card.shapes["1:1"]) == ("woods", (64, 64))
+
+
+@pytest.mark.parametrize("part", ["transformer", "text_encoder", "vae"])
+def test_a_pickle_is_never_opened(folder: Path, part: str) -> None:
+    (weights,) = (folder / part).glob("*.safetensors")
+    torch.save(load_file(weights), weights.with_name("pytorch_model.bin" if part == "text_encoder" else
+                                                    "diffusion_pytorch_model.bin"))  # fmt: skip
+    weights.rename(weights.with_name("of another name.safetensors"))
+
+    with pytest.raises(LoadingProblem, match=r"does not load: .*no file named"):
+        loading.load(folder, CPU)
+
+
 @pytest.mark.parametrize(
     ("model", "sentence"),
     [
         ("/no/such/folder", "There is no model folder /no/such/folder"),
         ("./nowhere", "There is no model folder"),
+        ("models/x.gguf", "There is no model file models/x.gguf\\.$"),
+        ("models/X.SAFETENSORS", "There is no model file models/X.SAFETENSORS\\.$"),
+        ("somebody/model.ckpt", "There is no model file somebody/model.ckpt\\.$"),
+        ("engine/nothing-here", "There is no model folder engine/nothing-here\\.$"),  # lies beside what is there
         ("nobody/nothing-here", "is not on this machine; fetch it with: hf download nobody/nothing-here"),
     ],
 )
