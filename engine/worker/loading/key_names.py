@@ -42,7 +42,8 @@ LLAMA_CPP = {
 }
 # What lies beside a weight of one byte: the factor that gives it its size back, and words for others' kernels.
 SCALES = (".weight_scale", ".scale_weight", ".weight_scale_inv")
-BESIDE = (*SCALES, ".input_scale", ".scale_input", ".comfy_quant")
+BESIDE = (*SCALES, ".input_scale", ".scale_input", ".output_scale", ".comfy_quant")
+QUANTO = ((".weight._data", ".weight"), (".weight._scale", ".weight_scale"))
 
 
 def part(weights: Mapping[str, Value], name: str) -> dict[str, Value]:
@@ -65,6 +66,16 @@ def content(weights: Mapping[str, Value]) -> dict[str, Value]:
         return any(key.endswith(ending) and f"{key.removesuffix(ending)}.weight" in weights for ending in BESIDE)
 
     return {key: value for key, value in weights.items() if key != "scaled_fp8" and not beside(key)}
+
+
+def of_quanto(weights: Mapping[str, Value]) -> dict[str, Value]:
+    """Weights of one byte and their factors as others call them."""
+
+    def named(key: str) -> str:
+        ending = next(((theirs, ours) for theirs, ours in QUANTO if key.endswith(theirs)), None)
+        return key if ending is None else key.removesuffix(ending[0]) + ending[1]
+
+    return {named(key): value for key, value in weights.items()}
 
 
 def strangers(weights: Iterable[str]) -> list[str]:

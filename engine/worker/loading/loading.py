@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase, Qwen2Tokenizer, Qwen3Model
 
 from engine.worker.device.memory import Device, Policy, Storage, Weights, is_out_of_memory
 from engine.worker.device.offload import settle_transformer
-from engine.worker.loading import key_names, single_file
+from engine.worker.loading import key_names, prequantized, single_file
 from engine.worker.loading.cards import generic_card, read_card
 from engine.worker.loading.quantize import quantize, size_of
 from engine.worker.loading.sources import PUBLISHED, STARTER, WITH_WEIGHTS, Beside, Source, advice, check, find
@@ -73,6 +73,9 @@ def load(source: Source | Path, device: Device, storage: Storage = Storage.PLAIN
     """
     source = _as_source(source)
     check(source)
+    for part in WITH_WEIGHTS:
+        if source.file(part) is None:
+            prequantized.check(source.folder / part)
     card = read_card(source)
     storage = _storage(source, storage)
     weights = weigh(source, device, storage)
@@ -88,7 +91,16 @@ def load(source: Source | Path, device: Device, storage: Storage = Storage.PLAIN
         text_encoder = _part(source, "text_encoder", device)
         quantize(text_encoder, storage)
         tokenizer = Qwen2Tokenizer.from_pretrained(source.folder / "tokenizer", local_files_only=True)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AssertionError) as error:
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+        KeyError,
+        TypeError,
+        AssertionError,
+        ImportError,
+        AttributeError,
+    ) as error:
         if is_out_of_memory(error):
             raise LoadingProblem(f"{source.name} does not fit into the memory that is free.") from error
         reason = (str(error).strip() or "its configuration contradicts itself").splitlines()[0]
@@ -163,9 +175,12 @@ def _notice(source: Source) -> str:
 
 def _heads(source: Source, part: str) -> dict[str, Entry]:
     """What is known of a part's tensors before they are read."""
-    file = source.file(part)
+    file, folder = source.file(part), source.folder / part
+    if file is None and prequantized.method(folder) is not None:
+        plain = single_file.without_weights(part, folder).state_dict()
+        return {name: Entry(shape=tuple(value.shape), size=0) for name, value in plain.items()}
     if file is None:
-        return {name: entry for each in weight_files(source.folder / part) for name, entry in entries(each).items()}
+        return {name: entry for each in weight_files(folder) for name, entry in entries(each).items()}
     found = key_names.content(key_names.part(entries(file), part))
     if part != "text_encoder":
         return found
@@ -175,6 +190,8 @@ def _heads(source: Source, part: str) -> dict[str, Entry]:
 def _part(source: Source, part: str, device: Device) -> Any:
     """One component, to be run only."""
     folder, file = source.folder / part, source.file(part)
+    if file is None and prequantized.is_ours(folder):
+        file = folder
     match part:
         case "transformer" if file is not None:
             module = single_file.load_transformer(file, folder, device.dtype)
@@ -194,6 +211,10 @@ def _part(source: Source, part: str, device: Device) -> Any:
 def _of_folder(kind: Any, folder: Path, device: Device) -> Any:
     """A component out of its folder. A weight that its files lack would stay random without a word."""
     there = {name for file in weight_files(folder) for name in entries(file)}
+    if prequantized.method(folder) is not None:
+        packed = kind.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=device.dtype)
+        plain = single_file.without_weights(folder.name, folder)
+        return prequantized.unpacked(packed, plain, folder, device.dtype)
     module = kind.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=device.dtype)
     # a text encoder saved with its language head has its names under "model."
     missing = [name for name in module.state_dict() if name not in there and f"model.{name}" not in there]

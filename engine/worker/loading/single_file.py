@@ -1,4 +1,7 @@
-"""One part of a model out of one file, as ComfyUI users have it, or GGUF. Configurations are local: no hub is asked."""
+"""One part of a model out of one file, as ComfyUI users have it, or GGUF. Configurations are local: no hub is asked.
+
+What is said of a file holds for a folder of files with weights of one byte as well.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from transformers import Qwen3Config, Qwen3Model
 
 from engine.worker.loading import key_names
 from engine.worker.loading.unpack import header_notes, unpacked
-from engine.worker.loading.weight_files import LoadingProblem, gguf_tensors, is_gguf
+from engine.worker.loading.weight_files import LoadingProblem, gguf_tensors, is_gguf, weight_files
 
 Tensors = dict[str, torch.Tensor]
 
@@ -33,9 +36,7 @@ IDLE = {
 
 def load_transformer(file: Path, folder: Path, dtype: torch.dtype) -> ZImageTransformer2DModel:
     """A transformer in ComfyUI's or diffusers' layout, also raw or scaled fp8, which is unpacked. GGUF stays packed."""
-    config: Any = ZImageTransformer2DModel.load_config(str(folder), local_files_only=True)
-    with init_empty_weights():
-        empty: Any = ZImageTransformer2DModel.from_config(config)
+    empty = without_weights("transformer", folder)
     weights = _fitting(empty, key_names.transformer(_part(file, "transformer", dtype)), file, "transformer")
     if not is_gguf(file):
         return _filled(empty, weights, dtype)
@@ -44,9 +45,8 @@ def load_transformer(file: Path, folder: Path, dtype: torch.dtype) -> ZImageTran
 
 def load_text_encoder(file: Path, folder: Path, dtype: torch.dtype) -> Qwen3Model:
     """A Qwen3 text encoder with or without its language head; GGUF is unpacked."""
-    with init_empty_weights():
-        empty: Any = Qwen3Model(Qwen3Config.from_pretrained(folder, local_files_only=True))
     weights = key_names.text_encoder(_part(file, "text_encoder", dtype))
+    empty = without_weights("text_encoder", folder)
     return _filled(empty, _fitting(empty, weights, file, "text_encoder"), dtype)
 
 
@@ -55,22 +55,36 @@ def load_vae(file: Path, folder: Path, dtype: torch.dtype) -> AutoencoderKL:
     if is_gguf(file):
         raise LoadingProblem(f"{file} is GGUF; a VAE is read from safetensors files only.")
     config: Any = AutoencoderKL.load_config(str(folder), local_files_only=True)
-    with init_empty_weights():
-        empty: Any = AutoencoderKL.from_config(config)
     weights = key_names.vae(_part(file, "vae", dtype), config)
+    empty = without_weights("vae", folder)
     return _filled(empty, _fitting(empty, weights, file, "vae"), dtype)
+
+
+def without_weights(part: str, folder: Path) -> Any:
+    """A part as its folder's configuration has it, without memory for its weights."""
+    with init_empty_weights():
+        if part == "text_encoder":
+            return Qwen3Model(Qwen3Config.from_pretrained(folder, local_files_only=True))
+        kind: Any = ZImageTransformer2DModel if part == "transformer" else AutoencoderKL
+        config = kind.load_config(str(folder), local_files_only=True)
+        config.pop("quantization_config", None)
+        return kind.from_config(config)
 
 
 def _part(file: Path, name: str, dtype: torch.dtype) -> Tensors:
     """The tensors of one part in this dtype; those of GGUF's block formats as they are."""
     if is_gguf(file):
         return key_names.part(_read_gguf(file), name)
+    weights: Tensors = {}
+    header: dict[str, str] = {}
     try:
-        weights = key_names.part(load_file(file), name)
-        with safe_open(file, framework="pt") as opened:
-            header: dict[str, str] = opened.metadata() or {}
+        for each in weight_files(file) if file.is_dir() else [file]:
+            weights |= load_file(each)
+            with safe_open(each, framework="pt") as opened:
+                header |= opened.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise LoadingProblem(f"{file} cannot be read: {error}.") from error
+    weights = key_names.part(key_names.of_quanto(weights), name)
     return unpacked(weights, key_names.part(header_notes(header, file), name), file, dtype)
 
 
