@@ -212,7 +212,11 @@ def _of_folder(kind: Any, folder: Path, device: Device) -> Any:
     """A component out of its folder. A weight that its files lack would stay random without a word."""
     there = {name for file in weight_files(folder) for name in entries(file)}
     if prequantized.method(folder) is not None:
-        packed = kind.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=device.dtype)
+        try:
+            packed = kind.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=device.dtype)
+        except (ImportError, AttributeError) as error:  # a package of another version than the library expects
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+            raise LoadingProblem(f"The weights in {folder} cannot be unpacked: {reason}.") from error
         plain = single_file.without_weights(folder.name, folder)
         return prequantized.unpacked(packed, plain, folder, device.dtype)
     module = kind.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=device.dtype)
