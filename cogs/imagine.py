@@ -62,8 +62,9 @@ class Imagine(commands.Cog):
     @imagine.autocomplete("lora2")
     async def loras(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:
         card = self._bot.service.card
-        names = card.loras if card is not None and card.offers("lora") else ()
-        return text.choices({name: name for name in names}, typed)
+        if card is None or not card.offers("lora"):
+            return []
+        return text.lora_choices(interaction.locale.value, card.loras, card.unused_tensors, typed)
 
     @imagine.autocomplete("control")
     async def controls(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:

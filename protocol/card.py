@@ -48,7 +48,8 @@ class ModelCard(Struct, frozen=True, kw_only=True):
     tile. `latent_rgb` (16 rows of 3) and `latent_rgb_bias` turn latents into a small RGB preview in 0..1; a model
     without them has them fitted to its VAE when it is loaded. `variety_reach` is how far full variety moves a value of
     the prompt's embedding, in standard deviations of its token. `loras` and `controls` are what this engine has
-    besides; the worker fills them in. `knows` is None for a model that paints anything.
+    besides, `unused_tensors` how many tensors of a LoRA's file this model has no place for; the worker fills them in.
+    `knows` is None for a model that paints anything.
     """
 
     id: str
@@ -61,6 +62,7 @@ class ModelCard(Struct, frozen=True, kw_only=True):
     prompt_tokens: int
     features: tuple[str, ...]
     loras: tuple[str, ...] = ()
+    unused_tensors: dict[str, int] = {}
     controls: tuple[ControlKind, ...] = ()
     latent_rgb: tuple[tuple[float, float, float], ...] = ()
     latent_rgb_bias: tuple[float, float, float] = (0.5, 0.5, 0.5)

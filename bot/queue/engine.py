@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -43,6 +44,7 @@ class EngineView:
     notice: str = ""
     abilities: tuple[str, ...] = ()
     loras: tuple[str, ...] = ()
+    unused_tensors: Mapping[str, int] = field(default_factory=dict[str, int])  # of the files of some LoRAs
     controls: tuple[ControlKind, ...] = ()
     orders: int = 0
 
@@ -247,6 +249,7 @@ class Engine:
             notice=hello.notice,
             abilities=hello.card.features,
             loras=hello.card.loras,
+            unused_tensors=hello.card.unused_tensors,
             controls=hello.card.controls,
             orders=len(self.orders),
         )

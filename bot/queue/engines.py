@@ -117,6 +117,7 @@ class Engines:
             same[-1],
             features=tuple(features),
             loras=tuple(dict.fromkeys(name for card in same for name in card.loras)),
+            unused_tensors={name: count for card in same for name, count in card.unused_tensors.items()},
             controls=tuple(dict.fromkeys(kind for card in same for kind in card.controls)),
         )
 

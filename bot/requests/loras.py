@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 from bot.jobs.errors import LoraWeightWithoutLora, NotOffered, OutOfRange, SameLoraTwice, UnknownLora
@@ -35,10 +36,14 @@ def resolved(loras: Sequence[Lora], card: ModelCard) -> tuple[Lora, ...]:
 
 
 def _name(typed: str, card: ModelCard) -> str:
-    """The file's name exactly, else without regard to capitals where that leaves one."""
+    """The file's name exactly, else without regard to capitals, or to how accents are coded, where that leaves one."""
     if typed in card.loras:
         return typed
-    alike = [name for name in card.loras if name.casefold() == typed.casefold()]
+    alike = [name for name in card.loras if _folded(name) == _folded(typed)]
     if len(alike) != 1:
         raise UnknownLora(lora=typed)
     return alike[0]
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()

@@ -460,6 +460,10 @@ failure-lora-gone = The LoRA “{ $lora }” is no longer there. Try again witho
 failure-lora-unusable = The LoRA file { $file } does not work with this model, so nothing was painted.
 failure-bad-control = The painter could not read the control image.
 
+lora-unused = { $name } ({ $count ->
+    [one] 1 tensor
+   *[other] { $count } tensors
+} unused)
 parameter-lora = LoRA { $lora } × { $weight }
 parameter-control = follows { $kind } × { $strength }
 control-canny = Edges

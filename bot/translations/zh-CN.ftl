@@ -425,6 +425,7 @@ failure-lora-gone = LoRA“{ $lora }”已经不在了，请去掉它再试。
 failure-lora-unusable = LoRA 文件 { $file } 不适用于当前模型，所以没有画。
 failure-bad-control = 画师读不了这张控制图。
 
+lora-unused = { $name }（{ $count } 个张量用不上）
 parameter-lora = LoRA { $lora } × { $weight }
 parameter-control = 参照{ $kind } × { $strength }
 control-canny = 边缘

@@ -112,7 +112,8 @@ def engines(locale: str, views: Sequence[EngineView], card: ModelCard | None) ->
         if engine.controls:
             lines.append(f"-# ControlNet: {', '.join(text.control_name(locale, kind) for kind in engine.controls)}")
         if engine.loras:
-            lines.append(f"-# LoRA: {text.inline(', '.join(engine.loras), 200)}")
+            names = [text.lora_name(locale, name, engine.unused_tensors.get(name, 0), 100) for name in engine.loras]
+            lines.append(f"-# LoRA: {text.inline(', '.join(names), 200)}")
         if engine.problem:
             lines.append(f"-# {text.inline(engine.problem, 200)}")
     if len(views) > _ENGINES_SHOWN:

@@ -18,6 +18,7 @@ from protocol.request import ControlKind
 
 SHOWN_PROMPT = 1000  # characters of a prompt on its message; the rest is offered by a button
 ALT_TEXT = 1024  # Discord's limit of a description
+MOST_OF_CHOICE = 100  # characters: Discord's limit of a choice's name
 _BAR = 8  # squares, when the steps are too many to show one each
 
 # Marks that turn the direction of what follows them; ours are put around the whole text instead.
@@ -160,6 +161,22 @@ def style_choices(locale: str, styles: Mapping[str, StyleTemplates], typed: str)
         for key, style in styles.items()
         if any(wanted in name.casefold() for name in (key, *style.name.given()))
     ][:25]
+
+
+def lora_choices(
+    locale: str, names: Iterable[str], unused: Mapping[str, int], typed: str
+) -> list[app_commands.Choice[str]]:
+    """LoRAs by name, with how much of a file would not be used."""
+    typed = unicodedata.normalize("NFC", typed)
+    return choices({name: lora_name(locale, name, unused.get(name, 0), MOST_OF_CHOICE) for name in names}, typed)
+
+
+def lora_name(locale: str, name: str, unused: int, limit: int) -> str:
+    """A LoRA, and how many tensors of its file would not be used, in so many characters."""
+    if not unused:
+        return clip(name, limit)
+    room = limit - len(say(locale, "lora-unused", name="", count=unused))
+    return say(locale, "lora-unused", name=clip(name, room), count=unused)
 
 
 def control_name(locale: str, kind: str) -> str:

@@ -38,7 +38,7 @@ def main() -> None:
     card = json.loads((options.model / "zimagine.json").read_text(encoding="utf-8"))
     folder = options.out / card["id"]
     folder.mkdir(parents=True, exist_ok=True)
-    pipeline = ZImagePipeline.from_pretrained(options.model, dtype=torch.float32)
+    pipeline = ZImagePipeline.from_pretrained(options.model, use_safetensors=True, dtype=torch.float32)
     shown: dict[str, list[dict[str, str | int]]] = {}
     for language, examples in EXAMPLES.items():
         shown[language] = []

@@ -129,11 +129,15 @@ def load(folder: Path) -> Parts:
     """The components of a diffusers folder, fp32."""
     return Parts(
         transformer=ZImageTransformer2DModel.from_pretrained(
-            folder, subfolder="transformer", torch_dtype=torch.float32
+            folder, subfolder="transformer", use_safetensors=True, torch_dtype=torch.float32
         ),
-        text_encoder=Qwen3Model.from_pretrained(folder, subfolder="text_encoder", dtype=torch.float32),
+        text_encoder=Qwen3Model.from_pretrained(
+            folder, subfolder="text_encoder", use_safetensors=True, dtype=torch.float32
+        ),
         tokenizer=Qwen2Tokenizer.from_pretrained(folder, subfolder="tokenizer"),
-        vae=AutoencoderKL.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32).eval(),
+        vae=AutoencoderKL.from_pretrained(
+            folder, subfolder="vae", use_safetensors=True, torch_dtype=torch.float32
+        ).eval(),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=SHIFT),
     )
 

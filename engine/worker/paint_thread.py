@@ -148,6 +148,7 @@ class PaintThread:
                 )
                 said = (
                     advice(chosen.model, source, gpu=gpu),
+                    parts.notice,
                     pipeline.load_controlnet(chosen.controlnet),
                     pipeline.load_upscaler(chosen.upscaler),
                     pipeline.loras.problem,

@@ -46,6 +46,33 @@ async def test_a_lora_is_offered_by_name_and_shown_with_its_weight(gallery_of_st
     assert asked_for(gallery_of_styles) == (Lora(name="ink wash", weight=0.8),)
 
 
+async def test_a_file_that_is_used_in_part_says_so_in_the_list(
+    empty_studio: Studio, mia: Visitor, bao: Visitor
+) -> None:
+    await empty_studio.open_bot()
+    await empty_studio.open_engine(
+        card=msgspec.structs.replace(stocked("ink wash", "gold"), unused_tensors={"gold": 4})
+    )
+
+    assert await mia.completions("/imagine prompt:x lora:") == ["ink wash", "gold (4 tensors unused)"]
+    assert await bao.completions("/画图 提示词:x lora:") == ["ink wash", "gold（4 个张量用不上）"]
+    await mia.say("/imagine prompt:a red star lora:gold")
+    await mia.sees_pictures()
+    assert asked_for(empty_studio) == (Lora(name="gold"),)
+
+
+async def test_accents_are_found_however_they_are_coded(gallery_of_styles: Studio, mia: Visitor) -> None:
+    assert gallery_of_styles.engine is not None
+    gallery_of_styles.engine.offer(stocked("\u00e9t\u00e9"))
+    await until(lambda: gallery_of_styles.service.card == stocked("\u00e9t\u00e9"))
+
+    assert await mia.completions("/imagine prompt:x lora:e\u0301t") == ["\u00e9t\u00e9"]
+    await mia.say("/imagine prompt:a red star lora:e\u0301te\u0301")
+
+    await mia.sees_pictures()
+    assert asked_for(gallery_of_styles) == (Lora(name="\u00e9t\u00e9"),)
+
+
 async def test_two_can_be_asked_for_and_capitals_do_not_matter(
     gallery_of_styles: Studio, mia: Visitor, bao: Visitor
 ) -> None:

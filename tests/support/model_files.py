@@ -24,8 +24,8 @@ def weights_of(module: torch.nn.Module) -> Tensors:
     return {name: value.detach().clone().contiguous() for name, value in module.state_dict().items()}
 
 
-def save(weights: Tensors, file: Path) -> Path:
-    save_file({name: value.contiguous() for name, value in weights.items()}, file)
+def save(weights: Tensors, file: Path, header: dict[str, str] | None = None) -> Path:
+    save_file({name: value.contiguous() for name, value in weights.items()}, file, header)
     return file
 
 
@@ -65,6 +65,59 @@ def scaled_fp8(weights: Tensors, *, ending: str = "weight_scale", note: str | No
         if note is not None:
             stored[f"{stem}.comfy_quant"] = torch.tensor(list(json.dumps({"format": note}).encode()), dtype=torch.uint8)
     return stored
+
+
+def block_fp8(weights: Tensors, *, block: int = 128) -> Tensors:
+    """As Qwen publishes its encoders: a factor for each block of 128 x 128 weights, the last ones smaller."""
+    stored: Tensors = {}
+    for name, value in weights.items():
+        if not _in_layer(name, value):
+            stored[name] = value
+            continue
+        scales = torch.tensor(
+            [[float(tile.abs().max()) / 448 for tile in rows.split(block, dim=1)] for rows in value.split(block)]
+        )
+        spread = scales.repeat_interleave(block, 0).repeat_interleave(block, 1)[: value.shape[0], : value.shape[1]]
+        stored[name], stored[f"{name}_scale_inv"] = (value / spread).to(FP8), scales
+    return stored
+
+
+def int8(weights: Tensors, *, turned: int = 0, note: bool = True) -> Tensors:
+    """ComfyUI's `int8_tensorwise`, a factor for each row; with ConvRot its columns are turned in groups first."""
+    stored: Tensors = {}
+    for name, value in weights.items():
+        if not _in_layer(name, value) or (turned and value.shape[1] % turned):
+            stored[name] = value
+            continue
+        stem = name.removesuffix(".weight")
+        if turned:
+            value = (value.unflatten(1, (-1, turned)) @ hadamard(turned).T).flatten(1)
+        scale = value.abs().amax(1) / 127
+        stored[name], stored[f"{stem}.weight_scale"] = (value / scale[:, None]).round().to(torch.int8), scale
+        if note:
+            stored[f"{stem}.comfy_quant"] = torch.tensor(
+                list(json.dumps(int8_note(turned)).encode()), dtype=torch.uint8
+            )
+    return stored
+
+
+def int8_note(turned: int) -> dict[str, object]:
+    rotation: dict[str, object] = {"convrot": True, "convrot_groupsize": turned} if turned else {}
+    return {"format": "int8_tensorwise", **rotation}
+
+
+def hadamard(size: int) -> torch.Tensor:
+    """Regular and orthonormal, written by its digits: minus a half for each pair of base-4 digits that sum to 3."""
+    numbers = torch.arange(size)
+    signs = torch.ones(size, size)
+    while bool(numbers.any()):
+        signs *= 1 - 2.0 * ((numbers[:, None] % 4 + numbers[None] % 4) == 3)
+        numbers = numbers // 4
+    return signs / size**0.5
+
+
+def _in_layer(name: str, value: torch.Tensor) -> bool:
+    return value.dim() == 2 and re.match(r"(model\.(diffusion_model\.)?)?layers\.", name) is not None
 
 
 def ae(weights: Tensors) -> Tensors:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 SHARED = Path(__file__).parents[3] / "shared"
 DOCUMENT = SHARED / "discord-openapi.json"
+LORA_LAYOUTS = SHARED / "cases" / "lora_layouts.py"
 NO_DOCUMENT = (
     "Discord's OpenAPI document is not there: put specs/openapi.json of "
     "https://github.com/discord/discord-api-spec to ../shared/discord-openapi.json"
@@ -25,6 +28,16 @@ def need_document() -> Path:
     if SHARED.is_dir():
         pytest.fail(NO_DOCUMENT)
     pytest.skip(NO_DOCUMENT)
+
+
+def lora_layouts() -> ModuleType | None:
+    """Layouts of LoRA files collected beside this repository; None in a clone, where a test's own are all there is."""
+    spec = spec_from_file_location("lora_layouts", LORA_LAYOUTS) if LORA_LAYOUTS.is_file() else None
+    if spec is None or spec.loader is None:
+        return None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def need_program(*names: str, package: str) -> str:

@@ -18,14 +18,14 @@ TEMPLATE = (
 )
 
 
-def write(folder: Path, *, seed: int = 0) -> Path:
+def write(folder: Path, *, seed: int = 0, siglip: bool = False) -> Path:
     """Save a pipeline with random weights into `folder`; 3 MB."""
-    tiny_pipeline(seed=seed).save_pretrained(folder)
+    tiny_pipeline(seed=seed, siglip=siglip).save_pretrained(folder)
     return folder
 
 
-def tiny_pipeline(*, seed: int = 0) -> ZImagePipeline:
-    """The bare pipeline in fp32."""
+def tiny_pipeline(*, seed: int = 0, siglip: bool = False) -> ZImagePipeline:
+    """The bare pipeline in fp32; with `siglip` its transformer has layers for pictures, as Omni's has."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         tokenizer = _tokenizer()
@@ -34,13 +34,13 @@ def tiny_pipeline(*, seed: int = 0) -> ZImagePipeline:
             vae=_vae(),
             text_encoder=text_encoder(tokenizer),
             tokenizer=tokenizer,
-            transformer=_transformer(),
+            transformer=_transformer(siglip=siglip),
         )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
 
-def _transformer() -> ZImageTransformer2DModel:
+def _transformer(*, siglip: bool) -> ZImageTransformer2DModel:
     return ZImageTransformer2DModel(
         in_channels=16,
         dim=WIDTH,
@@ -49,6 +49,7 @@ def _transformer() -> ZImageTransformer2DModel:
         n_heads=2,
         n_kv_heads=2,
         cap_feat_dim=WIDTH,
+        siglip_feat_dim=WIDTH if siglip else None,
         axes_dims=[8, 12, 12],
         axes_lens=[1536, 512, 512],
     )

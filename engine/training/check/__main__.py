@@ -74,7 +74,7 @@ def main() -> int:
     parser.add_argument("--failures", type=Path, help="write a sheet of the scenes that are not right here")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    pipeline = ZImagePipeline.from_pretrained(options.model, dtype=torch.float32)
+    pipeline = ZImagePipeline.from_pretrained(options.model, use_safetensors=True, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     asked = list(questions(options.count, partial(random_scene, held_out=True), options.seed))
     began = time.perf_counter()

@@ -5,7 +5,7 @@ Only rows with a control picture go through it; all rows of a forward then go th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,6 +122,7 @@ def load(path: Path, transformer: Any, vae: Vae, policy: Policy, device: Device)
             weights = {name: value for name, value in weights.items() if not name.startswith(f"{REFINER}.")}
         with init_empty_weights():
             net: Any = ZImageControlNetModel.from_config(config)
+        _check_names(path, weights.keys(), net.state_dict().keys())
         net.load_state_dict({name: value.to(device.dtype) for name, value in weights.items()}, strict=True, assign=True)
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError, AssertionError) as error:
         raise LoadingProblem(f"{path} is no ControlNet for this model: {_first_line(error)}.") from error
@@ -130,6 +131,15 @@ def load(path: Path, transformer: Any, vae: Vae, policy: Policy, device: Device)
     net = settle_transformer(net.eval().requires_grad_(False), policy, device)
     net = ZImageControlNetModel.from_transformer(net, transformer)
     return ControlNet(net, vae, OF_TILE if "tile" in path.name.lower() else OF_UNION, device)
+
+
+def _check_names(path: Path, there: Set[str], wanted: Set[str]) -> None:
+    """Raise LoadingProblem unless the tensors there are those wanted."""
+    for names, what in ((wanted - there, "lacks"), (there - wanted, "brings")):
+        if names:
+            raise LoadingProblem(
+                f"{path} is no ControlNet for this model: it {what} {min(names)} and {len(names) - 1} more."
+            )
 
 
 def weight_of(path: Path | None, device: Device) -> int:

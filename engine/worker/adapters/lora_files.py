@@ -1,43 +1,39 @@
 """LoRA files of every kind that trainers write: which layers they change, and by how much.
 
-Knows no folder, no request and no device but the one it is told. A file is read as a whole or not at all.
+Knows no folder, no request and no device but the one it is told. A file is read as a whole or not at all; what it
+brings for parts that this model does not have is counted.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import sqrt
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 
-from engine.worker.adapters.lora_layers import Change, Kronecker, LowRank
+from engine.worker.adapters import lora_notes
+from engine.worker.adapters.lora_layers import Change, Gain, Kronecker, LowRank, Shift, Whole
+from engine.worker.adapters.lora_names import Catalogue, said_by
+from engine.worker.adapters.lora_notes import Strength
 
-# One or several of these stand before a layer's name, by trainer.
-_PREFIXES = (
-    "base_model.model.",
-    "model.diffusion_model.",
-    "diffusion_model.",
-    "transformer.",
-    "lora_unet_",
-    "lora_transformer_",
-)
-_PART = re.compile(
-    r"(?P<layer>.+?)\.(?:"
-    r"lora[._](?P<side>A|B|down|up)(?:\.default)?(?:\.weight)?"
-    r"|(?P<part>alpha|lokr_w[12](?:_[ab])?|hada_w[12]_[ab])"
-    r"|(?P<unknown>lora_magnitude_vector.*|dora_scale|lokr_t2|hada_t[12]))"
-)
-_SIDES = {"A": "down", "B": "up"}
-_PEFT = "lora_adapter_metadata"  # where diffusers keeps alpha and rank, for files without an alpha of their own
+# Of each way to write a change: the parts that belong together, any of these groups.
+_MATRICES = {
+    "lora": (frozenset({"down", "up"}),),
+    "hada": (frozenset({"hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"}),),
+    "lokr": (
+        frozenset({"lokr_w1", "lokr_w2"}),
+        frozenset({"lokr_w1", "lokr_w2_a", "lokr_w2_b"}),
+        frozenset({"lokr_w1_a", "lokr_w1_b", "lokr_w2"}),
+        frozenset({"lokr_w1_a", "lokr_w1_b", "lokr_w2_a", "lokr_w2_b"}),
+    ),
+    "diff": (frozenset({"diff"}),),
+}
+_OF_ALL = {"alpha", "bias", "diff_b"}
 
 Sizes = Mapping[str, tuple[int, ...]]
-Linears = Mapping[str, torch.nn.Linear]
 
 
 class LoraProblem(Exception):
@@ -52,64 +48,35 @@ class LoraProblem(Exception):
 class LoraEntry:
     """What a file says of one layer, or of those that it has fused. `parts` leads to the names of its tensors."""
 
+    layer: str  # in the file's words
     targets: tuple[str, ...]
     parts: Mapping[str, str]
 
 
-class Catalogue:
-    """The layers of a transformer under every name that files give them."""
+def check(file: Path, catalogue: Catalogue) -> tuple[str, ...]:
+    """The tensors of this file that this model has no place for, by name. Reads its head only.
 
-    def __init__(self, linears: Linears) -> None:
-        self._linears = linears
-        self._by_name: dict[str, tuple[str, ...]] = {}
-        for name in linears:
-            self._name(name, name)
-            self._name(name.removeprefix("all_").replace(".2-1", ""), name)  # ComfyUI's x_embedder, final_layer
-            block, _, leaf = name.rpartition(".to_")
-            if leaf == "out.0":
-                self._name(f"{block}.out", name)
-                self._name(f"{block}.to_out", name)
-            elif leaf == "q":
-                self._name(f"{block}.qkv", *(f"{block}.to_{one}" for one in "qkv"))
-
-    def _name(self, alias: str, *targets: str) -> None:
-        self._by_name.setdefault(_flat(alias), targets)
-
-    def find(self, layer: str) -> tuple[str, ...]:
-        """The layers that a file means; none if it means another model's."""
-        while (prefix := next((one for one in _PREFIXES if layer.startswith(one)), None)) is not None:
-            layer = layer.removeprefix(prefix)
-        return self._by_name.get(_flat(layer), ())
-
-    def sizes(self, targets: tuple[str, ...]) -> tuple[int, int]:
-        """(out, in) of these layers one after another."""
-        return sum(self._linears[one].out_features for one in targets), self._linears[targets[0]].in_features
-
-    def split(self, targets: tuple[str, ...]) -> list[int]:
-        """The outputs of each of them."""
-        return [self._linears[one].out_features for one in targets]
-
-
-def check(file: Path, catalogue: Catalogue) -> None:
-    """Raise LoraProblem unless this file changes layers of this model. Reads its head only."""
+    Raises LoraProblem unless the file changes layers of this model.
+    """
     with _opened(file) as tensors:
-        _entries(file.name, _sizes(tensors), catalogue)
+        _strength(file, tensors)
+        _, unused = _entries(file.name, _sizes(tensors), catalogue)
+    return unused
 
 
-def read(file: Path, catalogue: Catalogue, *, device: torch.device, dtype: torch.dtype) -> dict[str, Change]:
+def read(
+    file: Path, catalogue: Catalogue, *, device: torch.device, dtype: torch.dtype
+) -> dict[str, tuple[Change, ...]]:
     """What the file adds to each layer at weight 1. Raises LoraProblem."""
     with _opened(file) as tensors:
-        entries = _entries(file.name, _sizes(tensors), catalogue)
-        told = _told_scale(tensors.metadata() or {})
-        changes: dict[str, Change] = {}
+        entries, _ = _entries(file.name, _sizes(tensors), catalogue)
+        strength = _strength(file, tensors)
+        changes: dict[str, tuple[Change, ...]] = {}
         for entry in entries:
             values = {part: tensors.get_tensor(name).float() for part, name in entry.parts.items()}
-            scale = _scale(values, told)
-            for target, change in zip(
-                entry.targets, _changes(values, scale, catalogue.split(entry.targets)), strict=True
-            ):
-                changes[target] = change.placed(device, dtype)
-    if not all(torch.isfinite(tensor).all() for change in changes.values() for tensor in change.tensors):
+            for target, change in _changes(entry, values, strength, catalogue):
+                changes[target] = (*changes.get(target, ()), change.placed(device, dtype))
+    if not all(torch.isfinite(t).all() for many in changes.values() for change in many for t in change.tensors):
         raise LoraProblem(file.name, "has numbers that are not finite")
     return changes
 
@@ -133,44 +100,90 @@ class _opened:  # noqa: N801  read as a phrase: with _opened(file)
             raise LoraProblem(self._file.name, "is damaged") from error
 
 
+def _strength(file: Path, tensors: Any) -> Strength:
+    try:
+        return lora_notes.strength(file, tensors.metadata() or {})
+    except (ValueError, TypeError, AttributeError, OSError) as error:
+        raise LoraProblem(file.name, "has notes on its strength that cannot be read") from error
+
+
 def _sizes(tensors: Any) -> Sizes:
     return {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118  no mapping
 
 
-def _entries(file: str, sizes: Sizes, catalogue: Catalogue) -> list[LoraEntry]:
-    """What of a file belongs to this model, each layer once. Text encoders' layers, which some bring, are left out."""
-    layers: dict[str, dict[str, str]] = {}
+def _entries(file: str, sizes: Sizes, catalogue: Catalogue) -> tuple[list[LoraEntry], tuple[str, ...]]:
+    """What of a file belongs to this model, each layer once, and the names of the tensors that do not."""
+    layers: dict[tuple[str, ...], LoraEntry] = {}
+    unused: list[str] = []
+    kinds: set[str] = set()
     for name in sizes:
-        found = _PART.fullmatch(name)
-        if found is None:
+        said = said_by(name)
+        targets = catalogue.find(said.layer) if said is not None else ()
+        if said is None and catalogue.holds(name):
+            raise LoraProblem(file, f"brings {name}, which is no change that is known here")
+        if said is not None and said.kind is not None:
+            kinds.add(said.kind)
+            if targets:
+                raise LoraProblem(file, f"is of a kind that cannot be used here ({said.kind})")
+        if said is None or said.part is None or not targets:
+            unused.append(name)
             continue
-        if found["unknown"] is not None:
-            raise LoraProblem(file, "is of a kind that cannot be used here (DoRA, or made for convolutions)")
-        part = found["part"] or _SIDES.get(found["side"], found["side"])
-        layers.setdefault(found["layer"], {})[part] = name
+        known = layers.get(targets, LoraEntry(layer=said.layer, targets=targets, parts={}))
+        if said.part in known.parts:  # under another name of the same layer
+            unused.append(name)
+            continue
+        layers[targets] = LoraEntry(layer=known.layer, targets=targets, parts={**known.parts, said.part: name})
     taken: set[str] = set()
     entries: list[LoraEntry] = []
-    known = [(layer, catalogue.find(layer), parts) for layer, parts in layers.items() if parts.keys() != {"alpha"}]
-    for layer, targets, parts in sorted(known, key=lambda one: len(one[1])):  # fused ones may repeat single ones
-        if not targets or taken.intersection(targets):
+    for entry in sorted(layers.values(), key=lambda one: len(one.targets)):  # fused ones may repeat single ones
+        if set(entry.parts) == {"alpha"} or taken.intersection(entry.targets):
+            unused += entry.parts.values()
             continue
-        if _product(parts, sizes) != catalogue.sizes(targets):
-            raise LoraProblem(file, f"was made for another model: {layer} has another size here")
-        taken.update(targets)
-        entries.append(LoraEntry(targets=targets, parts=parts))
+        _check_entry(file, entry, sizes, catalogue)
+        taken.update(entry.targets)
+        entries.append(entry)
+    if not entries and kinds:
+        raise LoraProblem(file, f"is of a kind that cannot be used here ({', '.join(sorted(kinds))})")
     if not entries:
-        raise LoraProblem(file, "changes no layer of this model")
-    return entries
+        example = f": it is about {unused[0]}" if unused else ""
+        raise LoraProblem(file, f"changes no layer of this model{example}")
+    return entries, tuple(unused)
 
 
-def _product(parts: Mapping[str, str], sizes: Sizes) -> tuple[int, int] | None:
-    """(out, in) of what these parts make together; None if some are missing or do not fit each other."""
-    size = {part: sizes[name] for part, name in parts.items()}
-    if any(len(one) != 2 for part, one in size.items() if part != "alpha"):
+def _check_entry(file: str, entry: LoraEntry, sizes: Sizes, catalogue: Catalogue) -> None:
+    """Raise LoraProblem unless the parts are a whole change of the layer's own size."""
+    matrix = frozenset(entry.parts.keys() - _OF_ALL)
+    if matrix and not any(matrix in groups for groups in _MATRICES.values()):
+        ways = [way for way, groups in _MATRICES.items() if any(matrix & group for group in groups)]
+        if len(ways) > 1:
+            raise LoraProblem(file, f"changes {entry.layer} in two ways at once")
+        raise LoraProblem(file, f"is not whole: of {entry.layer} it has only {', '.join(_written(entry, matrix))}")
+    if "bias" in entry.parts and "up" not in matrix:
+        raise LoraProblem(file, f"is not whole: of {entry.layer} it has only {', '.join(_written(entry, {'bias'}))}")
+    wanted = catalogue.sizes(entry.targets)
+    size = {part: sizes[name] for part, name in entry.parts.items()}
+    fits = not matrix or _product({part: size[part] for part in matrix}) == wanted
+    fits &= all(size[part] == (wanted[0],) for part in ("bias", "diff_b") if part in size)
+    if not fits:
+        raise LoraProblem(file, f"was made for another model: {entry.layer} has another size here")
+    if any(0 in one for one in size.values()) or any(one != 1 for one in size.get("alpha", ())):
+        raise LoraProblem(file, f"is damaged: {entry.layer} has parts without numbers, or an alpha of several")
+
+
+def _written(entry: LoraEntry, parts: frozenset[str] | set[str]) -> list[str]:
+    """How the file calls these parts."""
+    return sorted(entry.parts[part].removeprefix(entry.layer).strip("._") for part in parts)
+
+
+def _product(size: Sizes) -> tuple[int, ...] | None:
+    """(out, in) of what these parts make together; None if they do not fit each other."""
+    if "diff" in size:
+        return size["diff"]
+    if any(len(one) != 2 for one in size.values()):
         return None
 
     def times(left: str, right: str) -> tuple[int, int] | None:
-        if left not in size or right not in size or size[left][1] != size[right][0]:
+        if size[left][1] != size[right][0]:
             return None
         return size[left][0], size[right][1]
 
@@ -184,33 +197,39 @@ def _product(parts: Mapping[str, str], sizes: Sizes) -> tuple[int, int] | None:
     return None if left is None or right is None else (left[0] * right[0], left[1] * right[1])
 
 
-def _told_scale(notes: Mapping[str, str]) -> tuple[float, bool] | None:
-    """Alpha as the file's own notes tell it, and whether it is divided by the rank's root; None without notes."""
-    try:
-        told = json.loads(notes.get(_PEFT, "{}"))
-        alpha = told.get("transformer.lora_alpha", told.get("lora_alpha"))
-        rooted = bool(told.get("transformer.use_rslora", told.get("use_rslora", False)))
-        return None if alpha is None else (float(alpha), rooted)
-    except (ValueError, TypeError, AttributeError):
-        return None
-
-
-def _scale(values: Mapping[str, torch.Tensor], told: tuple[float, bool] | None) -> float:
-    """By what the product is multiplied: alpha / rank. A LoKr of two whole factors has no rank and no scale."""
+def _scale(layer: str, values: Mapping[str, torch.Tensor], strength: Strength) -> float:
+    """By what the product is multiplied: alpha / rank. Beside two whole factors of a LoKr, an alpha means nothing."""
     narrow = next((values[part] for part in ("down", "lokr_w2_b", "lokr_w1_b", "hada_w1_b") if part in values), None)
-    if narrow is None:
-        return 1.0
-    rank = narrow.shape[0]
+    rank = None if narrow is None else narrow.shape[0]
     if "alpha" in values:
-        return float(values["alpha"]) / rank
-    if told is None:
-        return 1.0
-    alpha, rooted = told
-    return alpha / (sqrt(rank) if rooted else rank)
+        return 1.0 if rank is None else float(values["alpha"]) / rank
+    return strength.of(layer, rank)
 
 
-def _changes(values: Mapping[str, torch.Tensor], scale: float, outputs: list[int]) -> Iterator[Change]:
-    """One for each of the fused layers; the outputs of the fused one are theirs one after another."""
+def _changes(
+    entry: LoraEntry, values: Mapping[str, torch.Tensor], strength: Strength, catalogue: Catalogue
+) -> Iterator[tuple[str, Change]]:
+    """Of each of the layers that an entry is about; the outputs of a fused one are theirs one after another."""
+    outputs = catalogue.split(entry.targets)
+    norm = catalogue.norm(entry.targets)
+    if norm is not None:
+        if "diff" in values:
+            yield entry.targets[0], Gain(vector=values["diff"], eps=norm.eps)
+    elif values.keys() - _OF_ALL:
+        scale = _scale(entry.layer, values, strength)
+        yield from zip(entry.targets, _products(values, scale, outputs), strict=True)
+    shift = values.get("diff_b")
+    if "bias" in values:
+        shift = values["bias"] * _scale(entry.layer, values, strength) + (0 if shift is None else shift)
+    if shift is not None:
+        yield from zip(entry.targets, (Shift(vector=rows) for rows in shift.split(outputs)), strict=True)
+
+
+def _products(values: Mapping[str, torch.Tensor], scale: float, outputs: list[int]) -> Iterator[Change]:
+    if "diff" in values:
+        for rows in values["diff"].split(outputs):
+            yield Whole(matrix=rows)
+        return
     if "up" in values:
         down, up = values["down"], values["up"] * scale
     elif "hada_w1_a" in values:
@@ -235,9 +254,4 @@ def _kronecker(values: Mapping[str, torch.Tensor], scale: float, outputs: list[i
         return
     # A border between fused layers runs through a block of the product, so it has to be written out.
     for rows in torch.kron(left * scale, right).split(outputs):
-        yield LowRank(down=torch.eye(rows.shape[1]), up=rows)
-
-
-def _flat(layer: str) -> str:
-    """A layer's name as kohya's files write it, in which every other way of writing ends up too."""
-    return layer.replace(".", "_")
+        yield Whole(matrix=rows)

@@ -1,4 +1,4 @@
-"""What a LoRA adds to a linear layer, beside the layer's own weights, which are never touched."""
+"""What a LoRA adds to a linear layer or a norm, beside the layer's own weights, which are never touched."""
 
 from __future__ import annotations
 
@@ -48,11 +48,67 @@ class Kronecker:
         return (self.left.to(x.dtype) @ functional.linear(folded, self.right.to(x.dtype))).flatten(-2)
 
 
-Change = LowRank | Kronecker
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Whole:
+    """Adds a matrix (out, in) as it is."""
+
+    matrix: torch.Tensor
+
+    @property
+    def tensors(self) -> tuple[torch.Tensor]:
+        return (self.matrix,)
+
+    def placed(self, device: torch.device, dtype: torch.dtype) -> Whole:
+        """The same on a device."""
+        return Whole(matrix=self.matrix.to(device, dtype))
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.linear(x, self.matrix.to(x.dtype))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shift:
+    """Adds a vector (out) to a layer's outputs, as another bias would."""
+
+    vector: torch.Tensor
+
+    @property
+    def tensors(self) -> tuple[torch.Tensor]:
+        return (self.vector,)
+
+    def placed(self, device: torch.device, dtype: torch.dtype) -> Shift:
+        """The same on a device."""
+        return Shift(vector=self.vector.to(device, dtype))
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return self.vector.to(x.dtype)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gain:
+    """Adds a vector (size) to the weight of a root-mean-square norm, whose `eps` it shares."""
+
+    vector: torch.Tensor
+    eps: float
+
+    @property
+    def tensors(self) -> tuple[torch.Tensor]:
+        return (self.vector,)
+
+    def placed(self, device: torch.device, dtype: torch.dtype) -> Gain:
+        """The same on a device."""
+        return Gain(vector=self.vector.to(device, dtype), eps=self.eps)
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        even = x.float() * torch.rsqrt(x.float().pow(2).mean(-1, keepdim=True) + self.eps)
+        return even.to(x.dtype) * self.vector.to(x.dtype)
+
+
+Change = LowRank | Kronecker | Whole | Shift | Gain
 
 
 class Changed(torch.nn.Module):
-    """A linear layer and what is added to it, each with its weight (a scalar tensor).
+    """A layer and what is added to it, each with its weight (a scalar tensor).
 
     The additions are no parameters of the module: offloading and storage in fp8 leave them alone, and a layer that
     takes its place again is bit for bit what it was.

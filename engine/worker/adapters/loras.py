@@ -6,6 +6,7 @@ They apply to the transformer as a whole, so samples that want different ones ca
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +17,9 @@ import msgspec
 import torch
 
 from engine.worker.adapters import lora_files
-from engine.worker.adapters.lora_files import Catalogue, LoraProblem
+from engine.worker.adapters.lora_files import LoraProblem
 from engine.worker.adapters.lora_layers import Change, Changed
+from engine.worker.adapters.lora_names import Catalogue, changeable
 from protocol.card import ModelCard
 from protocol.request import Lora
 
@@ -28,6 +30,7 @@ LONGEST_NAME = 100  # characters: Discord's limit for a choice
 log = logging.getLogger(__name__)
 
 Stamp = tuple[str, int, int]  # a file's path, its time in nanoseconds, its size: another content is another file
+Changes = Mapping[str, Sequence[Change]]  # by the layer's name
 
 
 class LoraGone(Exception):
@@ -43,7 +46,7 @@ class LoraSet:
     """What is applied in a sample's forwards: files with their weights. Equal ones may share a forward."""
 
     pieces: tuple[tuple[Stamp, float], ...] = ()
-    changes: Sequence[Mapping[str, Change]] = field(default=(), compare=False)  # one for each, once they are loaded
+    changes: Sequence[Changes] = field(default=(), compare=False)  # one for each, once they are loaded
 
 
 NO_LORAS = LoraSet()
@@ -58,13 +61,12 @@ class Loras:
         self._transformer = transformer
         self._folder = folder
         self._device, self._dtype = device, dtype
-        self._linears: dict[str, torch.nn.Linear] = {
-            name: module for name, module in transformer.named_modules() if isinstance(module, torch.nn.Linear)
-        }
-        self._catalogue = Catalogue(self._linears)
+        self._layers = changeable(transformer)
+        self._catalogue = Catalogue(self._layers)
         self._stamps: dict[str, Stamp] = {}
+        self._unused: dict[Stamp, tuple[str, ...]] = {}  # names of tensors
         self._problems: dict[Stamp, str] = {}
-        self._loaded: OrderedDict[Stamp, Mapping[str, Change]] = OrderedDict()
+        self._loaded: OrderedDict[Stamp, Changes] = OrderedDict()
         self._applied = NO_LORAS
         self.look()
 
@@ -88,7 +90,8 @@ class Loras:
     def on(self, card: ModelCard) -> ModelCard:
         """The card with what can be asked for."""
         features = [one for one in card.features if one != FEATURE] + ([FEATURE] if self.names else [])
-        return msgspec.structs.replace(card, features=tuple(features), loras=self.names)
+        unused = {name: len(self._unused[stamp]) for name, stamp in self._stamps.items() if self._unused[stamp]}
+        return msgspec.structs.replace(card, features=tuple(features), loras=self.names, unused_tensors=unused)
 
     def look(self) -> bool:
         """Read the folder anew; whether there is something else to be asked for. A bad file is named in the log."""
@@ -96,30 +99,35 @@ class Loras:
             return False
         stamps: dict[str, Stamp] = {}
         problems: dict[Stamp, str] = {}
+        unused: dict[Stamp, tuple[str, ...]] = {}
         for file in sorted(self._folder.glob("*.safetensors"), key=lambda one: one.name.casefold()):
             stamp = _stamp(file)
             if stamp is None:
                 continue
-            problem = self._problems.get(stamp) or (None if stamp in self._stamps.values() else self._check(file))
-            if problem is None:
-                stamps[file.stem] = stamp
+            if stamp in self._problems:
+                problems[stamp] = self._problems[stamp]
                 continue
-            problems[stamp] = problem
-            if stamp not in self._problems:
+            try:
+                unused[stamp] = self._unused[stamp] if stamp in self._unused else self._check(file)
+            except LoraProblem as problem:
+                problems[stamp] = str(problem)
                 log.warning("%s", problem)
+                continue
+            name = _composed(file.stem)
+            stamps[file.stem if name in stamps else name] = stamp
         changed = stamps != self._stamps or problems.keys() != self._problems.keys()
-        self._stamps, self._problems = stamps, problems
+        self._stamps, self._problems, self._unused = stamps, problems, unused
         return changed
 
     def planned(self, wanted: Sequence[Lora]) -> LoraSet:
         """The LoRAs of a request, before anything is loaded for it."""
-        known = [(self._stamps.get(one.name, (one.name, 0, 0)), one.weight) for one in wanted]
+        known = [(self._stamp_of(one.name) or (one.name, 0, 0), one.weight) for one in wanted]
         return LoraSet(pieces=tuple(sorted(known)))
 
     def loaded(self, wanted: Sequence[Lora]) -> LoraSet:
         """The LoRAs of a request, loaded. Raises LoraGone, LoraProblem."""
         for one in wanted:
-            stamp = self._stamps.get(one.name)
+            stamp = self._stamp_of(one.name)
             if stamp is None or _stamp(Path(stamp[0])) is None:
                 raise LoraGone(one.name)
         planned = self.planned(wanted)
@@ -132,24 +140,30 @@ class Loras:
         added: dict[str, list[tuple[Change, torch.Tensor]]] = {}
         for (_, weight), changes in zip(lora_set.pieces, lora_set.changes, strict=True):
             scalar = torch.tensor(weight, device=self._device)
-            for layer, change in changes.items():
-                added.setdefault(layer, []).append((change, scalar))
-        for name, linear in self._linears.items():
+            for name, several in changes.items():
+                added.setdefault(name, []).extend((change, scalar) for change in several)
+        for name, layer in self._layers.items():
             parent, _, leaf = name.rpartition(".")
-            layer = Changed(linear, added[name]) if name in added else linear
-            self._transformer.get_submodule(parent).register_module(leaf, layer)
+            changed = Changed(layer, added[name]) if name in added else layer
+            self._transformer.get_submodule(parent).register_module(leaf, changed)
         self._applied = lora_set
 
-    def _check(self, file: Path) -> str | None:
-        try:
-            if len(file.stem) > LONGEST_NAME:
-                raise LoraProblem(file.name, f"has a name of more than {LONGEST_NAME} characters")
-            lora_files.check(file, self._catalogue)
-        except LoraProblem as problem:
-            return str(problem)
-        return None
+    def _stamp_of(self, name: str) -> Stamp | None:
+        return self._stamps.get(name) or self._stamps.get(_composed(name))
 
-    def _changes(self, stamp: Stamp) -> Mapping[str, Change]:
+    def _check(self, file: Path) -> tuple[str, ...]:
+        """The tensors of a file that would not be used, by name; said in the log. Raises LoraProblem."""
+        if len(file.stem) > LONGEST_NAME:
+            raise LoraProblem(file.name, f"has a name of more than {LONGEST_NAME} characters")
+        unused = lora_files.check(file, self._catalogue)
+        if unused:
+            log.warning(
+                "The LoRA file %s brings %d tensors that this model has no place for, such as %s; the others are used.",
+                file.name, len(unused), unused[0],
+            )  # fmt: skip
+        return unused
+
+    def _changes(self, stamp: Stamp) -> Changes:
         """Loaded now or still: of all files the last KEPT stay."""
         if stamp not in self._loaded:
             read = lora_files.read(Path(stamp[0]), self._catalogue, device=self._device, dtype=self._dtype)
@@ -158,6 +172,11 @@ class Loras:
         while len(self._loaded) > KEPT:
             self._loaded.popitem(last=False)
         return self._loaded[stamp]
+
+
+def _composed(name: str) -> str:
+    """A name as people type it: macOS keeps each accent as a character of its own."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _stamp(file: Path) -> Stamp | None:

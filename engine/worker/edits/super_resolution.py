@@ -75,7 +75,11 @@ class SuperResolution:
         if self._model is None:
             try:
                 model = Swin2SRForImageSuperResolution.from_pretrained(
-                    self._folder, config=self._config, local_files_only=True, dtype=torch.float32
+                    self._folder,
+                    config=self._config,
+                    local_files_only=True,
+                    use_safetensors=True,
+                    dtype=torch.float32,
                 )
             except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
                 if is_out_of_memory(error):

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import msgspec
 
-from engine.worker.loading.sources import Beside, Source, find
+from engine.worker.loading.sources import PUBLISHED, Beside, Source, find, hub_id
 from engine.worker.loading.weight_files import LoadingProblem, read_json
 from protocol.card import Z_IMAGE_TURBO, ModelCard, StepRange
 
 CARD = "zimagine.json"  # in a model's folder; beside NAME.safetensors it is NAME.zimagine.json
 LATER = ("lora", "enhance")  # depends on what lies in another folder, and on how well the text encoder writes
 UNSAID = 32  # pixels a side that diffusers takes a VAE to be trained at where its configuration does not say
+TURBO = "z-image-turbo"
 ASPECTS = ("1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9")
 
 
@@ -45,7 +46,7 @@ def expected_card(model: str, *, device: str, beside: Beside) -> ModelCard | Non
     except (LoadingProblem, PackageNotFoundError):  # the engine will say so
         return None
     features = tuple(feature for feature in card.features if feature not in LATER)
-    return msgspec.structs.replace(card, features=features, loras=(), controls=())
+    return msgspec.structs.replace(card, features=features, loras=(), unused_tensors={}, controls=())
 
 
 def _may_be_gpu(model: str, device: str) -> tuple[bool, ...]:
@@ -74,10 +75,14 @@ def generic_card(name: str, *, native: int) -> ModelCard:
 def _of_folder(folder: Path) -> ModelCard:
     if (folder / CARD).exists():
         return _read(folder / CARD)
-    names = (folder.name, *(parent.name for parent in folder.parents))
-    if any("z-image-turbo" in name.lower() for name in names):
+    own = hub_id(folder) or folder.name
+    name = own.rpartition("/")[2]
+    if name.lower() == TURBO and own.lower() in (TURBO, PUBLISHED.lower()):
         return Z_IMAGE_TURBO
-    return generic_card(folder.name, native=int(read_json(folder / "vae" / "config.json").get("sample_size", UNSAID)))
+    if TURBO in name.lower():  # made of it
+        return msgspec.structs.replace(Z_IMAGE_TURBO, id=own, name=name, licence="")
+    native = int(read_json(folder / "vae" / "config.json").get("sample_size", UNSAID))
+    return msgspec.structs.replace(generic_card(name, native=native), id=own)
 
 
 def _read(file: Path) -> ModelCard:

@@ -6,7 +6,7 @@ Works on names alone: the values may be tensors or what a file's head says of th
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from engine.worker.loading.weight_files import Entry
@@ -40,9 +40,10 @@ LLAMA_CPP = {
     "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj",
 }
-# What ComfyUI keeps beside an fp8 weight: the factor that gives it its size back, and words for its own kernels.
-SCALES = (".weight_scale", ".scale_weight")
-BESIDE = (*SCALES, ".input_scale", ".scale_input", ".comfy_quant")
+# What lies beside a weight of one byte: the factor that gives it its size back, and words for others' kernels.
+SCALES = (".weight_scale", ".scale_weight", ".weight_scale_inv")
+BESIDE = (*SCALES, ".input_scale", ".scale_input", ".output_scale", ".comfy_quant")
+QUANTO = ((".weight._data", ".weight"), (".weight._scale", ".weight_scale"))
 
 
 def part(weights: Mapping[str, Value], name: str) -> dict[str, Value]:
@@ -59,8 +60,31 @@ def holds(weights: Mapping[str, object], name: str) -> bool:
 
 
 def content(weights: Mapping[str, Value]) -> dict[str, Value]:
-    """Without the factors and notes beside fp8 weights."""
-    return {key: value for key, value in weights.items() if not key.endswith(BESIDE) and key != "scaled_fp8"}
+    """Without the factors and notes beside weights of one byte."""
+
+    def beside(key: str) -> bool:
+        return any(key.endswith(ending) and f"{key.removesuffix(ending)}.weight" in weights for ending in BESIDE)
+
+    return {key: value for key, value in weights.items() if key != "scaled_fp8" and not beside(key)}
+
+
+def of_quanto(weights: Mapping[str, Value]) -> dict[str, Value]:
+    """Weights of one byte and their factors as others call them."""
+
+    def named(key: str) -> str:
+        ending = next(((theirs, ours) for theirs, ours in QUANTO if key.endswith(theirs)), None)
+        return key if ending is None else key.removesuffix(ending[0]) + ending[1]
+
+    return {named(key): value for key, value in weights.items()}
+
+
+def strangers(weights: Iterable[str]) -> list[str]:
+    """What a file of several parts holds besides all of them."""
+    keys = list(weights)
+    roots = tuple(prefix for prefixes in PREFIXES.values() for prefix in prefixes[:2])
+    if not any(key.startswith(roots) for key in keys):
+        return []
+    return sorted(key for key in keys if not key.startswith(roots) and key != "scaled_fp8")
 
 
 def transformer(weights: Mapping[str, Any]) -> dict[str, Any]:

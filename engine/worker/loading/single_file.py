@@ -1,35 +1,42 @@
-"""One part of a model out of one file, as ComfyUI users have it, or GGUF. Configurations are local: no hub is asked."""
+"""One part of a model out of one file, as ComfyUI users have it, or GGUF. Configurations are local: no hub is asked.
+
+What is said of a file holds for a folder of files with weights of one byte as well.
+"""
 
 from __future__ import annotations
 
-import json
-import logging
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import init_empty_weights
 from diffusers import AutoencoderKL, ZImageTransformer2DModel
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from transformers import Qwen3Config, Qwen3Model
 
 from engine.worker.loading import key_names
-from engine.worker.loading.weight_files import LoadingProblem, gguf_tensors, is_gguf
+from engine.worker.loading.unpack import header_notes, unpacked
+from engine.worker.loading.weight_files import LoadingProblem, gguf_tensors, is_gguf, weight_files
 
 Tensors = dict[str, torch.Tensor]
 
-log = logging.getLogger(__name__)
-
-FP8 = ("float8_e4m3fn", "float8_e5m2")
 WORDS = {"transformer": "Z-Image transformer", "text_encoder": "Qwen3 text encoder", "vae": "VAE of this model"}
+
+# What files bring that no picture depends on: a norm that nobody calls, the language head, tables that are computed
+# anew, what the training of a VAE needed.
+IDLE = {
+    "transformer": re.compile(r"norm_final\.weight"),
+    "text_encoder": re.compile(r"lm_head\.\w+|output\.weight|rope_freqs\.weight|.*rotary_emb\.inv_freq"),
+    "vae": re.compile(r"(loss|model_ema)\..+"),
+}
 
 
 def load_transformer(file: Path, folder: Path, dtype: torch.dtype) -> ZImageTransformer2DModel:
     """A transformer in ComfyUI's or diffusers' layout, also raw or scaled fp8, which is unpacked. GGUF stays packed."""
-    config: Any = ZImageTransformer2DModel.load_config(str(folder), local_files_only=True)
-    with init_empty_weights():
-        empty: Any = ZImageTransformer2DModel.from_config(config)
+    empty = without_weights("transformer", folder)
     weights = _fitting(empty, key_names.transformer(_part(file, "transformer", dtype)), file, "transformer")
     if not is_gguf(file):
         return _filled(empty, weights, dtype)
@@ -38,9 +45,8 @@ def load_transformer(file: Path, folder: Path, dtype: torch.dtype) -> ZImageTran
 
 def load_text_encoder(file: Path, folder: Path, dtype: torch.dtype) -> Qwen3Model:
     """A Qwen3 text encoder with or without its language head; GGUF is unpacked."""
-    with init_empty_weights():
-        empty: Any = Qwen3Model(Qwen3Config.from_pretrained(folder, local_files_only=True))
     weights = key_names.text_encoder(_part(file, "text_encoder", dtype))
+    empty = without_weights("text_encoder", folder)
     return _filled(empty, _fitting(empty, weights, file, "text_encoder"), dtype)
 
 
@@ -49,46 +55,37 @@ def load_vae(file: Path, folder: Path, dtype: torch.dtype) -> AutoencoderKL:
     if is_gguf(file):
         raise LoadingProblem(f"{file} is GGUF; a VAE is read from safetensors files only.")
     config: Any = AutoencoderKL.load_config(str(folder), local_files_only=True)
-    with init_empty_weights():
-        empty: Any = AutoencoderKL.from_config(config)
     weights = key_names.vae(_part(file, "vae", dtype), config)
+    empty = without_weights("vae", folder)
     return _filled(empty, _fitting(empty, weights, file, "vae"), dtype)
+
+
+def without_weights(part: str, folder: Path) -> Any:
+    """A part as its folder's configuration has it, without memory for its weights."""
+    with init_empty_weights():
+        if part == "text_encoder":
+            return Qwen3Model(Qwen3Config.from_pretrained(folder, local_files_only=True))
+        kind: Any = ZImageTransformer2DModel if part == "transformer" else AutoencoderKL
+        config = kind.load_config(str(folder), local_files_only=True)
+        config.pop("quantization_config", None)
+        return kind.from_config(config)
 
 
 def _part(file: Path, name: str, dtype: torch.dtype) -> Tensors:
     """The tensors of one part in this dtype; those of GGUF's block formats as they are."""
     if is_gguf(file):
         return key_names.part(_read_gguf(file), name)
+    weights: Tensors = {}
+    header: dict[str, str] = {}
     try:
-        weights = key_names.part(load_file(file), name)
+        for each in weight_files(file) if file.is_dir() else [file]:
+            weights |= load_file(each)
+            with safe_open(each, framework="pt") as opened:
+                header |= opened.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise LoadingProblem(f"{file} cannot be read: {error}.") from error
-    return _unscaled(weights, file, dtype)
-
-
-def _unscaled(weights: Tensors, file: Path, dtype: torch.dtype) -> Tensors:
-    """fp8 weights times the factors beside them; everything else only in another dtype."""
-    whole: Tensors = {}
-    for key, value in key_names.content(weights).items():
-        stem = key.removesuffix(".weight")
-        note = weights.get(f"{stem}.comfy_quant")
-        if note is not None and (kind := _format(note)) not in FP8:
-            raise LoadingProblem(f"{file} holds weights in the format {kind}, which only ComfyUI reads.")
-        scale = next((weights[stem + ending] for ending in key_names.SCALES if stem + ending in weights), None)
-        if scale is not None and key.endswith(".weight"):
-            if scale.numel() not in (1, value.shape[0]):
-                raise LoadingProblem(f"{file} holds weights scaled in blocks, which only ComfyUI reads.")
-            value = value.float() * scale.float().reshape(-1, *[1] * (value.dim() - 1))
-        whole[key] = value.to(dtype)
-    return whole
-
-
-def _format(note: torch.Tensor) -> str:
-    """What ComfyUI's note on a weight says: JSON as bytes."""
-    try:
-        return str(json.loads(bytes(note.to(torch.uint8).tolist())).get("format"))
-    except (ValueError, AttributeError):
-        return "unknown"
+    weights = key_names.part(key_names.of_quanto(weights), name)
+    return unpacked(weights, key_names.part(header_notes(header, file), name), file, dtype)
 
 
 def _read_gguf(file: Path) -> Tensors:
@@ -103,13 +100,12 @@ def _read_gguf(file: Path) -> Tensors:
 
 
 def _fitting(empty: torch.nn.Module, weights: Tensors, file: Path, name: str) -> Tensors:
-    """Exactly the tensors that the part has, each in its shape. What a file brings besides is left."""
+    """Exactly the tensors that the part has, each in its shape. What it has no place for would change the picture."""
     wanted = empty.state_dict()
     missing = [key for key in wanted if key not in weights]
     if missing:
         raise LoadingProblem(f"{file} is no {WORDS[name]}: it lacks {missing[0]} and {len(missing) - 1} more.")
-    if unused := sorted(weights.keys() - wanted.keys()):
-        log.info("%s: %d tensors that the model has no place for are left, such as %s", file, len(unused), unused[0])
+    refuse_unknown(str(file), weights.keys() - wanted.keys(), name)
     fitting: Tensors = {}
     for key, place in wanted.items():
         value = weights[key]
@@ -122,6 +118,14 @@ def _fitting(empty: torch.nn.Module, weights: Tensors, file: Path, name: str) ->
             value = _unpacked(value).reshape(place.shape)
         fitting[key] = value
     return fitting
+
+
+def refuse_unknown(what: str, names: Iterable[str], part: str) -> None:
+    """Raise LoadingProblem if any of these tensors, for which a part has no place, is more than idle."""
+    if unknown := sorted(name for name in names if not IDLE[part].fullmatch(name)):
+        raise LoadingProblem(
+            f"{what} brings {unknown[0]} and {len(unknown) - 1} more, for which a {WORDS[part]} has no place."
+        )
 
 
 def _sides(shape: tuple[int, ...] | torch.Size) -> list[int]:

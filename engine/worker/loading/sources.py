@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from engine.worker.loading import key_names
-from engine.worker.loading.weight_files import LoadingProblem, entries, is_weights, read_json, weight_files
+from engine.worker.loading.weight_files import (
+    GGUF,
+    SAFETENSORS,
+    LoadingProblem,
+    entries,
+    is_weights,
+    read_json,
+    weight_files,
+)
 
 STARTER = Path(__file__).resolve().parents[2] / "starter"
 PUBLISHED = "Tongyi-MAI/Z-Image-Turbo"
@@ -20,6 +28,7 @@ CLASSES = {
     "scheduler": "FlowMatchEulerDiscreteScheduler",
 }
 WITH_WEIGHTS = ("transformer", "text_encoder", "vae")
+OF_FILES = (SAFETENSORS, GGUF, ".sft", ".ckpt", ".pt", ".pth", ".bin")  # no hub id ends so
 FETCH = f"hf download {PUBLISHED}"
 
 log = logging.getLogger(__name__)
@@ -48,9 +57,9 @@ class Source:
         return {"transformer": self.transformer, "text_encoder": self.text_encoder, "vae": self.vae}[part]
 
     @property
-    def name(self) -> Path:
-        """What people would call it."""
-        return self.transformer or self.folder
+    def name(self) -> str:
+        """What people would call it: a file's or folder's path, a hub model's id."""
+        return str(self.transformer or hub_id(self.folder) or self.folder)
 
 
 NOTHING = Beside()
@@ -67,6 +76,14 @@ def find(model: str, *, gpu: bool, beside: Beside = NOTHING) -> Source:
     if path.is_file():
         return _around(path, beside)
     return Source(folder=_folder(model))
+
+
+def hub_id(folder: Path) -> str | None:
+    """The id of the model whose snapshot this folder is, in the hub's cache, where folders are called by commits."""
+    cached = folder.parent.parent.name
+    if folder.parent.name != "snapshots" or not cached.startswith("models--"):
+        return None
+    return cached.removeprefix("models--").replace("--", "/")
 
 
 def check(source: Source) -> None:
@@ -140,7 +157,9 @@ def _folder(model: str, *, small: bool = False) -> Path:
     folder = Path(model).expanduser()
     if folder.is_dir():
         return folder
-    if model.count("/") != 1 or model.startswith((".", "/", "~")):
+    if folder.suffix.lower() in OF_FILES:
+        raise LoadingProblem(f"There is no model file {model}.")
+    if model.count("/") != 1 or model.startswith((".", "/", "~")) or folder.parent.is_dir():
         raise LoadingProblem(f"There is no model folder {model}.")
     return _cached(model, small=small)
 

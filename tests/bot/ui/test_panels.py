@@ -34,11 +34,11 @@ def test_engines_are_shown_with_what_each_of_them_has() -> None:
     view = EngineView(
         id="host-1", name="Z", model_id="z", device="cuda:0", dtype="bfloat16", threads=1, memory=24 * 2**30,
         policy="full", state="ready", speed=2.0, abilities=("text", "lora", "control"), loras=("ink", "oil *paint*"),
-        controls=(ControlKind.CANNY,), notice="",
+        unused_tensors={"ink": 1}, controls=(ControlKind.CANNY,), notice="",
     )  # fmt: skip
 
     shown = json.dumps(panels.engines("en-US", [view], CARD).to_components(), ensure_ascii=False)
 
-    assert "LoRA: ink, oil " in shown
+    assert "LoRA: ink (1 tensor unused), oil " in shown
     assert "*paint*" not in shown.replace("\\\\*", "")
     assert "ControlNet: edges" in shown

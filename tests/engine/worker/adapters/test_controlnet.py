@@ -10,6 +10,7 @@ import pytest
 import torch
 from diffusers import ZImageControlNetPipeline, ZImagePipeline
 from PIL import Image, ImageDraw
+from safetensors.torch import load_file, save_file
 
 from engine.worker.device.memory import find_device
 from engine.worker.image import edges
@@ -132,12 +133,24 @@ def test_without_kornia_no_edges_are_offered(monkeypatch: pytest.MonkeyPatch) ->
     assert edges.available(list(ControlKind)) == tuple(kind for kind in ControlKind if kind is not ControlKind.CANNY)
 
 
+def damaged(file: Path, *more: str, lacking: str = "") -> None:
+    """A ControlNet with tensors that it does not have, or without one that it has."""
+    weights = load_file(tiny_control.write_file(file))
+    kept = {name: value.clone() for name, value in weights.items() if name != lacking}
+    save_file(kept | {name: torch.ones(2) for name in more}, file)
+
+
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
         (lambda file: None, "There is no ControlNet"),
         (lambda file: file.write_bytes(b"nonsense" * 9), "is cut off or no safetensors file"),
         (lambda file: tiny_control.save_file({"weight": torch.zeros(2)}, file), "is no ControlNet for this model"),
+        (
+            lambda file: damaged(file, "control_layers.0.attention.to_q.weight_scale"),
+            "it brings control_layers.0.att",
+        ),
+        (lambda file: damaged(file, lacking="control_layers.0.before_proj.bias"), "it lacks control_layers.0.before"),
     ],
 )
 def test_a_wrong_file_is_named_in_one_sentence_and_the_painter_paints_on(

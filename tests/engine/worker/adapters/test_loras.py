@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import ZImagePipeline
+from safetensors.torch import load_file, save_file
 
 from engine.worker.adapters.loras import KEPT, LoraGone
 from engine.worker.device import acceleration
@@ -206,6 +207,57 @@ def test_a_file_that_changes_nothing_is_named_once_and_not_offered(
         "The LoRA file noise.safetensors is cut off or no safetensors file."
     ]
     assert wearing.loras.problem.startswith("The LoRA file noise.safetensors")
+
+
+def test_what_a_file_brings_in_vain_is_counted_on_the_card_and_named_once(
+    wearing: Pipeline, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tensors = load_file(folder / "ink.safetensors")
+    foreign = {
+        name.replace("layers.1.", "layers.9."): value.clone() for name, value in tensors.items() if "layers.1." in name
+    }
+    save_file(tensors | foreign, folder / "deep.safetensors")
+
+    assert wearing.refresh_loras()
+    assert not wearing.refresh_loras()
+
+    assert wearing.card.loras == ("deep", "gold", "ink")
+    assert wearing.card.unused_tensors == {"deep": 6}
+    (said,) = [record.getMessage() for record in caplog.records if "deep" in record.getMessage()]
+    assert said.startswith("The LoRA file deep.safetensors brings 6 tensors that this model has no place for, such as ")
+    assert said.endswith(f"{min(foreign)}; the others are used.")
+    assert_same_latents(latent(wearing, Lora(name="deep", weight=0.8)), latent(wearing, INK))
+
+
+def test_a_file_that_changes_norms_and_biases_leaves_no_trace(wearing: Pipeline, folder: Path, tiny: Path) -> None:
+    shapes = {"layers.0.attention_norm1": 64, "layers.1.attention.q_norm": 32, "cap_embedder.0": 64}
+    state = {f"diffusion_model.{name}.diff": torch.full((size,), 0.5) for name, size in shapes.items()}
+    state["diffusion_model.x_embedder.diff_b"] = torch.full((64,), 0.5)
+    save_file(state, folder / "norms.safetensors")
+    wearing.refresh_loras()
+    merged = load(tiny, find_device("cpu"))
+    with torch.no_grad():
+        for name in shapes:
+            norm = merged.transformer.get_submodule(name.replace("q_norm", "norm_q"))
+            norm.weight += 0.5  # pyright: ignore[reportOperatorIssue]
+        merged.transformer.get_submodule("all_x_embedder.2-1").bias += 0.5  # pyright: ignore[reportOperatorIssue]
+
+    before, dressed, after = latent(wearing), latent(wearing, Lora(name="norms")), latent(wearing)
+
+    assert torch.equal(before, after)
+    assert relative(dressed, before) > 1e-2
+    assert_same_latents(dressed, latent(Pipeline(merged, find_device("cpu"))))
+
+
+def test_names_are_the_same_however_their_accents_are_coded(wearing: Pipeline, folder: Path) -> None:
+    composed, apart = "\u00e9t\u00e9", "e\u0301te\u0301"
+    (folder / "ink.safetensors").rename(folder / f"{apart}.safetensors")
+
+    wearing.refresh_loras()
+
+    assert wearing.card.loras == (composed, "gold")
+    for name in (composed, apart):
+        wearing.begin(order(loras=(Lora(name=name),)), 0)
 
 
 def test_a_file_that_is_exchanged_is_read_anew(wearing: Pipeline, folder: Path, tiny: Path) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
+from safetensors.torch import load_file, save_file
 
 from engine.worker.device.memory import GIB, Device, find_device
 from engine.worker.loading import loading
@@ -17,6 +19,7 @@ from engine.worker.loading.loading import LoadingProblem, Source
 from engine.worker.pipeline.pipeline import Pipeline
 from engine.worker.pipeline.preview import Previews
 from protocol.card import Z_IMAGE_TURBO, ModelCard
+from tests.support import tiny_model
 
 CPU = Device(torch_device=torch.device("cpu"), dtype=torch.float32, total=0, free=0)
 GPU = Device(torch_device=torch.device("cuda", 0), dtype=torch.bfloat16, total=24 * GIB, free=23 * GIB)
@@ -31,6 +34,12 @@ def folder(tiny: Path, tmp_path: Path) -> Path:
 
 def rewrite(file: Path, **changes: object) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def add(file: Path, *names: str) -> None:
+    """Put tensors into a weight file that it did not have."""
+    weights = {name: value.clone() for name, value in load_file(file).items()}
+    save_file(weights | {name: torch.ones(2) for name in names}, file, {"format": "pt"})
 
 
 def cut(file: Path) -> None:
@@ -70,6 +79,30 @@ DAMAGE: list[tuple[Callable[[Path], object], str]] = [
         lambda f: rewrite(f / "scheduler" / "scheduler_config.json", use_dynamic_shifting=True),
         "shifts its schedule by size",
     ),
+    *[
+        (
+            lambda f, said=said: rewrite(f / "scheduler" / "scheduler_config.json", **said),
+            f"The scheduler of .* asks for {next(iter(said))}, which is not known here",
+        )
+        for said in (
+            {"use_karras_sigmas": True},
+            {"use_beta_sigmas": True},
+            {"use_exponential_sigmas": True},
+            {"invert_sigmas": True},
+            {"stochastic_sampling": True},
+            {"shift_terminal": 0.02},
+            {"sigmas_of_tomorrow": "cosine"},
+        )
+    ],
+    (lambda f: rewrite(f / "scheduler" / "scheduler_config.json", num_train_timesteps=500), "counts 500 times"),
+    (lambda f: rewrite(f / "scheduler" / "scheduler_config.json", shift="3"), "has a shift of 3"),
+    (lambda f: rewrite(f / "scheduler" / "scheduler_config.json", shift=0), "has a shift of 0"),
+    (
+        lambda f: add(f / "transformer" / "diffusion_pytorch_model.safetensors", "t_embedder_2.mlp.0.weight"),
+        "transformer brings t_embedder_2.mlp.0.weight and 0 more",
+    ),
+    (lambda f: add(f / "text_encoder" / "model.safetensors", "visual.patch.weight"), "brings visual.patch.weight"),
+    (lambda f: add(f / "vae" / "diffusion_pytorch_model.safetensors", "quant_conv.weight"), "brings quant_conv.weight"),
     (lambda f: (f / "zimagine.json").write_text('{"id": "x"}'), "is no model card"),
 ]
 
@@ -84,6 +117,27 @@ def test_a_damaged_folder_is_refused_in_one_sentence(
         loading.load(folder, CPU)
 
     assert "\n" not in str(refused.value)
+
+
+def test_a_folder_of_a_model_that_sees_pictures_is_refused(tmp_path: Path) -> None:
+    folder = tiny_model.write(tmp_path / "omni", siglip=True)
+
+    with pytest.raises(LoadingProblem, match=r"a model which sees pictures \(siglip_feat_dim\)"):
+        loading.load(folder, CPU)
+
+
+def test_a_schedule_whose_shift_is_not_told_is_as_diffusers_has_it(folder: Path) -> None:
+    file = folder / "scheduler" / "scheduler_config.json"
+    file.write_text(json.dumps({k: v for k, v in json.loads(file.read_text()).items() if k != "shift"}))
+
+    assert loading.load(folder, CPU).shift == FlowMatchEulerDiscreteScheduler.from_pretrained(file.parent).shift == 1.0
+
+
+def test_an_idle_norm_or_language_head_in_a_folder_is_no_hindrance(folder: Path) -> None:
+    add(folder / "transformer" / "diffusion_pytorch_model.safetensors", "norm_final.weight")
+    add(folder / "text_encoder" / "model.safetensors", "lm_head.weight")
+
+    assert loading.load(folder, CPU).notice == ""
 
 
 def test_any_complete_folder_gets_a_card_around_its_own_size(tiny: Path) -> None:
@@ -110,11 +164,62 @@ def test_the_published_model_is_known_by_its_name(tiny: Path, tmp_path: Path) ->
     assert card == Z_IMAGE_TURBO
 
 
+def hub_snapshot(tiny: Path, cache: Path, repository: str) -> Path:
+    """A copy as it lies in the hub's cache, in a folder called by its commit."""
+    cached = cache / f"models--{repository.replace('/', '--')}" / "snapshots" / "0a1b2c3d4e5f"
+    shutil.copytree(tiny, cached)
+    return cached
+
+
+def test_a_hub_model_is_called_by_its_name_and_not_by_its_commit(tiny: Path, tmp_path: Path) -> None:
+    snapshot = hub_snapshot(tiny, tmp_path, "somebody/Z-Image-Woods")
+    parts = loading.load(snapshot, CPU)
+    (snapshot / "transformer" / "config.json").write_text("{}")
+
+    with pytest.raises(LoadingProblem, match=r"^somebody/Z-Image-Woods does not load"):
+        loading.load(snapshot, CPU)
+
+    assert (parts.card.id, parts.card.name) == ("somebody/Z-Image-Woods", "Z-Image-Woods")
+
+
+def test_what_others_made_of_turbo_has_its_sizes_under_its_own_name(tiny: Path, tmp_path: Path) -> None:
+    made = loading.load(hub_snapshot(tiny, tmp_path, "somebody/Z-Image-Turbo-Woods"), CPU).card
+    same_name = loading.load(hub_snapshot(tiny, tmp_path, "somebody/Z-Image-Turbo"), CPU).card
+
+    assert made == msgspec.structs.replace(
+        Z_IMAGE_TURBO, id="somebody/Z-Image-Turbo-Woods", name="Z-Image-Turbo-Woods", licence=""
+    )
+    assert same_name.id == "somebody/Z-Image-Turbo"
+
+
+def test_a_folder_below_one_that_is_called_turbo_is_no_turbo_for_that(tiny: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny, tmp_path / "my z-image-turbo things" / "woods")
+
+    card = loading.load(tmp_path / "my z-image-turbo things" / "woods", CPU).card
+
+    assert (card.id, card.shapes["1:1"]) == ("woods", (64, 64))
+
+
+@pytest.mark.parametrize("part", ["transformer", "text_encoder", "vae"])
+def test_a_pickle_is_never_opened(folder: Path, part: str) -> None:
+    (weights,) = (folder / part).glob("*.safetensors")
+    torch.save(load_file(weights), weights.with_name("pytorch_model.bin" if part == "text_encoder" else
+                                                    "diffusion_pytorch_model.bin"))  # fmt: skip
+    weights.rename(weights.with_name("of another name.safetensors"))
+
+    with pytest.raises(LoadingProblem, match=r"does not load: .*no file named"):
+        loading.load(folder, CPU)
+
+
 @pytest.mark.parametrize(
     ("model", "sentence"),
     [
         ("/no/such/folder", "There is no model folder /no/such/folder"),
         ("./nowhere", "There is no model folder"),
+        ("models/x.gguf", "There is no model file models/x.gguf\\.$"),
+        ("models/X.SAFETENSORS", "There is no model file models/X.SAFETENSORS\\.$"),
+        ("somebody/model.ckpt", "There is no model file somebody/model.ckpt\\.$"),
+        ("engine/nothing-here", "There is no model folder engine/nothing-here\\.$"),  # lies beside what is there
         ("nobody/nothing-here", "is not on this machine; fetch it with: hf download nobody/nothing-here"),
     ],
 )

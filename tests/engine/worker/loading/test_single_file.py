@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Callable
@@ -25,7 +26,10 @@ from tests.support.likeness import assert_same_pixels
 from tests.support.model_files import (
     Tensors,
     ae,
+    block_fp8,
     comfy_transformer,
+    int8,
+    int8_note,
     llama_cpp,
     prefixed,
     raw_fp8,
@@ -78,7 +82,6 @@ EXACT: list[Callable[[Tensors], Tensors]] = [
     lambda w: w | {"norm_final.weight": torch.ones(4)},
     lambda w: prefixed(comfy_transformer(w), "model.diffusion_model."),
     lambda w: prefixed(comfy_transformer(w), "diffusion_model."),
-    lambda w: prefixed(comfy_transformer(w), "model.diffusion_model.") | {"vae_of_somebody": torch.ones(1)},
 ]
 
 
@@ -100,6 +103,12 @@ CLOSE: list[tuple[Callable[[Tensors], Tensors], float]] = [
     (lambda w: raw_fp8(comfy_transformer(w)), 43),
     (scaled_fp8, 50),
     (lambda w: scaled_fp8(comfy_transformer(w), ending="scale_weight", note=None) | {"scaled_fp8": torch.ones(2)}, 50),
+    (block_fp8, 45),
+    (lambda w: block_fp8(w, block=32), 45),
+    (int8, 50),
+    (lambda w: int8(w, note=False), 50),
+    (lambda w: int8(comfy_transformer(w), turned=16), 50),
+    (lambda w: int8(comfy_transformer(w), turned=64), 50),
     (lambda w: {name: value.to(torch.bfloat16) for name, value in w.items()}, 55),
     (lambda w: {name: value.half() for name, value in w.items()}, 60),
 ]
@@ -167,6 +176,39 @@ def test_a_packed_model_can_be_kept_in_main_memory(
     source, device = find(str(file), gpu=False, beside=Beside(base=str(tiny))), find_device("cpu", policy)
 
     assert psnr(painted(load(source, device)), painted(load(source, CPU))) > 80
+
+
+def test_weights_that_only_the_header_tells_of_are_read_as_it_says(
+    tiny: Path, whole: Parts, transformer: Tensors, tmp_path: Path
+) -> None:
+    stored = prefixed(int8(transformer, turned=16, note=False), "model.diffusion_model.")
+    layers = {name.removesuffix(".weight_scale"): int8_note(16) for name in stored if name.endswith(".weight_scale")}
+    header = {"_quantization_metadata": json.dumps({"format_version": "1.0", "layers": layers})}
+
+    parts = loaded(save(stored, tmp_path / "mine.safetensors", header), tiny)
+
+    assert psnr(painted(parts), painted(whole)) >= 50
+
+
+@pytest.mark.parametrize("stored", [block_fp8, int8])
+def test_a_text_encoder_of_one_byte_a_weight_is_unpacked(
+    tiny: Path, whole: Parts, transformer: Tensors, tmp_path: Path, stored: Callable[[Tensors], Tensors]
+) -> None:
+    te = save(stored(prefixed(weights_of(whole.text_encoder), "model.")), tmp_path / "te.safetensors")
+
+    parts = loaded(save(transformer, tmp_path / "mine.safetensors"), tiny, text_encoder=te)
+
+    assert psnr(painted(parts), painted(whole)) >= 40
+
+
+def test_what_belongs_to_no_part_of_a_checkpoint_is_said(tiny: Path, transformer: Tensors, tmp_path: Path) -> None:
+    more = {"vae_of_somebody": torch.ones(1), "model_ema.decay": torch.ones(1), "scaled_fp8": torch.ones(2)}
+    file = save(prefixed(transformer, "model.diffusion_model.") | more, tmp_path / "mine.safetensors")
+
+    parts = loaded(file, tiny)
+
+    assert parts.notice == f"{file} holds model_ema.decay and 1 more, which belong to no part of this model."
+    assert loaded(save(transformer, tmp_path / "plain.safetensors"), tiny).notice == ""
 
 
 TEXT_ENCODERS: list[Callable[[Tensors, Path], Path]] = [
@@ -250,6 +292,15 @@ def saved(change: Callable[[Tensors], Tensors]) -> Callable[[Tensors, Path], Pat
     return lambda weights, folder: save(change(weights), folder / "mine.safetensors")
 
 
+def told(notes: dict[str, Any]) -> Callable[[Tensors, Path], Path]:
+    header = {"_quantization_metadata": json.dumps(notes)}
+    return lambda weights, folder: save(weights, folder / "mine.safetensors", header)
+
+
+def note(**said: object) -> torch.Tensor:
+    return torch.tensor(list(json.dumps(said).encode()), dtype=torch.uint8)
+
+
 def cut(file: Path) -> Path:
     file.write_bytes(file.read_bytes()[:-1000])
     return file
@@ -277,7 +328,24 @@ WRONG: list[tuple[Callable[[Tensors, Path], Path], str]] = [
     (saved(lambda w: {"diffusion_model.layers.0.attention.qkv.lora_A.weight": torch.ones(4, 4)}), "it lacks"),
     (saved(lambda w: w | {"x_pad_token": torch.ones(1, 63)}), "x_pad_token is 1x63, not 1x64"),
     (saved(lambda w: scaled_fp8(w, note="nvfp4")), "in the format nvfp4, which only ComfyUI reads"),
-    (saved(lambda w: w | {"layers.0.attention.to_q.weight_scale": torch.ones(2, 2)}), "scaled in blocks"),
+    (saved(lambda w: w | {"layers.0.attention.to_q.weight_scale": torch.ones(2, 2)}), "to_q.weight scaled in blocks"),
+    (saved(lambda w: scaled_fp8(w, ending="scale")), "brings layers.0.adaLN_modulation.0.scale and 15 more"),
+    (saved(lambda w: scaled_fp8(w, ending="scales")), "brings layers.0.adaLN_modulation.0.scales and 15 more"),
+    (saved(lambda w: raw_fp8(w) | {"layers.0.attention.to_q.weight_scale_inv": torch.ones(3, 5)}), "do not fit it"),
+    (saved(lambda w: w | {"t_embedder_2.mlp.0.weight": torch.ones(4)}),
+     "brings t_embedder_2.mlp.0.weight and 0 more, for which a Z-Image transformer has no place"),
+    (saved(lambda w: w | {"siglip_embedder.0.weight": torch.ones(4), "siglip_pad_token": torch.ones(1, 4)}),
+     "brings siglip_embedder.0.weight and 1 more"),
+    (saved(lambda w: w | {"layers.0.attention.to_q.weight": torch.ones(64, 64, dtype=torch.int8)}),
+     "to_q.weight in whole numbers, without a factor"),
+    (saved(lambda w: w | {"layers.0.attention.gone.weight_scale": torch.ones(1)}), "gone.weight_scale and 0 more"),
+    (saved(lambda w: scaled_fp8(w, note="int8_blockwise")), "in the format int8_blockwise, which only ComfyUI reads"),
+    (saved(lambda w: int8(w, turned=16) | {"layers.0.attention.to_q.comfy_quant": note(
+        format="int8_tensorwise", codebook=7)}), "int8_tensorwise with codebook, which only ComfyUI reads"),
+    (saved(lambda w: int8(w) | {"layers.0.attention.to_q.comfy_quant": note(
+        format="int8_tensorwise", convrot=True, convrot_groupsize=256)}), "turned in groups of 256, which do not fit"),
+    (told({"layers": {"layers.0.attention.to_q": {"format": "nvfp4"}}}), "in the format nvfp4, which only ComfyUI"),
+    (told({"blocks": 3}), "tells in its header of weights in a form that is not known here"),
 ]  # fmt: skip
 
 
