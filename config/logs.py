@@ -8,11 +8,15 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Iterable
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
 from types import TracebackType
 
 MASK = "***"
 _SHORTEST = 6  # characters; a shorter value is in too many words to be masked wherever it stands
+
+_UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # or that turn lines round
 
 _RULES = (
     # https://discord.com/developers/docs/interactions/receiving-and-responding#endpoints: both paths carry the token
@@ -43,7 +47,7 @@ class Discreet(logging.Formatter):
             text = super().format(record)
         except (TypeError, ValueError, LookupError):  # else logging itself would print the arguments
             text = f"{record.levelname} {record.name}  {record.msg!r} {record.args!r}"
-        return self.mask(text)
+        return self.mask(_one_entry(text))
 
     def mask(self, text: str) -> str:
         """This text without what must not be seen."""
@@ -52,6 +56,36 @@ class Discreet(logging.Formatter):
         for rule in _RULES:
             text = rule.sub(rf"\1{MASK}", text)
         return text
+
+
+def _one_entry(text: str) -> str:
+    """Only its first line begins at the margin, so that no name and no error of strangers' can pass for another."""
+    lines = [_UNSEEN.sub(lambda found: f"\\x{ord(found[0]):02x}", line) for line in text.splitlines()]
+    return "\n  ".join(lines)
+
+
+class FewLines(logging.Filter):
+    """Of one and the same message a line in so many seconds; the next says how many there were meanwhile.
+
+    For what anybody can cause who reaches a port.
+    """
+
+    def __init__(self, *, seconds: float = 60.0, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._monotonic = monotonic
+        self._next: dict[str, float] = {}
+        self._untold = Counter[str]()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message, now = record.msg, self._monotonic()
+        if now < self._next.get(message, now):
+            self._untold[message] += 1
+            return False
+        self._next[message] = now + self._seconds
+        if untold := self._untold.pop(message, 0):
+            record.msg = f"{message} ({untold} times more since the last such line)"
+        return True
 
 
 def start_log(handler: logging.Handler, *, form: str, level: int | str, secrets: Iterable[str] = ()) -> None:

@@ -103,7 +103,7 @@ def write_durably(path: Path, content: bytes) -> None:
     """The whole file or none; when this returns it has survived a power cut. Raises OSError."""
     unfinished = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        with unfinished.open("wb") as file:
+        with open(unfinished, "wb", opener=_for_us_alone) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -111,6 +111,10 @@ def write_durably(path: Path, content: bytes) -> None:
     finally:
         unfinished.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def _for_us_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,0 +1,19 @@
+"""Pictures on disk: for their owner's eyes, and as they were put there."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.storage.blobs import BlobStore
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes of files")
+async def test_pictures_are_for_their_owners_eyes(tmp_path: Path) -> None:
+    store = BlobStore(tmp_path)
+
+    name = await store.put(b"a picture")
+
+    assert store.path(name).stat().st_mode & 0o777 == 0o600
