@@ -29,6 +29,7 @@ from bot.jobs.job import Requester
 from bot.pending_requests import PendingRequests, channel_of
 from bot.presence import Presence
 from bot.rest import answers
+from bot.rest.discord_time import DiscordTime
 from bot.rest.rate_limits import request_trace
 from bot.service.service import JobService
 from bot.storage.rows import Origin
@@ -95,7 +96,7 @@ class ImageBot(SteadyBot):
     """One gateway session (or as many shards as Discord asks for) over one job service.
 
     `endpoint` is a REST proxy or Discord-compatible server; its address is set for the whole process, before any
-    request is made. `on_refusal` hears every refusal that a person was told.
+    request is made. `on_refusal` hears every refusal that a person was told, `discord_time` the time that Discord says.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class ImageBot(SteadyBot):
         endpoint: str | None = None,
         edit_limits: EditLimits | None = None,
         on_refusal: OnRefusal | None = None,
+        discord_time: DiscordTime | None = None,
         guild_ready_timeout: float = 2.0,
     ) -> None:
         endpoint = endpoint.rstrip("/") if endpoint else None
@@ -121,7 +123,7 @@ class ImageBot(SteadyBot):
             chunk_guilds_at_startup=False,
             max_messages=None,
             guild_ready_timeout=guild_ready_timeout,
-            http_trace=request_trace(),
+            http_trace=request_trace(heard_time=discord_time and discord_time.heard),
         )
         self.service = service
         self._endpoint = endpoint

@@ -7,7 +7,7 @@ bytes travel, and an answer that asks to wait is raised at once; everywhere else
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import SimpleNamespace
@@ -52,9 +52,17 @@ def one_attempt(slots: asyncio.Semaphore) -> Generator[None]:
         _slots.reset(outer)
 
 
-def request_trace() -> aiohttp.TraceConfig:
-    """What the client has to be made with, as its `http_trace`."""
+def request_trace(*, heard_time: Callable[[str], None] | None = None) -> aiohttp.TraceConfig:
+    """What the client has to be made with, as its `http_trace`. `heard_time` is told the date of each answer."""
     config = aiohttp.TraceConfig()
+    if heard_time is not None:
+
+        async def tell(_: aiohttp.ClientSession, __: SimpleNamespace, end: aiohttp.TraceRequestEndParams) -> None:
+            date = end.response.headers.get("Date")
+            if date is not None and end.url.path.startswith("/api/"):  # files lie in caches, with the date of then
+                heard_time(date)
+
+        config.on_request_end.append(tell)
     config.on_request_start.append(_take_slot)
     config.on_request_end.append(_read_answer)
     config.on_request_exception.append(_release_after_failure)
