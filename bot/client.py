@@ -219,6 +219,8 @@ class ImageBot(SteadyBot):
         """Say it to the person alone: a refusal as its sentence, a bug as one line with the id that the log has."""
         if isinstance(error, app_commands.CommandInvokeError):
             error = error.original
+        if isinstance(error, answers.AnsweredElsewhere):
+            return
         locale = interaction.locale.value
         if isinstance(error, Refusal):
             sentence = text.refusal(locale, error, owner=self.requester(interaction).owner)

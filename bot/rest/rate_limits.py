@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import aiohttp
@@ -42,6 +43,27 @@ class RateLimited(OutcomeUnknown):
 _slots: ContextVar[asyncio.Semaphore | None] = ContextVar("slots", default=None)
 
 
+@dataclass(slots=True)
+class Sent:
+    """How many requests went out: the library repeats some by itself."""
+
+    count: int = 0
+
+
+_sent: ContextVar[Sent | None] = ContextVar("sent", default=None)
+
+
+@contextmanager
+def counted() -> Generator[Sent]:
+    """Counts the requests of this block, at a client with our `request_trace`."""
+    sent = Sent()
+    outer = _sent.set(sent)
+    try:
+        yield sent
+    finally:
+        _sent.reset(outer)
+
+
 @contextmanager
 def one_attempt(slots: asyncio.Semaphore) -> Generator[None]:
     """Each request in this block takes one of `slots` while its bytes travel. Raises OutcomeUnknown, RateLimited."""
@@ -72,6 +94,8 @@ def request_trace(*, heard_time: Callable[[str], None] | None = None) -> aiohttp
 async def _take_slot(
     session: aiohttp.ClientSession, request: SimpleNamespace, _: aiohttp.TraceRequestStartParams
 ) -> None:
+    if (sent := _sent.get()) is not None:
+        sent.count += 1
     request.slots = _slots.get()
     if request.slots is not None:
         await request.slots.acquire()

@@ -228,6 +228,11 @@ class JobService:
             raise TooLate
         return cancelled
 
+    async def stand_back(self, job: Job) -> None:
+        """Somebody else answers for what made this job: it is given up, and no message is to say so."""
+        await self.dispatcher.cancel(job.id)
+        await self.ledger.messages.delete(job.id)
+
     async def cancel_all(self, *, by: Requester) -> int:
         """Give up all live jobs of this person; returns how many. Raises NothingToCancel."""
         cancelled = [await self.dispatcher.cancel(job.id) for job in await self.live_jobs(by.principal)]
