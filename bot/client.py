@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -24,7 +24,7 @@ from bot.delivery.edit_limits import EditLimits
 from bot.delivery.removals import Removals
 from bot.double_clicks import DoubleClicks
 from bot.gateway import SteadyBot
-from bot.jobs.errors import Refusal
+from bot.jobs.errors import DiskFull, LedgerHeld, Refusal
 from bot.jobs.job import Requester
 from bot.pending_requests import PendingRequests, channel_of
 from bot.presence import Presence
@@ -32,6 +32,7 @@ from bot.rest import answers
 from bot.rest.discord_time import DiscordTime
 from bot.rest.rate_limits import request_trace
 from bot.service.service import JobService
+from bot.storage.database import LedgerBusy, LedgerFull
 from bot.storage.rows import Origin
 from bot.translations import say
 from bot.ui import text
@@ -48,6 +49,9 @@ COGS = (
 )
 DISCORD = "https://discord.com"
 FIRST_LIST = 3.0  # seconds that going online waits for the list of commands, which Discord may delay at will
+
+# What keeps the ledger from being written is no bug of the command that meets it.
+_UNWRITTEN: Mapping[type[Exception], Callable[[], Exception]] = {LedgerBusy: LedgerHeld, LedgerFull: DiskFull}
 
 OnRefusal = Callable[[discord.Interaction[Any], Refusal], None]
 
@@ -221,6 +225,7 @@ class ImageBot(SteadyBot):
             error = error.original
         if isinstance(error, answers.AnsweredElsewhere):
             return
+        error = _UNWRITTEN.get(type(error), lambda: error)()
         locale = interaction.locale.value
         if isinstance(error, Refusal):
             sentence = text.refusal(locale, error, owner=self.requester(interaction).owner)

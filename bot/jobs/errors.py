@@ -198,6 +198,12 @@ class DiskFull(Unavailable):
     code = "disk-full"
 
 
+class LedgerHeld(Unavailable):
+    """Another program holds the ledger just now."""
+
+    code = "ledger-held"
+
+
 class NotAllowed(Refusal):
     """This person may not do this."""
 

@@ -19,11 +19,17 @@ Result = TypeVar("Result")
 
 STORAGE_ERRORS = (OSError, sqlite3.Error)  # of the ledger and of the pictures beside it
 LONGEST_RETRY = 60.0  # seconds until a full disk is worth another try
+# That a write waits for a lock of another program: what comes meanwhile waits as long again, and Discord 3 s for both.
+PATIENCE = 1.0  # seconds
 MOST_TOGETHER = 64  # pieces of work in one transaction: the first waits for the last
 
 
 class LedgerUnusable(Exception):
     """The file cannot be used by this program; the message is one sentence for its owner."""
+
+
+class LedgerBusy(sqlite3.OperationalError):
+    """Another program holds the file; nothing was changed, and a later try may do."""
 
 
 class LedgerFull(sqlite3.OperationalError):
@@ -111,8 +117,9 @@ class Database:
         try:
             self._transact(pieces)
         except sqlite3.Error as error:
-            if len(pieces) == 1:
-                pieces[0].error = error
+            if len(pieces) == 1 or _is(error, sqlite3.SQLITE_BUSY):  # nobody waits for it once more
+                for piece in pieces:
+                    piece.error = error
             else:
                 for piece in pieces:
                     if not piece.told:
@@ -171,11 +178,18 @@ def _answer(pieces: list[_Piece]) -> None:
 
 
 def _named(error: BaseException) -> BaseException:
-    if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_FULL:
-        return error
-    full = LedgerFull(str(error))
-    full.__cause__ = error
-    return full
+    for code, kind in ((sqlite3.SQLITE_FULL, LedgerFull), (sqlite3.SQLITE_BUSY, LedgerBusy)):
+        if _is(error, code):
+            named = kind(str(error))
+            named.__cause__ = error
+            return named
+    return error
+
+
+def _is(error: BaseException, code: int) -> bool:
+    """Whether SQLite said this, in whichever of its shades (the higher bits)."""
+    said = getattr(error, "sqlite_errorcode", None)
+    return said is not None and said & 0xFF == code
 
 
 def back_up(path: Path, to: Path) -> None:
@@ -235,6 +249,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA busy_timeout = 5000")
         _migrate(db, path)
+        db.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}")
     except sqlite3.DatabaseError as error:
         db.close()
         raise LedgerUnusable(f"The ledger {path} cannot be used: {error}.") from error

@@ -44,6 +44,7 @@ refusal-paused = Painting is paused here. An admin will resume it.
 refusal-interrupted = I was interrupted several times while I read your picture, so I have given it up. Please try again.
 refusal-disk-full = My disk is nearly full. The bot’s owner has to make room; then try again.
 refusal-not-allowed = You may not do this.
+refusal-ledger-held = I cannot write anything down just now. Please try again in a moment.
 refusal-not-yours = This is somebody else’s picture: only its author or a moderator may do that.
 refusal-needs-admin = This needs the permission Manage Server.
 refusal-needs-owner = Only the owner of this bot may do that.

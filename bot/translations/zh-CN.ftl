@@ -35,6 +35,7 @@ refusal-paused = 这里暂停作画了，等管理员恢复。
 refusal-interrupted = 我在读取你的图片时多次中断，这个请求只好作罢，请再试一次。
 refusal-disk-full = 我的磁盘快满了。请等机器人的主人腾出空间后再试。
 refusal-not-allowed = 你没有权限这样做。
+refusal-ledger-held = 我暂时无法保存请求，请稍后再试。
 refusal-not-yours = 这是别人的画，只有作者或版主可以这样做。
 refusal-needs-admin = 这需要“管理服务器”权限。
 refusal-needs-owner = 只有这个机器人的主人可以这样做。
