@@ -32,7 +32,7 @@ from bot.rest import answers
 from bot.rest.discord_time import DiscordTime
 from bot.rest.rate_limits import request_trace
 from bot.service.service import JobService
-from bot.storage.database import LedgerBusy, LedgerFull
+from bot.storage.database import LedgerBusy, LedgerFull, LedgerReplaced
 from bot.storage.rows import Origin
 from bot.translations import say
 from bot.ui import text
@@ -51,7 +51,11 @@ DISCORD = "https://discord.com"
 FIRST_LIST = 3.0  # seconds that going online waits for the list of commands, which Discord may delay at will
 
 # What keeps the ledger from being written is no bug of the command that meets it.
-_UNWRITTEN: Mapping[type[Exception], Callable[[], Exception]] = {LedgerBusy: LedgerHeld, LedgerFull: DiskFull}
+_UNWRITTEN: Mapping[type[Exception], Callable[[], Exception]] = {
+    LedgerBusy: LedgerHeld,
+    LedgerReplaced: LedgerHeld,
+    LedgerFull: DiskFull,
+}
 
 OnRefusal = Callable[[discord.Interaction[Any], Refusal], None]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import sqlite3
 from collections import deque
@@ -24,8 +25,15 @@ PATIENCE = 1.0  # seconds
 MOST_TOGETHER = 64  # pieces of work in one transaction: the first waits for the last
 
 
+_log = logging.getLogger(__name__)
+
+
 class LedgerUnusable(Exception):
     """The file cannot be used by this program; the message is one sentence for its owner."""
+
+
+class LedgerReplaced(OSError):
+    """What would be written now, nobody would find again."""
 
 
 class LedgerBusy(sqlite3.OperationalError):
@@ -59,8 +67,10 @@ class _Piece:
 class Database:
     """A connection and the only thread that touches it. What waits to be written together is committed together."""
 
-    def __init__(self, connection: sqlite3.Connection, thread: ThreadPoolExecutor) -> None:
+    def __init__(self, connection: sqlite3.Connection, thread: ThreadPoolExecutor, path: Path) -> None:
         self._connection = connection
+        self._path = path
+        self._file = _identity(path)
         self._thread = thread
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Piece] = deque()
@@ -74,10 +84,11 @@ class Database:
         loop = asyncio.get_running_loop()
         try:
             connection = await loop.run_in_executor(thread, _connect, path)
+            database = cls(connection, thread, path)
             try:
-                yield cls(connection, thread)
+                yield database
             finally:
-                await loop.run_in_executor(thread, connection.close)
+                await loop.run_in_executor(thread, lambda: database._connection.close())
         finally:
             thread.shutdown(wait=True)
 
@@ -115,9 +126,11 @@ class Database:
     def _write(self, pieces: list[_Piece]) -> None:
         """All at once; where that cannot be stored each by itself, so that one that is too large harms no other."""
         try:
+            self._look_after_file()
             self._transact(pieces)
-        except sqlite3.Error as error:
-            if len(pieces) == 1 or _is(error, sqlite3.SQLITE_BUSY):  # nobody waits for it once more
+        except (sqlite3.Error, OSError, LedgerUnusable) as error:
+            if len(pieces) == 1 or _is(error, sqlite3.SQLITE_BUSY) or not isinstance(error, sqlite3.Error):
+                # of a lock, and of a file that is not ours, nobody waits once more
                 for piece in pieces:
                     piece.error = error
             else:
@@ -125,6 +138,23 @@ class Database:
                     if not piece.told:
                         self._write([piece])
         self._tell(pieces)
+
+    def _look_after_file(self) -> None:
+        """Where somebody deleted it, what is still open of it is written to its place. Raises LedgerReplaced."""
+        present = _identity(self._path)
+        if present == self._file:
+            return
+        if present is not None:
+            raise LedgerReplaced(f"another file has taken the place of the ledger {self._path}; restart the bot")
+        for leftover in ("-wal", "-shm"):
+            self._path.with_name(self._path.name + leftover).unlink(missing_ok=True)
+        _copy(self._connection, self._path)
+        deleted, self._connection = self._connection, _connect(self._path)
+        deleted.close()
+        self._file = _identity(self._path)
+        _log.error(
+            "the ledger %s was deleted while the bot ran; it was written anew, with everything in it", self._path
+        )
 
     def _transact(self, pieces: list[_Piece]) -> None:
         """One transaction. A piece that fails is undone alone and told at once, for nothing of it goes to the disk.
@@ -164,6 +194,15 @@ class Database:
             piece.told = True
         if news:
             self._loop.call_soon_threadsafe(_answer, news)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file lies there, or None where none does."""
+    try:
+        facts = path.stat()
+    except FileNotFoundError:
+        return None
+    return facts.st_dev, facts.st_ino
 
 
 def _answer(pieces: list[_Piece]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 import time
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from bot.storage import database as database_file
-from bot.storage.database import MOST_TOGETHER, Database, LedgerBusy, LedgerFull
+from bot.storage.database import MOST_TOGETHER, Database, LedgerBusy, LedgerFull, LedgerReplaced
 from bot.storage.facts import keep_fact
 
 Work = Callable[[sqlite3.Connection], None]
@@ -197,3 +198,33 @@ async def test_many_writes_that_meet_a_lock_wait_for_it_once(tmp_path: Path, mon
         assert waited < 60 * 0.1 / 2  # each by itself would wait as long again
         await database.write(note("after"))
         assert await noted(database) == ["after"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files")
+@pytest.mark.parametrize("deleted", [["ledger.db"], ["ledger.db", "ledger.db-wal", "ledger.db-shm"]])
+async def test_a_ledger_that_is_deleted_while_it_is_open_is_there_again_with_the_next_write(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, deleted: list[str]
+) -> None:
+    async with Database.open(tmp_path / "ledger.db") as database:
+        await database.write(note("before"))
+        for name in deleted:
+            (tmp_path / name).unlink()
+
+        await database.write(note("after"))
+        await database.write(note("later"))
+
+        assert await noted(database) == ["after", "before", "later"]
+    async with Database.open(tmp_path / "ledger.db") as opened_again:
+        assert await noted(opened_again) == ["after", "before", "later"]
+    assert caplog.text.count("was deleted while the bot ran") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files")
+async def test_into_a_ledger_that_was_replaced_nothing_is_written(tmp_path: Path) -> None:
+    async with Database.open(tmp_path / "other.db") as other:
+        await other.write(note("theirs"))
+    async with Database.open(tmp_path / "ledger.db") as database:
+        (tmp_path / "other.db").replace(tmp_path / "ledger.db")
+
+        with pytest.raises(LedgerReplaced):
+            await database.write(note("ours"))
