@@ -8,9 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from types import TracebackType
 
 MASK = "***"
@@ -62,30 +60,6 @@ def _one_entry(text: str) -> str:
     """Only its first line begins at the margin, so that no name and no error of strangers' can pass for another."""
     lines = [_UNSEEN.sub(lambda found: f"\\x{ord(found[0]):02x}", line) for line in text.splitlines()]
     return "\n  ".join(lines)
-
-
-class FewLines(logging.Filter):
-    """Of one and the same message a line in so many seconds; the next says how many there were meanwhile.
-
-    For what anybody can cause who reaches a port.
-    """
-
-    def __init__(self, *, seconds: float = 60.0, monotonic: Callable[[], float] = time.monotonic) -> None:
-        super().__init__()
-        self._seconds = seconds
-        self._monotonic = monotonic
-        self._next: dict[str, float] = {}
-        self._untold = Counter[str]()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        message, now = record.msg, self._monotonic()
-        if now < self._next.get(message, now):
-            self._untold[message] += 1
-            return False
-        self._next[message] = now + self._seconds
-        if untold := self._untold.pop(message, 0):
-            record.msg = f"{message} ({untold} times more since the last such line)"
-        return True
 
 
 def start_log(handler: logging.Handler, *, form: str, level: int | str, secrets: Iterable[str] = ()) -> None:

@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 import aiohttp
 import discord
 
+from bot.jobs.few_lines import FewLines
 from bot.jobs.interaction_token import InteractionToken
 from bot.rest.codes import ALREADY_ANSWERED, Meaning, meaning_of
 from bot.rest.rate_limits import Sent, counted
 from bot.rest.threads import opened
-from config.logs import FewLines
 
 Interaction = discord.Interaction[Any]
 _T = TypeVar("_T")

@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.logging import RichHandler
 from yarl import URL
 
-from config.logs import MASK, Discreet, FewLines, start_log
+from bot.jobs.few_lines import FewLines
+from config.logs import MASK, Discreet, start_log
 from tests.support.clocks import ManualClock
 
 TOKEN = "aW50ZXJhY3Rpb24-GzEeuAgEE_LcyGEbwY4K07X"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.jobs.few_lines import FewLines
 from bot.jobs.states import JobState
 from bot.rest import answers
-from config.logs import FewLines
 from playground import Playground
 from tests.story.studio import Studio, Visitor, finished
 from tests.story.test_attachments import picture

@@ -16,9 +16,9 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
+from bot.jobs.few_lines import FewLines
 from bot.queue.engine_events import EngineEvents
 from bot.queue.engines import LOCAL
-from config.logs import FewLines
 from protocol import frames
 from protocol.messages import PROTOCOL, Beat, BotHello, Command, EngineHello, Event, Loading, Refused, Stop
 

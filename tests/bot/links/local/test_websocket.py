@@ -11,9 +11,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from bot.jobs.few_lines import FewLines
 from bot.links.local import websocket
 from bot.links.local.websocket import LocalLink
-from config.logs import FewLines
 from protocol import frames
 from protocol.messages import PROTOCOL, Beat, BotHello, EngineHello, Event, Loading, Refused, Started
 from tests.support.fake_engine import CARD, Script
