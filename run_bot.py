@@ -17,6 +17,7 @@ from rich.logging import RichHandler
 from bot.client import ImageBot
 from bot.jobs.errors import Refusal
 from bot.requests.defaults import OwnerSettings
+from bot.rest.discord_time import DiscordTime
 from bot.service.service import open_service
 from bot.startup.commands import run_command
 from bot.startup.data_folder import Unusable, data_folder
@@ -96,7 +97,8 @@ async def _work(stack: AsyncExitStack, settings: Settings, flags: argparse.Names
     if flags.save is not None:
         await asyncio.to_thread(make_folder, flags.save)
     data = stack.enter_context(data_folder(settings.data))
-    service = await stack.enter_async_context(open_service(data, owner=_owner(settings)))
+    clock = DiscordTime()
+    service = await stack.enter_async_context(open_service(data, owner=_owner(settings), wall=clock))
     await stack.enter_async_context(pruning(service.ledger, service.blobs, _keep(settings), wall=time.time))
     await expect_model(settings, service)
     place = None
@@ -106,7 +108,12 @@ async def _work(stack: AsyncExitStack, settings: Settings, flags: argparse.Names
         place = await stack.enter_async_context(launched(port=port, data=data / "playground", model=model))
     await link_engines(stack, settings, service, data, departure)
     refusals: list[Refusal] = []
-    bot = ImageBot(service, endpoint=_endpoint(settings, place), on_refusal=lambda _, told: refusals.append(told))
+    bot = ImageBot(
+        service,
+        endpoint=_endpoint(settings, place),
+        on_refusal=lambda _, told: refusals.append(told),
+        discord_time=clock,
+    )
     connection = await stack.enter_async_context(connected(bot, _token(settings, place)))
     if place is not None and lines:
         return await say(lines, bot, place, save=flags.save, refusals=refusals)

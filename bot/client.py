@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -24,13 +24,15 @@ from bot.delivery.edit_limits import EditLimits
 from bot.delivery.removals import Removals
 from bot.double_clicks import DoubleClicks
 from bot.gateway import SteadyBot
-from bot.jobs.errors import Refusal
+from bot.jobs.errors import DiskFull, LedgerHeld, Refusal
 from bot.jobs.job import Requester
 from bot.pending_requests import PendingRequests, channel_of
 from bot.presence import Presence
 from bot.rest import answers
+from bot.rest.discord_time import DiscordTime
 from bot.rest.rate_limits import request_trace
 from bot.service.service import JobService
+from bot.storage.database import LedgerBusy, LedgerFull, LedgerReplaced
 from bot.storage.rows import Origin
 from bot.translations import say
 from bot.ui import text
@@ -47,6 +49,13 @@ COGS = (
 )
 DISCORD = "https://discord.com"
 FIRST_LIST = 3.0  # seconds that going online waits for the list of commands, which Discord may delay at will
+
+# What keeps the ledger from being written is no bug of the command that meets it.
+_UNWRITTEN: Mapping[type[Exception], Callable[[], Exception]] = {
+    LedgerBusy: LedgerHeld,
+    LedgerReplaced: LedgerHeld,
+    LedgerFull: DiskFull,
+}
 
 OnRefusal = Callable[[discord.Interaction[Any], Refusal], None]
 
@@ -95,7 +104,7 @@ class ImageBot(SteadyBot):
     """One gateway session (or as many shards as Discord asks for) over one job service.
 
     `endpoint` is a REST proxy or Discord-compatible server; its address is set for the whole process, before any
-    request is made. `on_refusal` hears every refusal that a person was told.
+    request is made. `on_refusal` hears every refusal that a person was told, `discord_time` the time that Discord says.
     """
 
     def __init__(
@@ -105,6 +114,7 @@ class ImageBot(SteadyBot):
         endpoint: str | None = None,
         edit_limits: EditLimits | None = None,
         on_refusal: OnRefusal | None = None,
+        discord_time: DiscordTime | None = None,
         guild_ready_timeout: float = 2.0,
     ) -> None:
         endpoint = endpoint.rstrip("/") if endpoint else None
@@ -121,7 +131,7 @@ class ImageBot(SteadyBot):
             chunk_guilds_at_startup=False,
             max_messages=None,
             guild_ready_timeout=guild_ready_timeout,
-            http_trace=request_trace(),
+            http_trace=request_trace(heard_time=discord_time and discord_time.heard),
         )
         self.service = service
         self._endpoint = endpoint
@@ -217,6 +227,9 @@ class ImageBot(SteadyBot):
         """Say it to the person alone: a refusal as its sentence, a bug as one line with the id that the log has."""
         if isinstance(error, app_commands.CommandInvokeError):
             error = error.original
+        if isinstance(error, answers.AnsweredElsewhere):
+            return
+        error = _UNWRITTEN.get(type(error), lambda: error)()
         locale = interaction.locale.value
         if isinstance(error, Refusal):
             sentence = text.refusal(locale, error, owner=self.requester(interaction).owner)

@@ -73,7 +73,7 @@ class PendingRequests:
         interaction.extras[_KEPT] = True
         try:
             await answers.defer(interaction)
-        except discord.HTTPException:
+        except (discord.HTTPException, answers.AnsweredElsewhere):
             # Its answer will be the refusal, which a later process must not take for "thinking".
             del interaction.extras[_KEPT]
             await self._service.ledger.pending.drop(str(interaction.id))

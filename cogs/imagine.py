@@ -28,21 +28,26 @@ class Imagine(commands.Cog):
     @asks(Asked)
     async def imagine(self, interaction: discord.Interaction[ImageBot], asked: Asked) -> None:
         bot, by = self._bot, self._bot.requester(interaction)
-        draft = asked.draft(bot.service.known_card())
-        fetch = partial(self._fetch, interaction, asked) if asked.attachments else None
-        job = await bot.service.imagine(draft, by=by, fetch=fetch, **bot.origin(interaction))
+        draft, origin = asked.draft(bot.service.known_card()), bot.origin(interaction)
+        if asked.attachments:
+            announce, fetch = partial(self._announce, interaction, asked), partial(self._fetch, asked)
+            job = await bot.service.imagine(draft, by=by, announce=announce, fetch=fetch, **origin)
+        else:
+            job = await bot.service.imagine(draft, by=by, **origin)
         await bot.delivery.open(interaction, job)
 
-    async def _fetch(self, interaction: discord.Interaction[ImageBot], asked: Asked) -> dict[str, bytes]:
-        """The attachments by the field of a request that they are for, cleaned."""
-        reader, given, card = self._bot.pictures, asked.attachments, self._bot.service.known_card()
-        for attachment in given.values():
-            reader.check(attachment)
-        # Fetching and decoding may take longer than Discord's 3 s.
+    async def _announce(self, interaction: discord.Interaction[ImageBot], asked: Asked) -> None:
+        """Fetching and decoding may take longer than Discord's 3 s."""
+        for attachment in asked.attachments.values():
+            self._bot.pictures.check(attachment)
         await self._bot.pending.think(interaction, by=self._bot.requester(interaction))
-        pictures = dict[str, bytes]()
-        for field, attachment in given.items():
-            pictures[field] = await reader.read(attachment, *_purpose(field, asked, card, pictures))
+
+    async def _fetch(self, asked: Asked) -> dict[str, bytes]:
+        """The attachments by the field of a request that they are for, cleaned."""
+        card, pictures = self._bot.service.known_card(), dict[str, bytes]()
+        for field, attachment in asked.attachments.items():
+            purpose = _purpose(field, asked, card, pictures)
+            pictures[field] = await self._bot.pictures.read(attachment, *purpose)
         return pictures
 
     @imagine.autocomplete("shape")
@@ -74,7 +79,7 @@ class Imagine(commands.Cog):
 
 
 def _purpose(field: str, asked: Asked, card: ModelCard, pictures: Mapping[str, bytes]) -> tuple[str, ...]:
-    """What a picture is for, in the words of `bot.attachments`."""
+    """What a picture is for, in the words of `bot.decoding`."""
     if field == "mask":
         return mask_of(png_size(pictures["source"]))
     told_where = asked.mask is not None or asked.region is not None

@@ -14,6 +14,8 @@ from types import TracebackType
 MASK = "***"
 _SHORTEST = 6  # characters; a shorter value is in too many words to be masked wherever it stands
 
+_UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # or that turn lines round
+
 _RULES = (
     # https://discord.com/developers/docs/interactions/receiving-and-responding#endpoints: both paths carry the token
     re.compile(r"(/(?:webhooks|interactions)/\d+/)[^/?#\s'\"<>,)\]]+"),
@@ -43,7 +45,7 @@ class Discreet(logging.Formatter):
             text = super().format(record)
         except (TypeError, ValueError, LookupError):  # else logging itself would print the arguments
             text = f"{record.levelname} {record.name}  {record.msg!r} {record.args!r}"
-        return self.mask(text)
+        return self.mask(_one_entry(text))
 
     def mask(self, text: str) -> str:
         """This text without what must not be seen."""
@@ -52,6 +54,12 @@ class Discreet(logging.Formatter):
         for rule in _RULES:
             text = rule.sub(rf"\1{MASK}", text)
         return text
+
+
+def _one_entry(text: str) -> str:
+    """Only its first line begins at the margin, so that no name and no error of strangers' can pass for another."""
+    lines = [_UNSEEN.sub(lambda found: f"\\x{ord(found[0]):02x}", line) for line in text.splitlines()]
+    return "\n  ".join(lines)
 
 
 def start_log(handler: logging.Handler, *, form: str, level: int | str, secrets: Iterable[str] = ()) -> None:

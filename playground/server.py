@@ -1,5 +1,6 @@
 """Puts the parts on one port: REST, gateway, files, page; refuses everybody who does not come from this machine."""
 
+import asyncio
 import copy
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -17,7 +18,7 @@ from playground.rest import messages as rest_messages
 from playground.rest.app import RestApi
 from playground.wire.bodies import DRAIN_LIMIT
 from playground.wire.exchange import OnExchange
-from playground.wire.faults import Faults
+from playground.wire.faults import Fault, Faults
 from playground.wire.jsons import Json
 from playground.wire.snowflakes import first_at
 from playground.world.rules import Rules
@@ -123,7 +124,7 @@ async def open_playground(
         ).add_to(app)
         PageApi(state, gallery_of(model)).add_to(app)
         app.router.add_get("/gateway", state.gateway.handle)
-        app.router.add_get("/attachments/{channel}/{attachment}/{filename}", _file_server(store.attachments))
+        app.router.add_get("/attachments/{channel}/{attachment}/{filename}", _file_server(state))
         app.router.add_get("/{path:.*}", _page_server(state))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
@@ -158,12 +159,17 @@ def _file(path: Path) -> web.FileResponse:
     return response
 
 
-def _file_server(folder: Path) -> Serve:
+def _file_server(state: State) -> Serve:
+    folder = state.store.attachments
+
     async def serve(request: web.Request) -> web.StreamResponse:
         parts = [request.match_info[name] for name in ("channel", "attachment", "filename")]
         path = folder.joinpath(*parts)
         if any(part in ("", ".", "..") or "/" in part or "\\" in part for part in parts) or not path.is_file():
             return web.Response(status=404, text="There is no such file.")
+        fault = state.faults.next_fault("GET", request.path, 0)
+        if fault is not None and (wrong := await _gone_wrong(fault, request, path)) is not None:
+            return wrong
         response = _file(path)
         response.headers["Content-Security-Policy"] = _FILE_POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
@@ -173,6 +179,25 @@ def _file_server(folder: Path) -> Serve:
         return response
 
     return serve
+
+
+async def _gone_wrong(fault: Fault, request: web.Request, path: Path) -> web.StreamResponse | None:
+    """What befalls a file on its way; None after a mere delay."""
+    await asyncio.sleep(fault.seconds)
+    match fault.kind:
+        case "delay":
+            return None
+        case "status" | "strange":
+            return web.Response(status=fault.status, text=fault.body["message"])
+        case _:
+            content = await asyncio.to_thread(path.read_bytes)
+            half = web.StreamResponse(headers={"Content-Length": str(len(content))})
+            await half.prepare(request)
+            if fault.kind == "cut":
+                await half.write(content[: len(content) // 2])
+            if request.transport is not None:
+                request.transport.abort()
+            return half
 
 
 def _is_picture(name: str) -> bool:

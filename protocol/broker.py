@@ -54,6 +54,11 @@ OUTDATED = (
     "--engines N; then nats-server --signal reload"
 )
 
+OPEN = (
+    "the broker %s lets everybody in who reaches it, to read people's words and pictures and to paint in an engine's "
+    "place; python run_bot.py cluster-config writes a configuration with keys"
+)
+
 
 class BrokenCredentials(Exception):
     """The credentials file cannot be used; the text is one sentence for its owner."""
@@ -196,6 +201,8 @@ async def connected(access: Access, *, seat: str, back: Callable[[], None]) -> A
             connect_timeout=5,
             ping_interval=5,
         )
+        if not client._server_info.get("auth_required"):  # pyright: ignore[reportPrivateUsage]  it has no other name
+            log.warning(OPEN, _shown(access.url))
         yield client
     finally:
         with suppress(nats.errors.Error, OSError, TimeoutError):

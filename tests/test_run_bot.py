@@ -93,6 +93,21 @@ def test_a_second_bot_on_the_same_folder_is_one_sentence(folder: Path) -> None:
     assert_one_sentence(ended, "Another bot", "data")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes of files")
+def test_a_new_data_folder_is_for_its_owner_alone_and_an_open_one_is_said_to_be_open(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with data_folder(tmp_path / "new") as new:
+        assert new.stat().st_mode & 0o777 == 0o700
+    assert caplog.text == ""
+
+    new.chmod(0o755)
+    with data_folder(new):
+        assert new.stat().st_mode & 0o777 == 0o755  # its owner may have a reason
+
+    assert "chmod 700" in caplog.text
+
+
 def test_a_port_in_use_is_one_sentence(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

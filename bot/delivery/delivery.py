@@ -82,6 +82,9 @@ class Delivery:
         try:
             await self._answer(interaction, live)
             self._limiter.answered(live)
+        except answers.AnsweredElsewhere:
+            await self._disown(live)
+            await self._service.stand_back(job)
         except Exception:
             await self._disown(live)  # whoever answers now, `@original` will be that answer
             raise

@@ -124,6 +124,18 @@ class ForeignPicture(BadPicture):
     code = "foreign-picture"
 
 
+class PictureNotFetched(BadPicture):
+    """The connection to Discord's files was cut, or too slow."""
+
+    code = "picture-not-fetched"
+
+
+class PictureTakesTooLong(BadPicture):
+    """It needs more processor time than a picture may."""
+
+    code = "picture-takes-too-long"
+
+
 class LimitReached(Refusal):
     """A personal limit. Arguments: limit, retry (Unix seconds when to try again)."""
 
@@ -184,6 +196,12 @@ class DiskFull(Unavailable):
     """Too little room is left on the disk to take on more."""
 
     code = "disk-full"
+
+
+class LedgerHeld(Unavailable):
+    """Another program holds the ledger just now."""
+
+    code = "ledger-held"
 
 
 class NotAllowed(Refusal):

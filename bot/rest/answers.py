@@ -8,25 +8,43 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import aiohttp
 import discord
 
+from bot.jobs.few_lines import FewLines
 from bot.jobs.interaction_token import InteractionToken
 from bot.rest.codes import ALREADY_ANSWERED, Meaning, meaning_of
+from bot.rest.rate_limits import Sent, counted
 from bot.rest.threads import opened
 
 Interaction = discord.Interaction[Any]
 _T = TypeVar("_T")
 
 LOST = (aiohttp.ClientError, TimeoutError, ConnectionError, discord.DiscordServerError)
+ANOTHER = (
+    "another program runs with this bot's token and answers before this one does: what it answers is left to it. "
+    "Stop it, or reset the token on Discord's developer portal and give the new one to this program alone"
+)
 _PAUSES = (0.1, 0.3, 0.9)  # seconds between the tries of a first answer
 _LATER_PAUSES = tuple(0.25 * 2**n for n in range(8))  # and of what follows it: about a minute in all
 _THINKING = "thinking"  # in an interaction's extras, once it counts as answered: whether it shows "thinking"
 
+_REMEMBERED = 4096  # interactions; a line that is taken up again brings some once more
+
 _log = logging.getLogger(__name__)
+_twins = logging.getLogger(f"{__name__}.twins")
+_twins.addFilter(FewLines(seconds=math.inf))
+
+_answered = OrderedDict[int, None]()  # interactions, by this process
+
+
+class AnsweredElsewhere(Exception):
+    """Another program that has the same token was quicker: the interaction is its own."""
 
 
 def token_of(interaction: Interaction) -> InteractionToken:
@@ -39,29 +57,40 @@ async def give(interaction: Interaction, answer: Callable[[], Awaitable[_T]], *,
     """Answer for the first time, and return what the library says of it, or None where its own answer was lost.
 
     Afterwards the interaction counts as answered, though nobody may have heard it. Raises what the library raises,
-    where every try was clearly refused.
+    where every try was clearly refused, and AnsweredElsewhere.
     """
-    given, unclear = None, False
+    with counted() as sent:
+        given = await _given(interaction, answer, sent)
+    _answered[interaction.id] = None
+    if len(_answered) > _REMEMBERED:
+        _answered.popitem(last=False)
+    interaction.extras[_THINKING] = thinking
+    return given
+
+
+async def _given(interaction: Interaction, answer: Callable[[], Awaitable[_T]], sent: Sent) -> _T | None:
+    unclear = False
     for pause in (*_PAUSES, None):
         try:
-            given = await opened(interaction.client, interaction.channel_id, answer)
-            break
+            return await opened(interaction.client, interaction.channel_id, answer)
         except LOST as error:
             _log.info("interaction %s: unclear whether its answer arrived: %s", interaction.id, error)
             unclear = True
         except discord.NotFound as error:
             _log.warning("interaction %s: its answer came too late: %s", interaction.id, error)
-            break
+            return None
         except discord.HTTPException as error:
             if error.code == ALREADY_ANSWERED:
-                break
+                if sent.count == 1 and interaction.id not in _answered:
+                    _twins.error(ANOTHER)
+                    raise AnsweredElsewhere from error
+                return None
             if meaning_of(error) is not Meaning.LATER or (pause is None and not unclear):
                 raise
             _log.info("interaction %s: its answer is refused for now: %s", interaction.id, error)
         if pause is not None:
             await asyncio.sleep(pause)
-    interaction.extras[_THINKING] = thinking
-    return given
+    return None
 
 
 async def say(interaction: Interaction, sentence: str) -> None:
@@ -107,6 +136,8 @@ async def tell(interaction: Interaction, sentence: str) -> bool:
     except discord.HTTPException as error:
         _log.warning("interaction %s: could not be answered: %s", interaction.id, error)
         return False
+    except AnsweredElsewhere:
+        return True  # by whoever it belongs to
     return True
 
 

@@ -7,9 +7,10 @@ bytes travel, and an answer that asks to wait is raised at once; everywhere else
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import aiohttp
@@ -42,6 +43,27 @@ class RateLimited(OutcomeUnknown):
 _slots: ContextVar[asyncio.Semaphore | None] = ContextVar("slots", default=None)
 
 
+@dataclass(slots=True)
+class Sent:
+    """How many requests went out: the library repeats some by itself."""
+
+    count: int = 0
+
+
+_sent: ContextVar[Sent | None] = ContextVar("sent", default=None)
+
+
+@contextmanager
+def counted() -> Generator[Sent]:
+    """Counts the requests of this block, at a client with our `request_trace`."""
+    sent = Sent()
+    outer = _sent.set(sent)
+    try:
+        yield sent
+    finally:
+        _sent.reset(outer)
+
+
 @contextmanager
 def one_attempt(slots: asyncio.Semaphore) -> Generator[None]:
     """Each request in this block takes one of `slots` while its bytes travel. Raises OutcomeUnknown, RateLimited."""
@@ -52,9 +74,17 @@ def one_attempt(slots: asyncio.Semaphore) -> Generator[None]:
         _slots.reset(outer)
 
 
-def request_trace() -> aiohttp.TraceConfig:
-    """What the client has to be made with, as its `http_trace`."""
+def request_trace(*, heard_time: Callable[[str], None] | None = None) -> aiohttp.TraceConfig:
+    """What the client has to be made with, as its `http_trace`. `heard_time` is told the date of each answer."""
     config = aiohttp.TraceConfig()
+    if heard_time is not None:
+
+        async def tell(_: aiohttp.ClientSession, __: SimpleNamespace, end: aiohttp.TraceRequestEndParams) -> None:
+            date = end.response.headers.get("Date")
+            if date is not None and end.url.path.startswith("/api/"):  # files lie in caches, with the date of then
+                heard_time(date)
+
+        config.on_request_end.append(tell)
     config.on_request_start.append(_take_slot)
     config.on_request_end.append(_read_answer)
     config.on_request_exception.append(_release_after_failure)
@@ -64,6 +94,8 @@ def request_trace() -> aiohttp.TraceConfig:
 async def _take_slot(
     session: aiohttp.ClientSession, request: SimpleNamespace, _: aiohttp.TraceRequestStartParams
 ) -> None:
+    if (sent := _sent.get()) is not None:
+        sent.count += 1
     request.slots = _slots.get()
     if request.slots is not None:
         await request.slots.acquire()

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
-from bot.jobs.errors import AlreadyDeleted, DiskFull, NothingToCancel, NotYours, PictureGone, TooLate, UnknownJob
+from bot.jobs.errors import (
+    AlreadyDeleted,
+    DiskFull,
+    NothingToCancel,
+    NotYours,
+    PictureGone,
+    Refusal,
+    TooLate,
+    UnknownJob,
+)
 from bot.jobs.events import Events, JobEvent, QueuePosition, Subscription
 from bot.jobs.ids import IdSource, MonotonicClock, WallClock, random_id
 from bot.jobs.interaction_token import InteractionToken
@@ -25,7 +34,7 @@ from bot.requests import derive
 from bot.requests.composer import Composer
 from bot.requests.defaults import Defaults, OwnerSettings
 from bot.requests.derive import Continue
-from bot.requests.draft import NO_PICTURES, Pictures, RequestDraft
+from bot.requests.draft import Pictures, RequestDraft
 from bot.requests.styles import StyleBook
 from bot.service.model_switch import Models
 from bot.service.submit import Submission
@@ -38,6 +47,12 @@ from protocol.request import SEED_RANGE, Kind
 
 # Brings the pictures of a draft, cleaned.
 Fetch = Callable[[], Awaitable[Pictures]]
+# Tells whoever waits for that; it may be a while.
+Announce = Callable[[], Awaitable[None]]
+
+
+async def _to_nobody() -> None:
+    """Nobody waits for an answer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,8 +99,8 @@ class JobService:
             trouble=lambda: state.engines.trouble,
             seed=seeds,
         )
-        submission = Submission(state, dispatcher=dispatcher, defaults=defaults, composer=self.composer, ids=ids)
-        self.submit = submission.submit
+        self._submission = Submission(state, dispatcher=dispatcher, defaults=defaults, composer=self.composer, ids=ids)
+        self.submit = self._submission.submit
 
     @property
     def card(self) -> ModelCard | None:
@@ -102,18 +117,35 @@ class JobService:
         return self.composer.card()
 
     async def imagine(
-        self, draft: RequestDraft, *, by: Requester, fetch: Fetch | None = None, **origin: Unpack[Origin]
+        self,
+        draft: RequestDraft,
+        *,
+        by: Requester,
+        fetch: Fetch | None = None,
+        announce: Announce = _to_nobody,
+        **origin: Unpack[Origin],
     ) -> Job:
         """A job from what somebody said. What can be refused without their pictures is, before `fetch` brings those.
 
-        Raises Invalid refusals, PainterLoading, PainterBroken, and what `fetch` and `submit` raise.
+        One person's are fetched one request after another, which `announce` says before the first byte.
+        Raises Invalid refusals, PainterLoading, PainterBroken, and what `announce`, `fetch` and `submit` raise.
         """
-        request, pictures = self.composer.complete(draft, by), NO_PICTURES
-        if fetch is not None:
-            self.composer.check(request)
-            pictures = await fetch()
-            request = self.composer.complete(draft, by, pictures)
-        return await self.submit(request, by=by, pictures=pictures, **origin)
+        request = self.composer.complete(draft, by)
+        if fetch is None:
+            return await self.submit(request, by=by, **origin)
+        try:
+            async with self._submission.incoming(request, by=by, origin=origin["origin"]) as turn:
+                await announce()
+                async with turn:
+                    if (known := await self._submission.made_before(origin["origin"])) is not None:
+                        return known
+                    pictures = await fetch()
+                    request = self.composer.complete(draft, by, pictures)
+                    return await self.submit(request, by=by, pictures=pictures, **origin)
+        except Refusal:
+            if (known := await self._submission.made_before(origin["origin"])) is None:
+                raise
+            return known
 
     async def keep(self, origin: str, *, payload: dict[str, Any], by: Requester, at: float) -> None:
         """Keep a request that is about to be answered before it is a job, until it is one. Raises DiskFull."""
@@ -195,6 +227,11 @@ class JobService:
         if cancelled is None:
             raise TooLate
         return cancelled
+
+    async def stand_back(self, job: Job) -> None:
+        """Somebody else answers for what made this job: it is given up, and no message is to say so."""
+        await self.dispatcher.cancel(job.id)
+        await self.ledger.messages.delete(job.id)
 
     async def cancel_all(self, *, by: Requester) -> int:
         """Give up all live jobs of this person; returns how many. Raises NothingToCancel."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Unpack
 
 from bot.jobs.errors import BeyondEngines, DiskFull, Paused, Refusal
 from bot.jobs.ids import IdSource
 from bot.jobs.job import Job, Requester
-from bot.jobs.limits import Limits, Usage, check
+from bot.jobs.limits import Limits, Spent, Usage, check
 from bot.queue.dispatcher import Dispatcher
 from bot.queue.state import QueueState
 from bot.requests.composer import Composer
 from bot.requests.defaults import Defaults
 from bot.requests.draft import NO_PICTURES, Pictures
+from bot.service.incoming import IncomingPictures
 from bot.storage.database import LedgerFull
 from bot.storage.rows import Draft, Origin
 from protocol import geometry as window
@@ -35,6 +38,7 @@ class Submission:
         self._defaults = defaults
         self._composer = composer
         self._ids = ids
+        self._incoming = IncomingPictures()
         self._accepting: set[asyncio.Task[Job]] = set()
         self._made: OrderedDict[str, str] = OrderedDict()  # the last origins, and the job of each
 
@@ -54,9 +58,9 @@ class Submission:
         """
         limits = self._defaults.limits(by)
         try:
-            self._check(request, by, limits)
+            self._check(request, by, limits, origin["origin"])
         except Refusal:
-            if (known := await self._made_before(origin["origin"])) is None:
+            if (known := await self.made_before(origin["origin"])) is None:
                 raise
             return known
         request = await self._composer.stored(request, pictures)
@@ -77,7 +81,29 @@ class Submission:
         accepting.add_done_callback(self._accepting.discard)
         return await asyncio.shield(accepting)
 
-    def _check(self, request: ImageRequest, by: Requester, limits: Limits) -> None:
+    @asynccontextmanager
+    async def incoming(
+        self, request: ImageRequest, *, by: Requester, origin: str
+    ) -> AsyncGenerator[AbstractAsyncContextManager[None]]:
+        """While its pictures are on their way: it counts as in flight, and yields the turn in which they are read.
+
+        Raises what `submit` would, as far as that can be told without them.
+        """
+        limits = self._defaults.limits(by)
+        self._check(request, by, limits, origin)
+        with self._incoming.noted(by.principal, origin, count=request.count):
+            now = self._state.wall()
+            rows = await self._state.ledger.jobs.usage(by.principal, now=now)
+            before = self._incoming.counts(by.principal, before=origin)
+            usage = Usage(
+                spent=[*rows.spent, *(Spent(at=now, minute=count, day=count) for count in before)],
+                in_flight=rows.in_flight + len(before),
+                waiting=rows.waiting,
+            )
+            check(usage, limits, pictures=request.count, now=now, queue_moves_at=self._queue_moves_at(limits))
+            yield self._incoming.turn(by.principal)
+
+    def _check(self, request: ImageRequest, by: Requester, limits: Limits, origin: str) -> None:
         """Raise the refusal that memory alone can tell: it waits for no disk, however many are accepted just now."""
         self._composer.check(request)
         if self._state.engines.is_beyond_all(request):
@@ -85,7 +111,8 @@ class Submission:
         if self._state.live.is_held_back(by.guild):
             raise Paused
         live = self._state.live
-        usage = Usage(spent=(), in_flight=live.in_flight(by.principal), waiting=live.waiting)
+        in_flight = live.in_flight(by.principal) + len(self._incoming.counts(by.principal, before=origin))
+        usage = Usage(spent=(), in_flight=in_flight, waiting=live.waiting)
         check(
             usage, limits, pictures=request.count, now=self._state.wall(), queue_moves_at=self._queue_moves_at(limits)
         )
@@ -109,7 +136,7 @@ class Submission:
                 self._made.popitem(last=False)
         return job
 
-    async def _made_before(self, origin: str) -> Job | None:
+    async def made_before(self, origin: str) -> Job | None:
         """The job that this origin has made, where that is not long ago."""
         job_id = self._made.get(origin)
         return None if job_id is None else await self._state.ledger.jobs.get(job_id)

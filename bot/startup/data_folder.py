@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+_OWN = 0o700  # mode: its owner's alone
+
+_log = logging.getLogger(__name__)
 
 
 class Unusable(Exception):
@@ -17,8 +23,14 @@ class Unusable(Exception):
 def data_folder(path: Path) -> Generator[Path]:
     """The folder as an absolute path, locked while the block lasts. Raises Unusable."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True, mode=_OWN)
         folder = path.resolve()
+        if sys.platform != "win32" and folder.stat().st_mode & ~_OWN & 0o777:
+            _log.warning(
+                "others on this machine may read the data folder %s, with people's words and pictures in it; "
+                "chmod 700 keeps it to you",
+                folder,
+            )
         lock = FileLock(folder / "lock", blocking=False)
         lock.acquire()
     except Timeout as error:

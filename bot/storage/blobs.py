@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
 import re
 import secrets
@@ -16,6 +17,8 @@ from pathlib import Path
 
 NAME = re.compile(r"[0-9a-f]{64}")
 UNSTORED = "0" * 64  # in the place of a name until all else about a request is well, and its pictures are stored
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +41,7 @@ class BlobStore:
         return await asyncio.to_thread(self._put, content)
 
     async def get(self, name: str) -> bytes | None:
-        """The bytes of this SHA-256, or None where they are not (any more)."""
+        """The bytes of this SHA-256, or None where they are not (any more), or not as they were put there."""
         return await asyncio.to_thread(self._get, name)
 
     async def stored(self) -> list[Blob]:
@@ -69,7 +72,7 @@ class BlobStore:
     def _put(self, content: bytes) -> str:
         name = hashlib.sha256(content).hexdigest()
         path = self.path(name)
-        if path.exists():
+        if _read(path) == content:  # one that was damaged is written anew
             os.utime(path)  # so that it is not pruned as one that nobody has asked for in a long time
             return name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,17 +96,25 @@ class BlobStore:
         return False
 
     def _get(self, name: str) -> bytes | None:
-        try:
-            return self.path(name).read_bytes()
-        except FileNotFoundError:
+        content = _read(self.path(name))
+        if content is not None and hashlib.sha256(content).hexdigest() != name:
+            _log.error("the stored picture %s is damaged; the same request paints it anew", name)
             return None
+        return content
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 def write_durably(path: Path, content: bytes) -> None:
     """The whole file or none; when this returns it has survived a power cut. Raises OSError."""
     unfinished = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        with unfinished.open("wb") as file:
+        with open(unfinished, "wb", opener=_for_us_alone) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -111,6 +122,10 @@ def write_durably(path: Path, content: bytes) -> None:
     finally:
         unfinished.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def _for_us_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _sync_folder(folder: Path) -> None:

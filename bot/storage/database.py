@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import sqlite3
 from collections import deque
@@ -19,11 +20,24 @@ Result = TypeVar("Result")
 
 STORAGE_ERRORS = (OSError, sqlite3.Error)  # of the ledger and of the pictures beside it
 LONGEST_RETRY = 60.0  # seconds until a full disk is worth another try
+# That a write waits for a lock of another program: what comes meanwhile waits as long again, and Discord 3 s for both.
+PATIENCE = 1.0  # seconds
 MOST_TOGETHER = 64  # pieces of work in one transaction: the first waits for the last
+
+
+_log = logging.getLogger(__name__)
 
 
 class LedgerUnusable(Exception):
     """The file cannot be used by this program; the message is one sentence for its owner."""
+
+
+class LedgerReplaced(OSError):
+    """What would be written now, nobody would find again."""
+
+
+class LedgerBusy(sqlite3.OperationalError):
+    """Another program holds the file; nothing was changed, and a later try may do."""
 
 
 class LedgerFull(sqlite3.OperationalError):
@@ -53,8 +67,10 @@ class _Piece:
 class Database:
     """A connection and the only thread that touches it. What waits to be written together is committed together."""
 
-    def __init__(self, connection: sqlite3.Connection, thread: ThreadPoolExecutor) -> None:
+    def __init__(self, connection: sqlite3.Connection, thread: ThreadPoolExecutor, path: Path) -> None:
         self._connection = connection
+        self._path = path
+        self._file = _identity(path)
         self._thread = thread
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Piece] = deque()
@@ -68,10 +84,11 @@ class Database:
         loop = asyncio.get_running_loop()
         try:
             connection = await loop.run_in_executor(thread, _connect, path)
+            database = cls(connection, thread, path)
             try:
-                yield cls(connection, thread)
+                yield database
             finally:
-                await loop.run_in_executor(thread, connection.close)
+                await loop.run_in_executor(thread, lambda: database._connection.close())
         finally:
             thread.shutdown(wait=True)
 
@@ -109,15 +126,35 @@ class Database:
     def _write(self, pieces: list[_Piece]) -> None:
         """All at once; where that cannot be stored each by itself, so that one that is too large harms no other."""
         try:
+            self._look_after_file()
             self._transact(pieces)
-        except sqlite3.Error as error:
-            if len(pieces) == 1:
-                pieces[0].error = error
+        except (sqlite3.Error, OSError, LedgerUnusable) as error:
+            if len(pieces) == 1 or _is(error, sqlite3.SQLITE_BUSY) or not isinstance(error, sqlite3.Error):
+                # of a lock, and of a file that is not ours, nobody waits once more
+                for piece in pieces:
+                    piece.error = error
             else:
                 for piece in pieces:
                     if not piece.told:
                         self._write([piece])
         self._tell(pieces)
+
+    def _look_after_file(self) -> None:
+        """Where somebody deleted it, what is still open of it is written to its place. Raises LedgerReplaced."""
+        present = _identity(self._path)
+        if present == self._file:
+            return
+        if present is not None:
+            raise LedgerReplaced(f"another file has taken the place of the ledger {self._path}; restart the bot")
+        for leftover in ("-wal", "-shm"):
+            self._path.with_name(self._path.name + leftover).unlink(missing_ok=True)
+        _copy(self._connection, self._path)
+        deleted, self._connection = self._connection, _connect(self._path)
+        deleted.close()
+        self._file = _identity(self._path)
+        _log.error(
+            "the ledger %s was deleted while the bot ran; it was written anew, with everything in it", self._path
+        )
 
     def _transact(self, pieces: list[_Piece]) -> None:
         """One transaction. A piece that fails is undone alone and told at once, for nothing of it goes to the disk.
@@ -159,6 +196,15 @@ class Database:
             self._loop.call_soon_threadsafe(_answer, news)
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file lies there, or None where none does."""
+    try:
+        facts = path.stat()
+    except FileNotFoundError:
+        return None
+    return facts.st_dev, facts.st_ino
+
+
 def _answer(pieces: list[_Piece]) -> None:
     """In the loop."""
     for piece in pieces:
@@ -171,11 +217,18 @@ def _answer(pieces: list[_Piece]) -> None:
 
 
 def _named(error: BaseException) -> BaseException:
-    if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_FULL:
-        return error
-    full = LedgerFull(str(error))
-    full.__cause__ = error
-    return full
+    for code, kind in ((sqlite3.SQLITE_FULL, LedgerFull), (sqlite3.SQLITE_BUSY, LedgerBusy)):
+        if _is(error, code):
+            named = kind(str(error))
+            named.__cause__ = error
+            return named
+    return error
+
+
+def _is(error: BaseException, code: int) -> bool:
+    """Whether SQLite said this, in whichever of its shades (the higher bits)."""
+    said = getattr(error, "sqlite_errorcode", None)
+    return said is not None and said & 0xFF == code
 
 
 def back_up(path: Path, to: Path) -> None:
@@ -235,6 +288,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA busy_timeout = 5000")
         _migrate(db, path)
+        db.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}")
     except sqlite3.DatabaseError as error:
         db.close()
         raise LedgerUnusable(f"The ledger {path} cannot be used: {error}.") from error

@@ -79,6 +79,10 @@ class JobStore:
 
         return await self._database.write(work)
 
+    async def usage(self, principal: str, *, now: float) -> Usage:
+        """What this person has asked for in the last day, and what waits, at this moment (Unix seconds)."""
+        return await self._database.read(lambda db: _usage(db, principal, now))
+
     async def get(self, job_id: str) -> Job | None:
         """This job as it stands."""
         return await self._one("SELECT * FROM job WHERE id = ?", job_id)

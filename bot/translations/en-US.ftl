@@ -20,6 +20,8 @@ refusal-not-a-picture = This file is not a picture I can read. Send a PNG, JPEG,
 refusal-picture-too-heavy = This file has { $size } MiB; { $limit } MiB is the most.
 refusal-too-many-pixels = This picture has { $width } × { $height } pixels; { $limit } megapixels is the most.
 refusal-foreign-picture = I only read pictures that were uploaded to Discord.
+refusal-picture-not-fetched = I could not fetch this picture from Discord. Please try again.
+refusal-picture-takes-too-long = This picture takes too long to read. Save it anew, as a plain PNG or JPEG, and send that.
 refusal-limit-reached = You have reached your limit of { $limit }. Try again { $retry }.
 refusal-per-minute-reached = You may ask for { $limit ->
         [one] one picture
@@ -42,6 +44,7 @@ refusal-paused = Painting is paused here. An admin will resume it.
 refusal-interrupted = I was interrupted several times while I read your picture, so I have given it up. Please try again.
 refusal-disk-full = My disk is nearly full. The bot’s owner has to make room; then try again.
 refusal-not-allowed = You may not do this.
+refusal-ledger-held = I cannot write anything down just now. Please try again in a moment.
 refusal-not-yours = This is somebody else’s picture: only its author or a moderator may do that.
 refusal-needs-admin = This needs the permission Manage Server.
 refusal-needs-owner = Only the owner of this bot may do that.

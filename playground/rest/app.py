@@ -4,6 +4,7 @@ import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from email.utils import formatdate
 from typing import Any, TypeAlias
 
 from aiohttp import web
@@ -66,7 +67,9 @@ class RestApi:
 
     def _serving(self, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def serve(request: web.Request) -> web.Response:
-            return await self._serve(route, request)
+            answered = await self._serve(route, request)
+            answered.headers["Date"] = formatdate(self._state.rules.wall(), usegmt=True)
+            return answered
 
         return serve
 

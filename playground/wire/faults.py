@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from playground.wire.jsons import Json
 
-Kind: TypeAlias = Literal["status", "strange", "lost", "late", "reset", "delay"]
+Kind: TypeAlias = Literal["status", "strange", "lost", "late", "reset", "delay", "cut"]
 AMBIGUOUS: tuple[Kind, ...] = ("status", "lost", "late", "reset")  # the bot cannot tell whether it was done
 # Clear refusals that say nothing about the request: Discord's own network, and codes that no list has.
 STRANGE = ((403, 40333), (400, 999_001), (409, 999_002), (403, 999_003))
@@ -20,7 +20,7 @@ class Fault:
 
     status, strange: refused with `status` before anything happens. lost: all happens, the answer does not arrive.
     late: everything happens, the answer says `status`. reset: the connection breaks before anything happens.
-    delay: `seconds` pass first, then all goes well.
+    delay: `seconds` pass first, then all goes well. cut: a file breaks off in the middle.
     """
 
     kind: Kind
@@ -90,6 +90,9 @@ class Faults:
 
     def delay(self, path: str, seconds: float, *, method: str | None = None, times: int = 1) -> Fault:
         return self._add(Fault("delay", method, re.compile(path), times, seconds=seconds))
+
+    def cut(self, path: str, *, times: int = 1) -> Fault:
+        return self._add(Fault("cut", "GET", re.compile(path), times))
 
     def clear(self) -> None:
         self._waiting.clear()

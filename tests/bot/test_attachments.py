@@ -21,10 +21,11 @@ from bot.jobs.errors import (
     MaskPaintsEverything,
     MaskPaintsNothing,
     NotAPicture,
+    PictureTakesTooLong,
     PictureTooHeavy,
     TooManyPixels,
 )
-from tests.story.test_attachments import bomb
+from tests.story.test_attachments import bomb, many_scans
 
 
 class File:
@@ -254,17 +255,27 @@ async def test_an_empty_file_is_said_to_be_empty() -> None:
 async def test_a_decoder_that_does_not_come_back_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "WALL_SECONDS", 0.01)
 
-    with pytest.raises(NotAPicture):
+    with pytest.raises(PictureTakesTooLong):
         await PictureReader().clean(encoded(Image.new("RGB", (60, 40)), "PNG"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of a process's memory to set")
 def test_the_child_cannot_take_more_memory_than_it_was_given() -> None:
-    code = "import bot.attachments as p; p._limit_this_process(); bytearray(p.MEMORY)"
+    code = "import bot.decoding as p; p._limit_this_process(); bytearray(p.MEMORY)"
 
     ended = subprocess.run([sys.executable, "-c", code], cwd=pictures._ROOT, capture_output=True, check=False)
 
     assert b"MemoryError" in ended.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of a process's processor time to set")
+async def test_a_small_file_that_keeps_a_decoder_busy_is_ended_and_said_to_do_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pictures, "_DECODER", ("-c", "import bot.decoding as d; d.CPU_SECONDS = 1; d._main()"))
+
+    with pytest.raises(PictureTakesTooLong):
+        await PictureReader().clean(many_scans(2000))
 
 
 def test_only_discords_hosts_and_the_endpoint_are_read() -> None:
@@ -273,6 +284,7 @@ def test_only_discords_hosts_and_the_endpoint_are_read() -> None:
     for url in (
         "https://cdn.discordapp.com/a/b.png",
         "https://media.discordapp.net/a/b.png",
+        "https://cdn.discordapp.com:443/a/b.png",
         "http://127.0.0.1:9000/attachments/1/2/a.png",
     ):
         reader.check(File(url))
@@ -283,6 +295,10 @@ def test_only_discords_hosts_and_the_endpoint_are_read() -> None:
         "https://cdn.discordapp.com@evil.example/a.png",
         "http://127.0.0.1:9001/a.png",
         "file:///etc/passwd",
+        "https://somebody@cdn.discordapp.com/a.png",
+        "https://cdn.discordapp.com:99999/a.png",
+        "https://cdn.discordapp.com:bad/a.png",
+        "",
     ):
         with pytest.raises(ForeignPicture):
             reader.check(File(url))

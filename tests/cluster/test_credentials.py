@@ -22,7 +22,7 @@ from protocol import frames as wire
 from protocol.broker import Access, BrokenCredentials
 from protocol.messages import Finished
 from tests.cluster.keys import bot_at, engine_with, guarded
-from tests.support.broker import Broker
+from tests.support.broker import Broker, broker
 from tests.support.fake_engine import FakeEngine, Script
 from tests.support.patience import until
 from tests.support.stage import ready
@@ -58,6 +58,29 @@ async def test_with_the_written_keys_bot_and_engines_work(tmp_path: Path) -> Non
             ended = await core.ended(*[await core.ask(count=2) for _ in range(4)])
 
     assert [job.state for job in ended] == [JobState.RENDERED] * 4
+
+
+async def test_a_broker_that_lets_everybody_in_is_said_to_and_a_guarded_one_is_not(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        broker(tmp_path / "open") as server,
+        bot_at(server, tmp_path, Access(url=server.url)) as core,
+        FakeEngine(url=server.url, name="fake", script=Script()).running(),
+    ):
+        await ready(core)
+    assert "lets everybody in" in caplog.text
+    caplog.clear()
+    async with guarded(tmp_path / "keys") as server:
+        access = Access(url=server.url, credentials=tmp_path / "keys/bot.nk")
+        (tmp_path / "guarded").mkdir()
+        async with (
+            bot_at(server, tmp_path / "guarded", access) as core,
+            engine_with(server, tmp_path / "keys/engine-1.nk").running(),
+        ):
+            await ready(core)
+
+    assert "lets everybody in" not in caplog.text
 
 
 async def test_an_engine_can_neither_inject_a_job_nor_read_results_nor_speak_for_another(tmp_path: Path) -> None:

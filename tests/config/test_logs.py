@@ -15,7 +15,9 @@ from rich.console import Console
 from rich.logging import RichHandler
 from yarl import URL
 
+from bot.jobs.few_lines import FewLines
 from config.logs import MASK, Discreet, start_log
+from tests.support.clocks import ManualClock
 
 TOKEN = "aW50ZXJhY3Rpb24-GzEeuAgEE_LcyGEbwY4K07X"
 BOT_TOKEN = "MTE3MzU2MDU4NzM2MDk2MDUxMg.GaBcDe.abcdefghijklmnopqrstuvwxyz0123456789AB"
@@ -124,6 +126,41 @@ def test_ordinary_lines_stay_as_they_are(loud: logging.Logger, said: io.StringIO
         loud.info(line)
 
     assert said.getvalue().splitlines() == [f"INFO loud  {line}" for line in lines]
+
+
+FORGED = "fake\n12:00:00 INFO    run_bot  all is well\r\u2028\x1b[2Jgone\u202e"
+
+
+def test_a_name_that_brings_lines_along_forges_none(loud: logging.Logger, said: io.StringIO) -> None:
+    try:
+        raise ValueError(FORGED)
+    except ValueError:
+        loud.exception("engine %s was turned away", FORGED)
+
+    first, *rest = said.getvalue().splitlines()
+    assert first == "ERROR loud  engine fake"
+    assert all(line.startswith("  ") for line in rest), rest
+    assert not {"\x1b", "\u202e"} & set(said.getvalue())
+
+
+def test_of_what_is_said_again_and_again_the_log_keeps_a_line_and_a_number(
+    loud: logging.Logger, said: io.StringIO
+) -> None:
+    clock = ManualClock(0.0)
+    loud.addFilter(FewLines(seconds=60, monotonic=clock))
+
+    for _ in range(2000):
+        loud.warning("turned away")
+    clock.advance(61)
+    for _ in range(3):
+        loud.warning("turned away")
+    loud.warning("something else")
+
+    assert said.getvalue().splitlines() == [
+        "WARNING loud  turned away",
+        "WARNING loud  turned away (1999 times more since the last such line)",
+        "WARNING loud  something else",
+    ]
 
 
 def test_a_coloured_terminal_is_as_discreet() -> None:

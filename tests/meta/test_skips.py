@@ -19,7 +19,11 @@ THE_ONLY_PLACE = ROOT / "tests" / "support" / "needs.py"
 # Operating systems that lack what the test is about.
 PLATFORMS = {
     '@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of a process\'s memory to set")',
+    '@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of a process\'s processor time to set")',
+    '@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process\'s memory is counted in other ways")',
     '@pytest.mark.skipif(not SOCKETS.exists(), reason="needs Linux\'s list of sockets")',
+    '@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes of files")',
+    '@pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files")',
     '@pytest.mark.skipif(os.name == "nt", reason="signals of Unix")',
     '@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no priority of their own")',
     '@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system tells of no process but by its number")',

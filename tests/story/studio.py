@@ -23,6 +23,7 @@ from bot.links.local.command import CommandFor
 from bot.links.local.engine_process import local_engine
 from bot.links.local.websocket import LocalLink
 from bot.requests.defaults import OwnerSettings
+from bot.rest.discord_time import DiscordTime
 from bot.service.service import JobService, open_service
 from playground import Playground
 from playground.world import people
@@ -84,6 +85,7 @@ class Studio:
             endpoint=self.playground.url,
             edit_limits=self.edit_limits,
             on_refusal=lambda _, refusal: self.refusals.append(refusal),
+            discord_time=self.clock if isinstance(self.clock, DiscordTime) else None,
             guild_ready_timeout=0.1,
         )
         running = asyncio.create_task(self.bot.start(self.playground.token))

@@ -10,8 +10,12 @@ import pytest
 from PIL import Image
 
 from bot import attachments as pictures
+from bot.requests.defaults import OwnerSettings
+from playground import Playground
 from playground.world.rules import Rules
 from tests.story.studio import Studio, Visitor, gallery, words
+
+FILES = r"^/attachments/"
 
 
 def picture(width: int = 300, height: int = 200, *, form: str = "PNG", turned: bool = False) -> bytes:
@@ -32,6 +36,15 @@ def bomb(side: int) -> bytes:
     rows = zlib.compress(b"\0" * ((side * 3 + 1) * side), 9)
     head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def many_scans(more: int) -> bytes:
+    """A JPEG that refines the same pixels again and again: each of 14 bytes costs a look at all of them."""
+    file = io.BytesIO()
+    Image.new("L", (2000, 2000), 128).save(file, "JPEG", progressive=True)
+    data = file.getvalue()
+    last = data.rindex(b"\xff\xda")
+    return data[:last] + data[last:-2] * (1 + more) + b"\xff\xd9"
 
 
 async def test_a_picture_can_start_from_mine(studio: Studio, mia: Visitor) -> None:
@@ -87,3 +100,57 @@ async def test_a_file_on_a_foreign_host_is_not_fetched(studio: Studio, mia: Visi
     await mia.say("/imagine prompt:a red star image:@cat.png", cat=picture())
 
     await mia.is_told("I only read pictures that were uploaded to Discord.")
+
+
+class TestAFileThatBreaksOffOnItsWay:
+    async def test_once_is_fetched_again_and_painted(
+        self, studio: Studio, playground: Playground, mia: Visitor
+    ) -> None:
+        cut = playground.faults.cut(FILES)
+
+        await mia.say("/imagine prompt:a red star image:@cat.png", cat=picture())
+
+        await mia.sees_pictures()
+        assert cut.hits == 1
+
+    async def test_again_and_again_ends_in_a_sentence(
+        self, studio: Studio, playground: Playground, mia: Visitor, bao: Visitor
+    ) -> None:
+        cut = playground.faults.cut(FILES, times=4)
+
+        await mia.say("/imagine prompt:a red star image:@cat.png", cat=picture())
+        await mia.is_told("I could not fetch this picture from Discord. Please try again.")
+        await bao.say("/imagine prompt:红色星星 image:@cat.png", cat=picture())
+        await bao.is_told("没能从 Discord 取到这张图片，请再试一次。")
+
+        assert cut.hits == 4
+
+
+async def test_whoever_is_at_their_limit_has_no_file_fetched(
+    empty_studio: Studio, playground: Playground, mia: Visitor
+) -> None:
+    empty_studio.owner = OwnerSettings(in_flight=1)
+    await empty_studio.open_bot()
+    await empty_studio.open_engine(held_after=1)
+    await mia.say("/imagine prompt:a blue star")
+    await mia.sees("a blue star")
+    fetched = playground.faults.delay(FILES, 0.0)
+
+    await mia.say("/imagine prompt:a red star image:@cat.png", cat=picture())
+
+    await mia.is_told("One of your requests is still on the way")
+    assert fetched.hits == 0
+
+
+async def test_files_that_take_long_to_read_keep_nobody_elses_waiting(
+    studio: Studio, playground: Playground, mia: Visitor, bao: Visitor
+) -> None:
+    """Twelve small files, each of which takes a decoder for seconds, sent before another's 64 x 64 pixels."""
+    heavy = many_scans(1500)
+    for _ in range(12):
+        await mia.say("/imagine prompt:a red star image:@cat.png", cat=heavy)
+
+    await bao.say("/imagine prompt:红色星星 image:@cat.png", cat=picture(64, 64))
+
+    first = await bao.sees_pictures(within=60)
+    assert "红色星星" in words(first)

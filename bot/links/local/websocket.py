@@ -14,7 +14,9 @@ from typing import Self
 
 from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestHandler
 
+from bot.jobs.few_lines import FewLines
 from bot.queue.engine_events import EngineEvents
 from bot.queue.engines import LOCAL
 from protocol import frames
@@ -40,8 +42,12 @@ class _OneLine(logging.Filter):
         return True
 
 
+# What anybody on this machine can cause, without the secret.
+_strangers = logging.getLogger(f"{__name__}.strangers")
+_strangers.addFilter(FewLines())
 _http_log = logging.getLogger(f"{__name__}.http")
 _http_log.addFilter(_OneLine())
+_http_log.addFilter(FewLines())
 
 
 class Peer:
@@ -103,6 +109,8 @@ class LocalLink:
         self._max_frame = max_frame
         app = web.Application()
         app.router.add_get(PATH, self._serve)
+        self._listening: asyncio.Server | None = None
+        self._lines: set[asyncio.BaseTransport | None] = set()  # of peers
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, logger=_http_log)
 
     @property
@@ -111,39 +119,54 @@ class LocalLink:
 
     async def __aenter__(self) -> Self:
         await self._runner.setup()
-        site = web.TCPSite(self._runner, HOST, self.port)
         try:
-            await site.start()
+            self._listening = await asyncio.get_running_loop().create_server(self._answer, HOST, self.port)
         except BaseException:
             await self._runner.cleanup()
             raise
-        self.port = self._runner.addresses[0][1]
+        self.port = self._listening.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closing = True
+        if self._listening is not None:
+            self._listening.close()
         for peer in list(self.peers):
             await peer.socket.close(code=WSCloseCode.GOING_AWAY)
         await self._runner.cleanup()
 
+    def _answer(self) -> RequestHandler:
+        """Somebody dials: whoever is no engine's line after GREETING seconds is hung up on, the silent ones too."""
+        assert self._runner.server is not None
+        handler = self._runner.server()
+
+        def look() -> None:
+            if handler.transport is not None and handler.transport not in self._lines:
+                handler.transport.abort()
+
+        asyncio.get_running_loop().call_later(GREETING, look)
+        return handler
+
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         offered = request.headers.get("Authorization", "").encode(errors="replace")
         if not hmac.compare_digest(offered, self._expected):
-            log.warning("an engine with a wrong secret was turned away")
+            _strangers.warning("an engine with a wrong secret was turned away")
             raise web.HTTPUnauthorized(text="The secret is wrong.")
         socket = web.WebSocketResponse(
             heartbeat=self._heartbeat, max_msg_size=self._max_frame, compress=False, timeout=LAST_WORDS
         )
         await socket.prepare(request)
-        peer = Peer(socket)
+        peer, line = Peer(socket), request.transport
         self.peers.add(peer)
+        self._lines.add(line)
         speaking = asyncio.create_task(peer.speak())
         try:
             await self._listen(peer)
         finally:
             self.peers.discard(peer)
+            self._lines.discard(line)
             if peer.loading:
                 self._died_loading(peer)
             if peer.ready and not self._closing:  # a bot that leaves has lost nobody: its engines wait for the next

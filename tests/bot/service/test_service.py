@@ -218,6 +218,22 @@ async def test_a_refused_request_fetches_and_stores_no_picture(tmp_path: Path) -
         assert await core.service.blobs.stored() == []
 
 
+async def test_the_same_request_heals_a_damaged_picture(tmp_path: Path) -> None:
+    async with stage(tmp_path) as core, core.engine().running():
+        await ready(core)
+        first = await painted(core, seed=7)
+        file = core.service.blobs.path(first.pictures[0].blob)
+        whole = file.read_bytes()
+        file.write_bytes(whole[:100])
+
+        with pytest.raises(PictureGone):
+            await core.service.picture(first.id, 0)
+        again = await painted(core, seed=7)
+
+        assert again.pictures[0].blob == first.pictures[0].blob
+        assert await core.service.picture(first.id, 0) == await core.service.picture(again.id, 0) == whole
+
+
 async def test_a_persons_picture_is_kept_for_rerolls_and_edits(tmp_path: Path) -> None:
     async with stage(tmp_path) as core, core.engine().running():
         await ready(core)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.storage.database import MOST_TOGETHER, Database, LedgerFull
+from bot.storage import database as database_file
+from bot.storage.database import MOST_TOGETHER, Database, LedgerBusy, LedgerFull, LedgerReplaced
 from bot.storage.facts import keep_fact
 
 Work = Callable[[sqlite3.Connection], None]
@@ -177,3 +181,50 @@ async def test_where_nothing_could_be_stored_together_each_is_tried_alone(
         assert (kinds, stored) == ([type(None), ValueError, type(None)], ["a", "b"])
     else:
         assert (kinds, stored) == ([sqlite3.OperationalError] * 3, [])
+
+
+async def test_many_writes_that_meet_a_lock_wait_for_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_file, "PATIENCE", 0.1)
+    async with Database.open(tmp_path / "ledger.db") as database:
+        with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            begun = time.monotonic()
+            answers = await asyncio.gather(
+                *(database.write(note(str(number))) for number in range(60)), return_exceptions=True
+            )
+            waited = time.monotonic() - begun
+
+        assert {type(answer) for answer in answers} == {LedgerBusy}
+        assert waited < 60 * 0.1 / 2  # each by itself would wait as long again
+        await database.write(note("after"))
+        assert await noted(database) == ["after"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files")
+@pytest.mark.parametrize("deleted", [["ledger.db"], ["ledger.db", "ledger.db-wal", "ledger.db-shm"]])
+async def test_a_ledger_that_is_deleted_while_it_is_open_is_there_again_with_the_next_write(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, deleted: list[str]
+) -> None:
+    async with Database.open(tmp_path / "ledger.db") as database:
+        await database.write(note("before"))
+        for name in deleted:
+            (tmp_path / name).unlink()
+
+        await database.write(note("after"))
+        await database.write(note("later"))
+
+        assert await noted(database) == ["after", "before", "later"]
+    async with Database.open(tmp_path / "ledger.db") as opened_again:
+        assert await noted(opened_again) == ["after", "before", "later"]
+    assert caplog.text.count("was deleted while the bot ran") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps open files")
+async def test_into_a_ledger_that_was_replaced_nothing_is_written(tmp_path: Path) -> None:
+    async with Database.open(tmp_path / "other.db") as other:
+        await other.write(note("theirs"))
+    async with Database.open(tmp_path / "ledger.db") as database:
+        (tmp_path / "other.db").replace(tmp_path / "ledger.db")
+
+        with pytest.raises(LedgerReplaced):
+            await database.write(note("ours"))

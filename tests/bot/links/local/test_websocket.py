@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -10,6 +11,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from bot.jobs.few_lines import FewLines
+from bot.links.local import websocket
 from bot.links.local.websocket import LocalLink
 from protocol import frames
 from protocol.messages import PROTOCOL, Beat, BotHello, EngineHello, Event, Loading, Refused, Started
@@ -73,7 +76,9 @@ async def test_an_engine_introduces_itself_and_is_answered(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("secret", ["wrong", "", SECRET + "x", "ключ"])
-async def test_a_wrong_secret_is_turned_away(tmp_path: Path, secret: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_wrong_secret_is_turned_away(
+    tmp_path: Path, secret: str, caplog: pytest.LogCaptureFixture, few_lines: FewLines
+) -> None:
     async with stage(tmp_path) as core:
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             async with dialled(core.link, secret):
@@ -149,6 +154,42 @@ async def test_of_a_name_without_end_the_log_tells_the_beginning(tmp_path: Path)
         await say(socket, hello(1000 * "x"))
 
         assert f" '{64 * 'x'}' " in await refusal(socket)
+
+
+async def test_two_thousand_wrong_secrets_are_one_line_of_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, few_lines: FewLines
+) -> None:
+    async with stage(tmp_path) as core, aiohttp.ClientSession() as session:
+        address = core.link.url.replace("ws:", "http:")
+        for _ in range(100):
+            async with session.get(address, headers={"Authorization": "Bearer x"}) as answer:
+                assert answer.status == 401
+
+    assert warnings(caplog) == ["an engine with a wrong secret was turned away"]
+
+
+@pytest.fixture
+def few_lines(monkeypatch: pytest.MonkeyPatch) -> FewLines:
+    """As in a process that has said nothing yet."""
+    fresh = FewLines()
+    monkeypatch.setattr(websocket._strangers, "filters", [fresh])
+    return fresh
+
+
+async def test_who_dials_and_says_nothing_is_hung_up_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "GREETING", 0.2)
+    async with stage(tmp_path) as core, core.engine().running():
+        await ready(core)
+        silent = [await asyncio.open_connection("127.0.0.1", core.link.port) for _ in range(50)]
+        silent[0][1].write(b"GET /engine HTTP/1.1\r\nHost: 127")  # and then no more
+
+        async with asyncio.timeout(30):
+            endings = [await reader.read() for reader, _ in silent]
+
+        for _, writer in silent:
+            writer.close()
+        assert endings == [b""] * 50
+        assert ready_engines(core) == ["fake"]
 
 
 async def test_text_where_a_frame_was_expected_closes_the_peer(tmp_path: Path) -> None:
