@@ -41,7 +41,10 @@ class Unsaid(Exception):
 
 @dataclass(kw_only=True)
 class Visitor:
-    """Somebody in a channel. `seen` holds the messages they can see, by id; `form` is the one that is open."""
+    """Somebody in a channel. `seen` holds the messages they can see, by id; `form` is the one that is open.
+
+    `meant` is the command line that a plain message may have been meant for: the application does not hear it.
+    """
 
     session: aiohttp.ClientSession
     url: str
@@ -50,6 +53,7 @@ class Visitor:
     locale: str = "en-US"
     seen: dict[str, Message] = field(default_factory=dict[str, Message])
     form: Mapping[str, Any] | None = None
+    meant: str | None = None
 
     async def say(self, line: str, *, timeout: float = 30.0) -> None:
         """Types a line and waits for the application's first answer. Raises Unsaid, also when none comes."""
@@ -92,6 +96,7 @@ class Visitor:
             answer = await reply.json()
             if reply.status != 200:
                 raise Unsaid(answer["error"])
+            self.meant = answer.get("meant")
             return answer["interaction_id"]
 
     async def news(self) -> list[Message]:

@@ -73,6 +73,8 @@ async def say(
                 if save is not None:
                     for path in await visitor.save(message, save):
                         print(f"saved {path}")
+            if visitor.meant is not None:
+                print(f"The painter hears commands only. Write: {visitor.meant}", end="\n\n")
     return int(failed)
 
 
