@@ -176,13 +176,13 @@ def test_one_line_paints_one_picture_with_its_recipe_inside(folder: Path) -> Non
 
 def test_a_refusal_is_printed_and_the_exit_status_is_one(folder: Path) -> None:
     ended = run(
-        folder, "--playground", STARTER, "--say", "/imagine prompt:x steps:59", "--say", "/imagine seed:7",
+        folder, "--playground", STARTER, "--say", "/imagine prompt:x strength:0.5", "--say", "/imagine seed:7",
         "--say", "a red star",
     )  # fmt: skip
 
     assert ended.returncode == 1, ended.stderr
     *said, hint = ended.stdout.strip().splitlines()
-    assert "59 steps" in ended.stdout
+    assert "Strength says how much of your image to repaint" in ended.stdout
     assert '/imagine needs the option "prompt".' in said
     assert hint == "The painter hears commands only. Write: /imagine prompt:a red star"
 

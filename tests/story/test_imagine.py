@@ -9,6 +9,7 @@ from PIL import Image
 from bot.requests.defaults import OwnerSettings
 from protocol.request import SEED_RANGE
 from tests.story.studio import Studio, Visitor, buttons, finished, gallery, words
+from tests.support import forged
 from tests.support.fake_engine import CARD, Script
 
 SLOW = Script(step_seconds=0.25)
@@ -149,7 +150,8 @@ async def test_a_wish_that_cannot_be_painted_is_refused_in_one_sentence_for_the_
 
     await mia.say("/imagine prompt:a star strength:0.5")
     await mia.is_told("Strength says how much of your image to repaint, so it needs an image.")
-    await mia.say("/imagine prompt:a star steps:40")
+    forged.replace_options(studio.playground, steps=40)  # as an older list of Discord's lets them
+    await mia.say("/imagine prompt:a star steps:4")
     await mia.is_told("40 steps are more than the 20 allowed here.")
     assert [refusal.code for refusal in studio.refusals] == [
         "unknown-shape", "unknown-shape", "negative-without-guidance", "negative-without-guidance",
