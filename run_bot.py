@@ -23,7 +23,8 @@ from bot.startup.data_folder import Unusable, data_folder
 from bot.startup.departure import Departure
 from bot.startup.engines import expect_model, link_engines
 from bot.startup.flags import Stopped, parser
-from bot.startup.online import connected, serve
+from bot.startup.online import check_token, connected, serve
+from bot.startup.proxy import proxy_of
 from bot.startup.saying import make_folder, say
 from bot.storage.database import LedgerUnusable
 from bot.storage.retention import Keep, pruning
@@ -98,7 +99,11 @@ async def _work(stack: AsyncExitStack, settings: Settings, flags: argparse.Names
     data = stack.enter_context(data_folder(settings.data))
     service = await stack.enter_async_context(open_service(data, owner=_owner(settings)))
     await stack.enter_async_context(pruning(service.ledger, service.blobs, _keep(settings), wall=time.time))
-    await expect_model(settings, service)
+    proxy = None if flags.playground else proxy_of(settings)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(expect_model(settings, service))
+        if not flags.playground:
+            group.create_task(check_token(_token(settings, None), endpoint=_endpoint(settings, None), proxy=proxy))
     place = None
     if flags.playground:
         port = 0 if lines else settings.playground_port
@@ -106,7 +111,9 @@ async def _work(stack: AsyncExitStack, settings: Settings, flags: argparse.Names
         place = await stack.enter_async_context(launched(port=port, data=data / "playground", model=model))
     await link_engines(stack, settings, service, data, departure)
     refusals: list[Refusal] = []
-    bot = ImageBot(service, endpoint=_endpoint(settings, place), on_refusal=lambda _, told: refusals.append(told))
+    bot = ImageBot(
+        service, endpoint=_endpoint(settings, place), proxy=proxy, on_refusal=lambda _, told: refusals.append(told)
+    )
     connection = await stack.enter_async_context(connected(bot, _token(settings, place)))
     if place is not None and lines:
         return await say(lines, bot, place, save=flags.save, refusals=refusals)

@@ -127,7 +127,8 @@ class ImageBot(SteadyBot):
     """One gateway session (or as many shards as Discord asks for) over one job service.
 
     `endpoint` is a REST proxy or Discord-compatible server; its address is set for the whole process, before any
-    request is made. `on_refusal` hears every refusal that a person was told.
+    request is made. Everything goes through `proxy`, where there is one. `on_refusal` hears every refusal that a person
+    was told.
     """
 
     def __init__(
@@ -135,6 +136,7 @@ class ImageBot(SteadyBot):
         service: JobService,
         *,
         endpoint: str | None = None,
+        proxy: str | None = None,
         edit_limits: EditLimits | None = None,
         on_refusal: OnRefusal | None = None,
         guild_ready_timeout: float = 2.0,
@@ -154,6 +156,7 @@ class ImageBot(SteadyBot):
             max_messages=None,
             guild_ready_timeout=guild_ready_timeout,
             http_trace=request_trace(),
+            proxy=proxy,
         )
         self.service = service
         self._endpoint = endpoint

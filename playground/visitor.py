@@ -125,16 +125,10 @@ class Visitor:
         async with self.session.get(f"{self.url}/page/messages", params=query) as reply:
             return (await reply.json())["messages"]
 
-    async def save(self, message: Message, folder: Path) -> list[Path]:
-        """Downloads a message's attachments into a folder."""
-        saved: list[Path] = []
-        for attachment in message["attachments"]:
-            async with self.session.get(attachment["url"]) as reply:
-                content = await reply.read()
-            path = folder / Path(attachment["filename"]).name
-            await asyncio.to_thread(path.write_bytes, content)
-            saved.append(path)
-        return saved
+    async def download(self, url: str) -> bytes:
+        """An attachment of a message."""
+        async with self.session.get(url) as reply:
+            return await reply.read()
 
 
 def as_text(message: Message, *, now: float | None = None) -> str:

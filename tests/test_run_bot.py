@@ -64,7 +64,7 @@ def test_without_a_token_it_says_how_to_get_one_and_that_the_playground_needs_no
 def test_a_broken_setting_is_one_sentence(folder: Path) -> None:
     ended = run(folder, "--limits.per-day", "many")
 
-    assert_one_sentence(ended, "ZIMAGINE_LIMITS__PER_DAY", "'many'", "whole number", "--limits.per-day")
+    assert_one_sentence(ended, "'many'", "whole number", "--limits.per-day")
 
 
 def test_say_without_the_playground_is_one_sentence(folder: Path) -> None:
@@ -164,7 +164,8 @@ def test_one_line_paints_one_picture_with_its_recipe_inside(folder: Path) -> Non
     for path in paths:
         with Image.open(path) as picture:
             sizes.append(picture.size)
-    assert len(paths) == 3
+    names = [path.name for path in paths]
+    assert names == ["a-red-star-7.png", "a-red-star-7-2.png", "一个蓝色圆形-9.png"]
     assert sizes[:2] == [(256, 256), (512, 512)]
     assert "Seed: 7," in read_texts(paths[0].read_bytes())["parameters"]
     form, question, gone, done = ended.stdout.strip().split("\n\n")[-4:]
