@@ -296,9 +296,15 @@ admin-status = Status
 admin-no-painter = No painter is connected.
 admin-painter = { $model } on { $device } ({ $dtype }), { $state }
 admin-painter-policy = weights: { $policy }
+policy-resident = all of them stay loaded
+policy-encoder-evicted = the text encoder leaves while it paints
+policy-fp8-storage = kept in 8 bits
+policy-group-offload = loaded group by group
+policy-sequential = loaded layer by layer
 admin-painter-speed = about { $seconds } s a picture
 admin-engines = Engines
 admin-engines-more = and { $count } more
+admin-engine-files = { $kind }: { $names }
 admin-engine-memory = { $gigabytes } GiB
 admin-engine-orders = { $count ->
     [one] holds 1 request
@@ -438,7 +444,7 @@ feature-creative = creative upscaling
 feature-sharp = sharp upscaling
 
 parameter-variety = variety { $variety }
-parameter-near = { $percent } % of the noise of seed { $seed }
+parameter-near = close to seed { $seed }
 kind-upscale-creative = upscaled, creative
 kind-upscale-sharp = upscaled, sharp
 

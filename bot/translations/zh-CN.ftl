@@ -70,7 +70,7 @@ failure-poison = 画师为这幅画崩溃了好几次，只好放弃。
 ## 任务消息
 
 waiting = 等待中
-waiting-next = 下一个就是
+waiting-next = 下一个就轮到
 waiting-paused = 已暂停作画
 waiting-place = 排在第 { $place } 位
 waiting-again = 画师重启了，这幅画重新排队
@@ -109,7 +109,7 @@ alt-pictures = 第 { $k } 张，共 { $count } 张：{ $prompt }
 alt-preview = 预览：{ $prompt }
 
 button-reroll = 重画
-button-vary = 变化 { $k }
+button-vary = 变体 { $k }
 button-upscale = 放大 { $k }
 button-edit = 编辑
 button-delete = 删除
@@ -264,11 +264,17 @@ admin-status = 状态
 admin-no-painter = 没有画师连接。
 admin-painter = { $model }，{ $device }（{ $dtype }），{ $state }
 admin-painter-policy = 权重：{ $policy }
+policy-resident = 全部常驻
+policy-encoder-evicted = 作画时移出文本编码器
+policy-fp8-storage = 以 8 位存放
+policy-group-offload = 分组载入
+policy-sequential = 逐层载入
 admin-painter-speed = 每张约 { $seconds } 秒
 admin-engines = 引擎
 admin-engines-more = 另有 { $count } 个
+admin-engine-files = { $kind }：{ $names }
 admin-engine-memory = { $gigabytes } GiB
-admin-engine-orders = 持有 { $count } 个请求
+admin-engine-orders = 手上有 { $count } 个请求
 engine-loading = 加载中
 engine-broken = 无法启动
 engine-ready = 就绪
@@ -277,7 +283,7 @@ engine-lost = 已断开，正在重启
 help-title = 用文字作画
 help-body =
     - **`/画图`** 加上提示词：用中文或英文说说画什么就行，其余都可以不填。
-    - **重画**换个种子再画一次；**变化 1** 保留画面、换掉细节；**放大 1** 把尺寸加倍；**编辑**修改文字后重画。
+    - **重画**换个种子再画一次；**变体 1** 保留画面、换掉细节；**放大 1** 把尺寸加倍；**编辑**修改文字后重画。
     - **`/队列`** 看排队情况，**`/取消`** 撤回自己的请求。
 help-style = - `风格` 决定画法。
 help-enhance = - `扩写` 把你的话写成完整的提示词。
@@ -290,7 +296,7 @@ help-rest =
 help-steps-title = 步数
 help-steps-half = 时间减半，比较粗糙
 help-steps-default = 模型最擅长的步数
-help-steps-double = 时间加倍，很少更好
+help-steps-double = 时间加倍，效果往往没有更好
 help-guidance-title = 引导
 help-guidance-off = 关闭：快，反向提示词不起作用
 help-guidance-on = 更贴合提示词，时间加倍
@@ -403,13 +409,13 @@ feature-creative = 创意放大
 feature-sharp = 清晰放大
 
 parameter-variety = 多样性 { $variety }
-parameter-near = 噪声 { $percent }% 取自种子 { $seed }
+parameter-near = 接近种子 { $seed }
 kind-upscale-creative = 创意放大
 kind-upscale-sharp = 清晰放大
 
-more-vary = 变化：轻微变化贴近这张图，明显变化走得更远
-button-vary-subtle = 轻微变化
-button-vary-strong = 明显变化
+more-vary = 变体：轻微变体贴近这张图，明显变体变化更大
+button-vary-subtle = 轻微变体
+button-vary-strong = 明显变体
 more-upscale = 放大一倍的其他方式
 button-upscale-creative = 创意放大
 button-upscale-sharp = 清晰放大

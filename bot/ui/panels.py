@@ -79,7 +79,7 @@ def status(locale: str, view: QueueView, card: ModelCard | None) -> Panel:
         if engine.speed and card is not None:
             lines.append(f"-# {say(locale, 'admin-painter-speed', seconds=_usual_seconds(engine.speed, card))}")
         if engine.policy:
-            lines.append(f"-# {say(locale, 'admin-painter-policy', policy=text.inline(engine.policy, 60))}")
+            lines.append(f"-# {say(locale, 'admin-painter-policy', policy=text.policy(locale, engine.policy))}")
         if engine.problem:
             lines.append(f"-# {text.inline(engine.problem, 300)}")
     lines.append(_count(locale, view))
@@ -110,9 +110,11 @@ def engines(locale: str, views: Sequence[EngineView], card: ModelCard | None) ->
         if engine.abilities:
             lines.append(f"-# {text.inline(text.abilities(locale, engine.abilities), 400)}")
         if engine.controls:
-            lines.append(f"-# ControlNet: {', '.join(text.control_name(locale, kind) for kind in engine.controls)}")
+            kinds = text.listed(locale, (text.control_name(locale, kind) for kind in engine.controls))
+            lines.append(f"-# {say(locale, 'admin-engine-files', kind='ControlNet', names=kinds)}")
         if engine.loras:
-            lines.append(f"-# LoRA: {text.inline(', '.join(engine.loras), 200)}")
+            names = text.inline(text.listed(locale, engine.loras), 200)
+            lines.append(f"-# {say(locale, 'admin-engine-files', kind='LoRA', names=names)}")
         if engine.problem:
             lines.append(f"-# {text.inline(engine.problem, 200)}")
     if len(views) > _ENGINES_SHOWN:
@@ -127,7 +129,7 @@ def models(locale: str, current: str | None, offered: Iterable[str], stage: Stag
         lines.append(say(locale, "refusal-no-engine-here"))
     else:
         lines.append(say(locale, "model-current", model=text.inline(current, 200)))
-        names = ", ".join(text.code(name, 100) for name in offered)
+        names = text.listed(locale, (text.code(name, 100) for name in offered))
         lines.append(say(locale, "model-offered", models=text.clip(names, 3000)))
     if stage is not None:
         lines.append(f"-# {model_stage(locale, stage)}")

@@ -103,16 +103,22 @@ def setting(locale: str, value: str | float | None) -> str:
 
 def shapes(locale: str, known: Iterable[str]) -> str:
     """All shapes of a model in one line."""
-    return _comma(locale).join(shape_name(locale, shape) for shape in known)
+    return listed(locale, (shape_name(locale, shape) for shape in known))
 
 
-def _comma(locale: str) -> str:
-    return "、" if reads_chinese(locale) else ", "
+def listed(locale: str, names: Iterable[str]) -> str:
+    """Names one after the other, as the locale writes lists."""
+    return ("、" if reads_chinese(locale) else ", ").join(names)
+
+
+def policy(locale: str, known: str) -> str:
+    """How an engine keeps its weights."""
+    return listed(locale, (_term(locale, word, ("policy",)) for word in known.split(", ")))
 
 
 def abilities(locale: str, features: Iterable[str]) -> str:
     """What a model can do, in one line."""
-    return _comma(locale).join(_term(locale, name, ("feature",)) for name in features)
+    return listed(locale, (_term(locale, name, ("feature",)) for name in features))
 
 
 def shape_of(typed: str, known: Iterable[str]) -> str:
@@ -206,8 +212,12 @@ def _arguments(locale: str, arguments: Iterable[tuple[str, Argument]]) -> dict[s
             said[name] = _term(locale, str(value), ("feature",) if name == "feature" else ("setting", "option"))
         elif name in ("shapes", "allowed") and (known := re.findall(r"\d+:\d+", str(value))):
             said[name] = shapes(locale, known)
+        elif name == "allowed" and ", " in str(value):
+            said[name] = listed(locale, (_term(locale, key, ("setting",)) for key in str(value).split(", ")))
         elif name == "controls":
-            said[name] = _comma(locale).join(control_name(locale, kind) for kind in str(value).split(", "))
+            said[name] = listed(locale, (control_name(locale, kind) for kind in str(value).split(", ")))
+        elif name == "models":
+            said[name] = listed(locale, inline(str(value), 100).split(", "))
         elif name == "control" and has(f"control-{value}"):
             said[name] = control_name(locale, str(value))
         elif isinstance(value, str):

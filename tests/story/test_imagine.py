@@ -131,7 +131,7 @@ async def test_a_chinese_reader_gets_a_chinese_message(studio: Studio, bao: Visi
 
     message = await bao.sees_pictures()
     assert "种子 7 至 8" in words(message)
-    of_each = ["变化 1", "变化 2", "放大 1", "放大 2", "更多 1", "更多 2"]
+    of_each = ["变体 1", "变体 2", "放大 1", "放大 2", "更多 1", "更多 2"]
     assert list(buttons(message)) == [*of_each, "重画", "编辑", "删除"]
 
 
