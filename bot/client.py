@@ -34,7 +34,7 @@ from bot.rest.rate_limits import request_trace
 from bot.service.service import JobService
 from bot.storage.rows import Origin
 from bot.translations import say
-from bot.ui import text
+from bot.ui import text, typed
 
 COGS = (
     "cogs.buttons",
@@ -273,7 +273,8 @@ class ImageBot(SteadyBot):
             sentence = say(locale, "outdated-command")
         else:
             sentence = _bug(locale, error, job or "-", interaction.id)
-        told = await answers.tell(interaction, sentence)
+        words = typed.line(locale, interaction.type, cast("dict[str, Any]", interaction.data or {}))
+        told = await answers.tell(interaction, sentence, words=words)
         await self.pending.refused(interaction, sentence, told=told)
 
     def skip(self, event: str, data: Any, error: Exception) -> None:

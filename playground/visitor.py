@@ -27,10 +27,11 @@ ATTACHED = re.compile(r"(?<=\w:)@(\S+)")
 
 # Discord's markdown as far as a terminal has to read past it: escapes, mentions, countdowns, and plain marks.
 _MARKS = re.compile(
-    r"\\(?P<escaped>[!-/:-@\[-`{-~])|<@(?P<person>\d+)>|<#(?P<channel>\d+)>|<t:(?P<moment>\d+):R>"
+    r"\\(?P<escaped>[!-/:-@\[-`{-~])|<@(?P<person>\d+)>|<#(?P<channel>\d+)>|<t:(?P<moment>\d+):(?P<style>[RTf])>"
     r"|^(?:-# |#{1,3} )|\*\*|`{3}\n?|`",
     re.MULTILINE,
 )
+_CLOCKS = {"T": "%H:%M:%S", "f": "%d %B %Y %H:%M"}
 _LOOK_AGAIN = 0.05  # seconds
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))  # seconds
 
@@ -164,7 +165,9 @@ def readable(text: str, *, now: float | None = None) -> str:
             channel = channel_by_id(mark["channel"])
             return f"#{channel.name if channel else mark['channel']}"
         if mark["moment"]:
-            return _in(int(mark["moment"]) - (time.time() if now is None else now))
+            at = int(mark["moment"])
+            clock = time.strftime(_CLOCKS.get(mark["style"], ""), time.localtime(at))
+            return clock or _in(at - (time.time() if now is None else now))
         return mark["escaped"] or ""
 
     return _MARKS.sub(read, text).strip()

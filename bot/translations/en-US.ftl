@@ -20,20 +20,20 @@ refusal-not-a-picture = This file is not a picture I can read. Send a PNG, JPEG,
 refusal-picture-too-heavy = This file has { $size } MiB; { $limit } MiB is the most.
 refusal-too-many-pixels = This picture has { $width } × { $height } pixels; { $limit } megapixels is the most.
 refusal-foreign-picture = I only read pictures that were uploaded to Discord.
-refusal-limit-reached = You have reached your limit of { $limit }. Try again { $retry }.
+refusal-limit-reached = You have reached your limit of { $limit }. Try again after { $retry }.
 refusal-per-minute-reached = You may ask for { $limit ->
         [one] one picture
        *[other] { $limit } pictures
-    } a minute. Try again { $retry }.
+    } a minute. Try again after { $retry }.
 refusal-per-day-reached = You may ask for { $limit ->
         [one] one picture
        *[other] { $limit } pictures
-    } a day. Try again { $retry }.
+    } a day. Try again after { $retry }.
 refusal-in-flight-reached = { $limit ->
         [one] One of your requests is
        *[other] { $limit } of your requests are
     } still on the way, which is the most at once. Try again when one is done.
-refusal-queue-full = The queue is full ({ $limit }). Try again { $retry }.
+refusal-queue-full = The queue is full ({ $limit }). Try again after { $retry }.
 refusal-unavailable = Nothing can be painted right now. Try again in a minute.
 refusal-painter-loading = The painter is still loading. Try again in a minute.
 refusal-painter-broken = The painter cannot start, so nothing can be painted until the bot’s owner has seen to it.
@@ -59,6 +59,8 @@ refusal-too-late = Too late: that is already done.
 refusal-bad-setting = “{ $value }” does not fit “{ $key }”. Allowed: { $allowed }.
 refusal-over-ceiling = “{ $key }” cannot be { $value }: the owner of this bot allows at most { $ceiling }.
 
+yes = true
+no = false
 bug = Something went wrong on my side. It is noted as { $id }.
 request-given-up = { $who }: I could not carry on with your request. { $reason }
 outdated-command = This command has changed. Reload Discord and try again.
@@ -80,6 +82,7 @@ failure-poison = The painter broke down over this picture more than once, so it 
 
 waiting = Waiting
 waiting-next = Next in line
+waiting-handed = About to be painted
 waiting-paused = Painting is paused
 waiting-place = Place { $place } in the queue
 waiting-again = The painter had to restart; this picture waits again
@@ -90,7 +93,7 @@ presence-broken = The painter cannot start
 painting = Painting
 painting-step = { $step } / { $steps }
 finishing = Finishing
-due-at = due { $when }
+due-at = ready about { $when }
 cancelled = Cancelled
 failed = Not painted
 not-shown = Painted and kept, but Discord does not take it here: your next command brings it to you in private.
@@ -249,6 +252,7 @@ queue-count = { $waiting ->
     } being painted.
 queue-paused = Painting is paused.
 queue-mine-painting = being painted
+queue-mine-handed = about to be painted
 queue-mine-place = place { $place }
 queue-none-mine = None of them is yours.
 forget-nothing = There was nothing stored of you.

@@ -186,8 +186,10 @@ def _count(locale: str, view: QueueView) -> str:
 def _mine(locale: str, job: Job, standing: QueuePosition | None) -> str:
     if job.state is JobState.RUNNING:
         where = say(locale, "queue-mine-painting")
+    elif standing is None or standing.position == 0:
+        where = say(locale, "queue-mine-handed")
     else:
-        where = say(locale, "queue-mine-place", place=max(standing.position, 1) if standing else 1)
+        where = say(locale, "queue-mine-place", place=standing.position)
     words = [word for word in (text.inline(job.request.prompt, 60), notes.kind(locale, job), where) if word]
     if standing is not None and standing.eta is not None:
         words.append(say(locale, "due-at", when=text.moment(standing.eta)))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 import discord
 from discord import app_commands
 
-from bot.jobs.errors import Argument, Refusal
+from bot.jobs.errors import Argument, PerDayReached, Refusal
 from bot.jobs.job import Failure
 from bot.requests.styles import StyleTemplates
 from bot.translations import has, nearest, say
@@ -76,9 +76,9 @@ def seconds(value: float) -> str:
     return f"{value:.1f}" if value < 10 else f"{value:.0f}"
 
 
-def moment(unix: float) -> str:
-    """A point in time that Discord counts down by itself."""
-    return f"<t:{math.ceil(unix)}:R>"
+def moment(unix: float, *, day: bool = False) -> str:
+    """A point in time by the reader's clock, on its `day`; one that is counted down reads wrong once it is over."""
+    return f"<t:{math.ceil(unix)}:{'f' if day else 'T'}>"
 
 
 def bar(step: int, steps: int) -> str:
@@ -122,20 +122,20 @@ def abilities(locale: str, features: Iterable[str]) -> str:
 
 
 def shape_of(typed: str, known: Iterable[str]) -> str:
-    """The shape that somebody means by "portrait", "竖图", "Portrait 2:3" or "2x3"; else what they typed.
+    """The shape that somebody means by "portrait", "竖图", "Portrait 2:3", "2x3" or "576x864"; else what they typed.
 
     Where two shapes share a name, the first of the card is meant.
     """
     wanted = typed.strip().casefold()
-    ratio = re.search(r"(\d+)\s*[:：x×/]\s*(\d+)", wanted)
-    if ratio:
-        wanted = f"{ratio[1]}:{ratio[2]}"
+    if ratio := re.search(r"(\d+)\s*[:：x×*/]\s*(\d+)", wanted):
+        common = math.gcd(int(ratio[1]), int(ratio[2])) or 1
+        wanted = f"{int(ratio[1]) // common}:{int(ratio[2]) // common}"
     for shape in known:
         key = f"shape-{shape.replace(':', 'x')}"
         names = {say(locale, key).casefold() for locale in ("en-US", "zh-CN")} if has(key) else set[str]()
         if wanted == shape or wanted in names:
             return shape
-    return wanted if ratio else typed.strip()
+    return typed.strip()
 
 
 def reads_chinese(locale: str) -> bool:
@@ -192,7 +192,8 @@ def refusal(locale: str, refused: Refusal, *, owner: bool = False) -> str:
     """The one sentence that says this refusal; some have another one for the bot's owner, with the details."""
     key = f"refusal-{refused.code}"
     key = f"{key}-owner" if owner and has(f"{key}-owner") else key
-    return say(locale, key if has(key) else "refusal-refused", **_arguments(locale, refused.arguments.items()))
+    arguments = _arguments(locale, refused.arguments.items(), day=isinstance(refused, PerDayReached))
+    return say(locale, key if has(key) else "refusal-refused", **arguments)
 
 
 def failure(locale: str, failed: Failure | None) -> str:
@@ -202,12 +203,12 @@ def failure(locale: str, failed: Failure | None) -> str:
     return say(locale, f"failure-{failed.code}", **_arguments(locale, failed.arguments.items()))
 
 
-def _arguments(locale: str, arguments: Iterable[tuple[str, Argument]]) -> dict[str, Argument]:
+def _arguments(locale: str, arguments: Iterable[tuple[str, Argument]], *, day: bool = False) -> dict[str, Argument]:
     """Arguments of a sentence as a reader wants them: names of options and features translated, text made safe."""
     said: dict[str, Argument] = {}
     for name, value in arguments:
         if name == "retry" and not isinstance(value, str):
-            said[name] = moment(value)
+            said[name] = moment(value, day=day)
         elif name in ("name", "key", "feature"):
             said[name] = _term(locale, str(value), ("feature",) if name == "feature" else ("setting", "option"))
         elif name in ("shapes", "allowed") and (known := re.findall(r"\d+:\d+", str(value))):

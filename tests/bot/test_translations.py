@@ -101,8 +101,8 @@ def test_names_and_descriptions_fit_into_discords_limits(locale: str) -> None:
 
 
 def test_numbers_are_said_as_people_read_them() -> None:
-    assert say("en-US", "refusal-per-minute-reached", limit=1, retry="soon") == (
-        "You may ask for one picture a minute. Try again soon."
+    assert say("en-US", "refusal-per-minute-reached", limit=1, retry="noon") == (
+        "You may ask for one picture a minute. Try again after noon."
     )
     assert say("en-US", "queue-count", waiting=0, running=1) == "No request is waiting, one is being painted."
     assert say("en-US", "queue-count", waiting=2, running=0) == "2 requests are waiting, none is being painted."

@@ -192,7 +192,7 @@ async def test_a_countdown_that_runs_out_is_replaced_while_the_picture_is_late(
 
 def due(message: Message) -> int:
     """The moment that it counts down to, in Unix seconds; 0 for none."""
-    found = re.search(r"<t:(\d+):R>", words(message))
+    found = re.search(r"<t:(\d+):T>", words(message))
     return int(found[1]) if found else 0
 
 
