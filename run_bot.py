@@ -24,7 +24,8 @@ from bot.startup.data_folder import Unusable, data_folder
 from bot.startup.departure import Departure
 from bot.startup.engines import expect_model, link_engines
 from bot.startup.flags import Stopped, parser
-from bot.startup.online import connected, serve
+from bot.startup.online import check_token, connected, serve
+from bot.startup.proxy import proxy_of
 from bot.startup.saying import make_folder, say
 from bot.storage.database import LedgerUnusable
 from bot.storage.retention import Keep, pruning
@@ -100,7 +101,11 @@ async def _work(stack: AsyncExitStack, settings: Settings, flags: argparse.Names
     clock = DiscordTime()
     service = await stack.enter_async_context(open_service(data, owner=_owner(settings), wall=clock))
     await stack.enter_async_context(pruning(service.ledger, service.blobs, _keep(settings), wall=time.time))
-    await expect_model(settings, service)
+    proxy = None if flags.playground else proxy_of(settings)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(expect_model(settings, service))
+        if not flags.playground:
+            group.create_task(check_token(_token(settings, None), endpoint=_endpoint(settings, None), proxy=proxy))
     place = None
     if flags.playground:
         port = 0 if lines else settings.playground_port
@@ -111,6 +116,7 @@ async def _work(stack: AsyncExitStack, settings: Settings, flags: argparse.Names
     bot = ImageBot(
         service,
         endpoint=_endpoint(settings, place),
+        proxy=proxy,
         on_refusal=lambda _, told: refusals.append(told),
         discord_time=clock,
     )

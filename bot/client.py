@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import discord
@@ -35,7 +36,7 @@ from bot.service.service import JobService
 from bot.storage.database import LedgerBusy, LedgerFull, LedgerReplaced
 from bot.storage.rows import Origin
 from bot.translations import say
-from bot.ui import text
+from bot.ui import text, typed
 
 COGS = (
     "cogs.buttons",
@@ -56,6 +57,7 @@ _UNWRITTEN: Mapping[type[Exception], Callable[[], Exception]] = {
     LedgerReplaced: LedgerHeld,
     LedgerFull: DiskFull,
 }
+OUTDATED = (app_commands.CommandNotFound, app_commands.CommandSignatureMismatch, app_commands.TransformerError)
 
 OnRefusal = Callable[[discord.Interaction[Any], Refusal], None]
 
@@ -88,7 +90,22 @@ class Tree(app_commands.CommandTree["ImageBot"]):
     async def _call(self, interaction: discord.Interaction[ImageBot]) -> None:
         """The library's own, which loses what it stumbles over before it has found the command."""
         async with self.client.border(interaction):
+            if interaction.type is discord.InteractionType.application_command:
+                self._check_is_current(cast("dict[str, Any]", interaction.data or {}))
             await super()._call(interaction)
+
+    def _check_is_current(self, data: dict[str, Any]) -> None:
+        """Raise CommandSignatureMismatch for a command of an older list, as clients keep one until they are reloaded.
+
+        The library leaves out an option that it does not know, and hands over one of another kind.
+        """
+        if data.get("type", 1) != discord.AppCommandType.chat_input.value:
+            return
+        command, given = self._get_app_command_options(cast("Any", data))
+        known = {option.display_name: option for option in command.parameters}
+        for option in cast("list[dict[str, Any]]", given):
+            if option["name"] not in known or not _fits(option.get("value"), known[option["name"]]):
+                raise app_commands.CommandSignatureMismatch(command)
 
     async def interaction_check(self, interaction: discord.Interaction[ImageBot], /) -> bool:
         await self.client.turnstile.enter()
@@ -100,11 +117,26 @@ class Tree(app_commands.CommandTree["ImageBot"]):
         await self.client.explain(interaction, error)
 
 
+_KINDS: Mapping[discord.AppCommandOptionType, type] = {
+    discord.AppCommandOptionType.integer: int,
+    discord.AppCommandOptionType.number: float,
+    discord.AppCommandOptionType.boolean: bool,
+}  # all others are handed over as text: words, and ids of what is resolved
+
+
+def _fits(value: object, option: app_commands.Parameter) -> bool:
+    """Whether Discord would hand this value over for the option as it is today."""
+    kind = _KINDS.get(option.type, str)
+    right = type(value) is kind or (kind is float and type(value) is int)
+    return right and (not option.choices or value in [choice.value for choice in option.choices])
+
+
 class ImageBot(SteadyBot):
     """One gateway session (or as many shards as Discord asks for) over one job service.
 
     `endpoint` is a REST proxy or Discord-compatible server; its address is set for the whole process, before any
-    request is made. `on_refusal` hears every refusal that a person was told, `discord_time` the time that Discord says.
+    request is made. Everything goes through `proxy`, where there is one. `on_refusal` hears every refusal that a person
+    was told, `discord_time` the time that Discord says.
     """
 
     def __init__(
@@ -112,6 +144,7 @@ class ImageBot(SteadyBot):
         service: JobService,
         *,
         endpoint: str | None = None,
+        proxy: str | None = None,
         edit_limits: EditLimits | None = None,
         on_refusal: OnRefusal | None = None,
         discord_time: DiscordTime | None = None,
@@ -132,6 +165,7 @@ class ImageBot(SteadyBot):
             max_messages=None,
             guild_ready_timeout=guild_ready_timeout,
             http_trace=request_trace(heard_time=discord_time and discord_time.heard),
+            proxy=proxy,
         )
         self.service = service
         self._endpoint = endpoint
@@ -143,6 +177,7 @@ class ImageBot(SteadyBot):
         self.removals = Removals(self, service.ledger.removals, wall=service.wall, retry=edit_limits.retry)
         self.pending = PendingRequests(self, service, explain=self.explain, retry=edit_limits.retry)
         self._on_refusal = on_refusal
+        self._templates: list[re.Pattern[str]] = []
         self._owners: frozenset[int] = frozenset()
         self._answering = set[asyncio.Task[None]]()
         self._delivering: asyncio.Task[None] | None = None
@@ -189,6 +224,14 @@ class ImageBot(SteadyBot):
         self._keeping = []
         await super().close()
 
+    def add_dynamic_items(self, *items: type[discord.ui.DynamicItem[Any]]) -> None:
+        super().add_dynamic_items(*items)
+        self._templates += [item.__discord_ui_compiled_template__ for item in items]
+
+    def answers_to(self, custom_id: str) -> bool:
+        """Whether some button of ours has such an id."""
+        return any(template.fullmatch(custom_id) for template in self._templates)
+
     def requester(self, interaction: discord.Interaction[Any]) -> Requester:
         """Who acts here and what Discord says they may do at this moment."""
         channel = interaction.channel
@@ -225,6 +268,9 @@ class ImageBot(SteadyBot):
 
     async def explain(self, interaction: discord.Interaction[Any], error: Exception, *, job: str | None = None) -> None:
         """Say it to the person alone: a refusal as its sentence, a bug as one line with the id that the log has."""
+        if interaction.type is discord.InteractionType.autocomplete:  # takes a list, and no sentence
+            _log.info("interaction %s: nothing to suggest: %s", interaction.id, error)
+            return
         if isinstance(error, app_commands.CommandInvokeError):
             error = error.original
         if isinstance(error, answers.AnsweredElsewhere):
@@ -235,11 +281,12 @@ class ImageBot(SteadyBot):
             sentence = text.refusal(locale, error, owner=self.requester(interaction).owner)
             if self._on_refusal is not None:
                 self._on_refusal(interaction, error)
-        elif isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
+        elif isinstance(error, OUTDATED):
             sentence = say(locale, "outdated-command")
         else:
             sentence = _bug(locale, error, job or "-", interaction.id)
-        told = await answers.tell(interaction, sentence)
+        words = typed.line(locale, interaction.type, cast("dict[str, Any]", interaction.data or {}))
+        told = await answers.tell(interaction, sentence, words=words)
         await self.pending.refused(interaction, sentence, told=told)
 
     def skip(self, event: str, data: Any, error: Exception) -> None:

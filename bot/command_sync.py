@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -20,7 +20,7 @@ from bot.service.service import JobService
 from bot.storage.database import STORAGE_ERRORS
 from bot.translations.commands import CommandTranslator
 from protocol.card import ModelCard
-from protocol.request import FEATURES
+from protocol.request import FEATURES, MAX_COUNT, MAX_STEPS
 
 # Options by what a model must be able to do for them. An old list of Discord's may still send one: it is refused.
 NEEDS = {option: feature.name for feature in FEATURES for option in feature.options}
@@ -127,10 +127,16 @@ class CommandSync:
         return await self._tree.client.http.request(route, params={"with_localizations": "true"})
 
     def _offered(self, command: dict[str, Any]) -> dict[str, Any]:
-        card = self._service.card
-        if command["name"] != OF or card is None:
+        card, owner = self._service.card, self._service.defaults.owner
+        if command["name"] != OF:
             return command
-        return {**command, "options": [*_usable(command["options"], card)]}
+        options = command["options"] if card is None else _usable(command["options"], card)
+        most = {
+            "steps": min(owner.most_steps, MAX_STEPS if card is None else card.steps.max),
+            "count": min(owner.per_minute, owner.per_day, MAX_COUNT),
+        }
+        least = {"steps": 1 if card is None else card.steps.min}
+        return {**command, "options": [_bounded(option, least, most) for option in options]}
 
 
 def _names(commands: list[dict[str, Any]]) -> set[str]:
@@ -140,6 +146,13 @@ def _names(commands: list[dict[str, Any]]) -> set[str]:
 def _as_sent(command: dict[str, Any]) -> dict[str, Any]:
     """A command that was read, as it may be sent back."""
     return {key: command[key] for key in SENDABLE if key in command}
+
+
+def _bounded(option: dict[str, Any], least: Mapping[str, int], most: Mapping[str, int]) -> dict[str, Any]:
+    """Where the owner and the model take less than this program, Discord lets nobody ask for more."""
+    name = option["name"]
+    low = {"min_value": least[name]} if name in least else {}
+    return option | low | ({"max_value": most[name]} if name in most else {})
 
 
 def _usable(options: list[dict[str, Any]], card: ModelCard) -> Iterator[dict[str, Any]]:

@@ -30,6 +30,7 @@ class Admin(commands.Cog):
         description=named("command-admin-text"),
         default_permissions=discord.Permissions(manage_guild=True),
         guild_only=True,
+        allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=False, private_channel=False),
     )
     defaults = app_commands.Group(
         name=named("command-admin-defaults"), description=named("command-admin-defaults-text"), parent=admin

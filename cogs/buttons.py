@@ -13,6 +13,7 @@ import discord
 from discord.ext import commands
 
 from bot.client import ImageBot
+from bot.jobs.errors import UnknownButton, UnknownForm
 from bot.jobs.job import Job
 from bot.requests.derive import Continue
 from bot.rest import answers
@@ -175,14 +176,18 @@ class JobButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=buttons
 
 
 class Forms(commands.Cog):
-    """Forms that are sent."""
+    """Forms that are sent, and what nobody here answers."""
 
     @commands.Cog.listener()
     async def on_interaction(self, interaction: Interaction) -> None:
-        if interaction.type is not discord.InteractionType.modal_submit:
-            return
-        if form := modals.EDIT.fullmatch(_custom_id(interaction)):
-            await answer(interaction, partial(send_edit, job=form["job"]), job=form["job"])
+        bot, custom_id = interaction.client, _custom_id(interaction)
+        if interaction.type is discord.InteractionType.modal_submit:
+            if form := modals.EDIT.fullmatch(custom_id):
+                await answer(interaction, partial(send_edit, job=form["job"]), job=form["job"])
+            else:
+                await bot.explain(interaction, UnknownForm())
+        elif interaction.type is discord.InteractionType.component and not bot.answers_to(custom_id):
+            await bot.explain(interaction, UnknownButton())
 
 
 async def setup(bot: ImageBot) -> None:

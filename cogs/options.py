@@ -7,6 +7,7 @@ Its words are `option-<name>` and `option-<name>-text` in the translations, thos
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import MISSING, dataclass, fields
 from enum import StrEnum
@@ -17,12 +18,15 @@ import discord
 from discord import app_commands
 from discord.app_commands import Range
 
+from bot.command_sync import NEEDS
+from bot.jobs.errors import NotOffered
 from bot.requests import loras
 from bot.requests.control import LEAST_CONTROL, MOST_CONTROL, guide
 from bot.requests.draft import AS_SAID, LEAST_STRENGTH, RequestDraft
 from bot.requests.loras import LEAST_WEIGHT, MOST_WEIGHT
 from bot.requests.styles import MOST_NAME
 from bot.storage.blobs import UNSTORED
+from bot.translations import locales, say
 from bot.translations.commands import named
 from bot.ui import text
 from protocol.card import ModelCard
@@ -65,7 +69,8 @@ class Asked:
         return {field: attachment for field, attachment in given.items() if attachment is not None}
 
     def draft(self, card: ModelCard) -> RequestDraft:
-        """What was said, for the model of this card."""
+        """What was said, for the model of this card. Raises NotOffered for an option among the words that it lacks."""
+        _check_words(self.prompt, card)
         unstored = dict.fromkeys(self.attachments, UNSTORED)
         return RequestDraft(
             prompt=self.prompt,
@@ -90,6 +95,17 @@ class Asked:
             ),
             as_said={name: said for name in AS_SAID if (said := getattr(self, name, None)) is not None},
         )
+
+
+def _check_words(prompt: str, card: ModelCard) -> None:
+    """Raise NotOffered for "style:anime" among the words, where the model has no styles.
+
+    Such an option is not on Discord's list, so the client takes it for a part of the prompt.
+    """
+    for option, feature in NEEDS.items():
+        names = {say(locale, f"option-{option}") for locale in locales()}
+        if not card.offers(feature) and re.search(rf"(?<!\S)({'|'.join(names)})[:：]\s*\S", prompt, re.IGNORECASE):
+            raise NotOffered(feature=feature)
 
 
 def asks(options: type[Any]) -> Callable[[Callable[..., Coroutine[Any, Any, None]]], Any]:

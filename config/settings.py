@@ -7,8 +7,9 @@ defaults below. Knows what values are allowed, not what is done with them.
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import (
@@ -19,6 +20,7 @@ from pydantic_settings import (
 )
 
 PREFIX = "ZIMAGINE_"
+TEXT = "utf-8-sig"  # UTF-8, with the mark before it that Windows' editors write
 TOML_FILE = Path("zimagine.toml")
 
 Count = Annotated[int, Field(ge=1, le=4)]
@@ -39,6 +41,17 @@ class DiscordSettings(Section):
 
     endpoint: HttpUrl | None = None
     """Base address of a REST proxy or a Discord-compatible server; REST is called under its /api/v10."""
+
+    proxy: Annotated[HttpUrl, Field(examples=["http://proxy:3128"])] | None = None
+    """Proxy through which Discord is reached; without one, that of `HTTPS_PROXY`, as `NO_PROXY` allows."""
+
+    @field_validator("token", mode="before")
+    @classmethod
+    def _bare(cls, token: object) -> object:
+        """As it was pasted: with quotation marks, white space or the word before it that belongs into a header."""
+        if not isinstance(token, str):
+            return token
+        return token.strip().removeprefix("Bot ").strip(" \t\"'`“”‘’") or None
 
 
 class ClusterSettings(Section):
@@ -170,6 +183,11 @@ class LogSettings(Section):
     """Least serious line that is shown."""
 
 
+class _Toml(TomlConfigSettingsSource):
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
+        return tomllib.loads(file_path.read_text(TEXT))
+
+
 class Settings(BaseSettings):
     """All settings of a bot."""
 
@@ -177,6 +195,7 @@ class Settings(BaseSettings):
         env_prefix=PREFIX,
         env_nested_delimiter="__",
         env_file=".env",
+        env_file_encoding=TEXT,
         env_ignore_empty=True,
         extra="ignore",  # .env may hold other programs' variables; sources.py refuses unknown names of ours
         use_attribute_docstrings=True,
@@ -211,4 +230,4 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls, TOML_FILE)
+        return init_settings, env_settings, dotenv_settings, _Toml(settings_cls, TOML_FILE)

@@ -17,9 +17,15 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 from pydantic_settings import CliSettingsSource, SettingsError
 
-from config.settings import PREFIX, TOML_FILE, Settings
+from config.settings import PREFIX, TEXT, TOML_FILE, Settings
 
 ENV_FILE = ".env"
+THE_ENVIRONMENT = "the environment"
+# What `--help` calls a value, by the class that takes it.
+_VALUES = {
+    "SecretStr": "TOKEN", "HttpUrl": "URL", "Path": "PATH", "str": "TEXT", "int": "N", "float": "NUMBER",
+    "bool": "{true,false}",
+}  # fmt: skip
 
 Schema = Mapping[str, Any]
 Path = tuple[str, ...]
@@ -34,6 +40,7 @@ def read_settings(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> 
     source: CliSettingsSource[argparse.ArgumentParser] = CliSettingsSource(
         Settings, root_parser=parser, cli_hide_none_type=True, cli_avoid_json=True, cli_kebab_case=True
     )
+    _say_plainly(parser)
     flags = parser.parse_args(arguments)
     try:
         _refuse_unreadable_files()
@@ -47,11 +54,20 @@ def read_settings(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> 
         raise BrokenSetting(" ".join(_sentences(error, vars(flags)))) from error
 
 
+def _say_plainly(parser: argparse.ArgumentParser) -> None:
+    """Without names of classes in what `--help` prints."""
+    actions: list[argparse.Action] = vars(parser)["_actions"]  # argparse has no other way to them
+    for action in actions:
+        if isinstance(action.metavar, str):
+            action.metavar = _VALUES.get(action.metavar, action.metavar)
+        action.help = action.help and action.help.removesuffix(" (default: None)")
+
+
 def _refuse_unreadable_files() -> None:
     for file in (File(ENV_FILE), TOML_FILE):
         try:
             if file.is_file():
-                file.read_text("utf-8")
+                file.read_text(TEXT)
         except UnicodeDecodeError as error:  # PowerShell's `>` writes UTF-16
             raise BrokenSetting(f"{file} is not UTF-8 text; save it again as UTF-8.") from error
         except OSError as error:
@@ -61,23 +77,49 @@ def _refuse_unreadable_files() -> None:
 def _refuse_unknown_names() -> None:
     """A misspelt name would otherwise be passed over in silence."""
     sections = set(Settings.model_fields)
-    for names, origin in ((os.environ, "the environment"), (dotenv_values(ENV_FILE), ENV_FILE)):
+    for names, origin in ((os.environ, THE_ENVIRONMENT), (_dotenv(), ENV_FILE)):
         for name in sorted(names):
             if name.upper().startswith(PREFIX):
                 section = name.upper().removeprefix(PREFIX).split("__")[0].lower()
                 if section not in sections:
                     raise BrokenSetting(_unknown(name, origin))
     if TOML_FILE.is_file():
-        for name in tomllib.loads(TOML_FILE.read_text("utf-8")):
+        for name in tomllib.loads(TOML_FILE.read_text(TEXT)):
             if name not in sections:
-                raise BrokenSetting(_unknown(variable((name,)), str(TOML_FILE)))
+                raise BrokenSetting(_unknown(name, str(TOML_FILE)))
+
+
+def _dotenv() -> Mapping[str, str | None]:
+    return dotenv_values(ENV_FILE, encoding=TEXT)
 
 
 def _unknown(name: str, origin: str) -> str:
-    known = [variable(path) for path in setting_paths()]
-    nearest = difflib.get_close_matches(name.upper(), known, n=1)
-    hint = f"did you mean {nearest[0]}?" if nearest else "config/zimagine.example.toml lists them all."
+    """`name` as it is written where it stands; so is the one that may be meant."""
+    paths = setting_paths()
+    known = {written(path, origin).casefold(): written(path, origin) for path in (*paths, *_sections(paths, origin))}
+    nearest = difflib.get_close_matches(name.casefold(), known, n=1)
+    hint = f"did you mean {known[nearest[0]]}?" if nearest else "config/zimagine.example.toml lists them all."
     return f"{name} (from {origin}) is no setting; {hint}"
+
+
+def _sections(paths: list[Path], origin: str) -> list[Path]:
+    """Names of sections, where they are written on their own."""
+    return [path[:1] for path in paths if len(path) > 1] if origin == str(TOML_FILE) else []
+
+
+def written(path: Path, origin: str) -> str:
+    """A setting's name as it is written there: limits.per_day, --limits.per-day, ZIMAGINE_LIMITS__PER_DAY."""
+    if origin == str(TOML_FILE):
+        return ".".join(path)
+    return _flag(path) if origin == _the_flag(path) else variable(path)
+
+
+def _flag(path: Path) -> str:
+    return "--" + ".".join(path).replace("_", "-")
+
+
+def _the_flag(path: Path) -> str:
+    return f"the flag {_flag(path)}"
 
 
 def variable(path: Path) -> str:
@@ -114,25 +156,26 @@ def _sentences(error: ValidationError, flags: Mapping[str, Any]) -> list[str]:
     sentences: list[str] = []
     for problem in error.errors(include_url=False):
         path = tuple(str(part) for part in problem["loc"])
-        name = variable(path)
         origin = _origin(path, flags)
+        name = written(path, origin)
         schema = field_schema(path)
         if schema is None:
             sentences.append(_unknown(name, origin))
             continue
         value = "•••" if "token" in path else repr(problem["input"])
-        sentences.append(f"{name} is {value} (from {origin}); allowed is {allowed(schema)}.")
+        place = "" if origin == _the_flag(path) else f" (from {origin})"
+        sentences.append(f"{name} is {value}{place}; allowed is {allowed(schema)}.")
     return sentences
 
 
 def _origin(path: Path, flags: Mapping[str, Any]) -> str:
     """Where the value at this path came from, in words."""
     if ".".join(path) in flags:
-        return f"the flag --{'.'.join(path).replace('_', '-')}"
+        return _the_flag(path)
     names = {variable(path[:1]), variable(path)}  # the first holds a whole section as JSON
     if any(key.upper() in names for key in os.environ):
-        return "the environment"
-    if any(key.upper() in names for key in dotenv_values(ENV_FILE)):
+        return THE_ENVIRONMENT
+    if any(key.upper() in names for key in _dotenv()):
         return ENV_FILE
     return str(TOML_FILE)
 

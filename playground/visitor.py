@@ -27,10 +27,11 @@ ATTACHED = re.compile(r"(?<=\w:)@(\S+)")
 
 # Discord's markdown as far as a terminal has to read past it: escapes, mentions, countdowns, and plain marks.
 _MARKS = re.compile(
-    r"\\(?P<escaped>[!-/:-@\[-`{-~])|<@(?P<person>\d+)>|<#(?P<channel>\d+)>|<t:(?P<moment>\d+):R>"
+    r"\\(?P<escaped>[!-/:-@\[-`{-~])|<@(?P<person>\d+)>|<#(?P<channel>\d+)>|<t:(?P<moment>\d+):(?P<style>[RTf])>"
     r"|^(?:-# |#{1,3} )|\*\*|`{3}\n?|`",
     re.MULTILINE,
 )
+_CLOCKS = {"T": "%H:%M:%S", "f": "%d %B %Y %H:%M"}
 _LOOK_AGAIN = 0.05  # seconds
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))  # seconds
 
@@ -41,7 +42,10 @@ class Unsaid(Exception):
 
 @dataclass(kw_only=True)
 class Visitor:
-    """Somebody in a channel. `seen` holds the messages they can see, by id; `form` is the one that is open."""
+    """Somebody in a channel. `seen` holds the messages they can see, by id; `form` is the one that is open.
+
+    `meant` is the command line that a plain message may have been meant for: the application does not hear it.
+    """
 
     session: aiohttp.ClientSession
     url: str
@@ -50,6 +54,7 @@ class Visitor:
     locale: str = "en-US"
     seen: dict[str, Message] = field(default_factory=dict[str, Message])
     form: Mapping[str, Any] | None = None
+    meant: str | None = None
 
     async def say(self, line: str, *, timeout: float = 30.0) -> None:
         """Types a line and waits for the application's first answer. Raises Unsaid, also when none comes."""
@@ -92,6 +97,7 @@ class Visitor:
             answer = await reply.json()
             if reply.status != 200:
                 raise Unsaid(answer["error"])
+            self.meant = answer.get("meant")
             return answer["interaction_id"]
 
     async def news(self) -> list[Message]:
@@ -120,16 +126,10 @@ class Visitor:
         async with self.session.get(f"{self.url}/page/messages", params=query) as reply:
             return (await reply.json())["messages"]
 
-    async def save(self, message: Message, folder: Path) -> list[Path]:
-        """Downloads a message's attachments into a folder."""
-        saved: list[Path] = []
-        for attachment in message["attachments"]:
-            async with self.session.get(attachment["url"]) as reply:
-                content = await reply.read()
-            path = folder / Path(attachment["filename"]).name
-            await asyncio.to_thread(path.write_bytes, content)
-            saved.append(path)
-        return saved
+    async def download(self, url: str) -> bytes:
+        """An attachment of a message."""
+        async with self.session.get(url) as reply:
+            return await reply.read()
 
 
 def as_text(message: Message, *, now: float | None = None) -> str:
@@ -165,7 +165,9 @@ def readable(text: str, *, now: float | None = None) -> str:
             channel = channel_by_id(mark["channel"])
             return f"#{channel.name if channel else mark['channel']}"
         if mark["moment"]:
-            return _in(int(mark["moment"]) - (time.time() if now is None else now))
+            at = int(mark["moment"])
+            clock = time.strftime(_CLOCKS.get(mark["style"], ""), time.localtime(at))
+            return clock or _in(at - (time.time() if now is None else now))
         return mark["escaped"] or ""
 
     return _MARKS.sub(read, text).strip()

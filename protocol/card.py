@@ -47,9 +47,10 @@ class ModelCard(Struct, frozen=True, kw_only=True):
     `shapes` maps an aspect ratio ("3:2") to (width, height) in pixels. `native_pixels` is the area of an upscale
     tile. `latent_rgb` (16 rows of 3) and `latent_rgb_bias` turn latents into a small RGB preview in 0..1; a model
     without them has them fitted to its VAE when it is loaded. `variety_reach` is how far full variety moves a value of
-    the prompt's embedding, in standard deviations of its token. `loras` and `controls` are what this engine has
-    besides, `unused_tensors` how many tensors of a LoRA's file this model has no place for; the worker fills them in.
-    `knows` is None for a model that paints anything.
+    the prompt's embedding, in standard deviations of its token. `learned_side` is the longest side in pixels that it
+    was trained on, 0 that of its shapes. `loras` and `controls` are what this engine has besides, `unused_tensors` how
+    many tensors of a LoRA's file this model has no place for; the worker fills them in. `knows` is None for a model
+    that paints anything.
     """
 
     id: str
@@ -67,8 +68,14 @@ class ModelCard(Struct, frozen=True, kw_only=True):
     latent_rgb: tuple[tuple[float, float, float], ...] = ()
     latent_rgb_bias: tuple[float, float, float] = (0.5, 0.5, 0.5)
     variety_reach: Annotated[float, Meta(gt=0)] = 0.75
+    learned_side: Annotated[int, Meta(ge=0)] = 0
     licence: str = ""
     knows: Knows | None = None
+
+    @property
+    def longest(self) -> int:
+        """Pixels of the longest side that it paints in one piece."""
+        return self.learned_side or max(max(size) for size in self.shapes.values())
 
     def offers(self, feature: str) -> bool:
         """Whether an option of this name would do anything."""
@@ -102,6 +109,7 @@ Z_IMAGE_TURBO = ModelCard(
     max_side=4096,
     max_pixels=4096 * 4096,
     native_pixels=1024 * 1024,
+    learned_side=2048,
     steps=StepRange(default=8),
     prompt_tokens=512,
     features=(

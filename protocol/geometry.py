@@ -6,6 +6,7 @@ On a canvas too large to be painted in one piece only a window around the part i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from protocol.request import ImageRequest, Margins, Region
 
@@ -29,16 +30,16 @@ class Box:
         return slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
 
 
-def cost(request: ImageRequest, native_pixels: int) -> float:
+def cost(request: ImageRequest, native_pixels: int, longest: float = inf) -> float:
     """Work in megapixel-forwards, for fairness and for estimates of time.
 
     That of the whole canvas where only a mask or the source itself tells what is painted.
     """
-    box = expected(request, native_pixels)
+    box = expected(request, native_pixels, longest)
     return box.width * box.height * request.forwards * request.count / 1e6
 
 
-def expected(request: ImageRequest, native_pixels: int) -> Box:
+def expected(request: ImageRequest, native_pixels: int, longest: float = inf) -> Box:
     """The window that will be painted, as far as the request tells: a mask may make it smaller."""
     if request.mask is not None:
         part = None
@@ -48,7 +49,7 @@ def expected(request: ImageRequest, native_pixels: int) -> Box:
         part = None if request.margins is None else _around_new(request, request.margins)
     if part is None:
         return Box(x=0, y=0, width=request.width, height=request.height)
-    return window(request.width, request.height, part, native_pixels)
+    return window(request.width, request.height, part, native_pixels, longest)
 
 
 def region_box(width: int, height: int, region: Region) -> Box:
@@ -68,9 +69,12 @@ def region_box(width: int, height: int, region: Region) -> Box:
             return Box(x=x, y=y, width=width - 2 * x, height=height - 2 * y)
 
 
-def window(width: int, height: int, part: Box, native_pixels: int) -> Box:
-    """What to paint of a canvas: all of it where it is small enough, else the part with as much around it as fits."""
-    if width * height <= ROOM * native_pixels:
+def window(width: int, height: int, part: Box, native_pixels: int, longest: float = inf) -> Box:
+    """What to paint of a canvas: all of it where it is small enough, else the part with as much around it as fits.
+
+    `longest` is the longest side that the model has learned: beyond it a small one paints grey.
+    """
+    if width * height <= ROOM * native_pixels and max(width, height) <= longest:
         return Box(x=0, y=0, width=width, height=height)
     across, down = _on_grid(part.x, part.width), _on_grid(part.y, part.height)
     around = CONTEXT

@@ -244,6 +244,18 @@ class PictureGone(NotThere):
     code = "picture-gone"
 
 
+class UnknownButton(NotThere):
+    """Drawn by another version of this program."""
+
+    code = "unknown-button"
+
+
+class UnknownForm(NotThere):
+    """Opened by another version of this program."""
+
+    code = "unknown-form"
+
+
 class NothingToCancel(NotThere):
     code = "nothing-to-cancel"
 

@@ -7,10 +7,12 @@ answer within three seconds; a second one is refused, which says that the first 
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import aiohttp
@@ -24,6 +26,8 @@ from bot.rest.threads import opened
 
 Interaction = discord.Interaction[Any]
 _T = TypeVar("_T")
+_NONE: Any = discord.utils.MISSING
+_MOST_CONTENT = 2000  # characters, https://docs.discord.com/developers/resources/message#create-message
 
 LOST = (aiohttp.ClientError, TimeoutError, ConnectionError, discord.DiscordServerError)
 ANOTHER = (
@@ -93,9 +97,13 @@ async def _given(interaction: Interaction, answer: Callable[[], Awaitable[_T]], 
     return None
 
 
-async def say(interaction: Interaction, sentence: str) -> None:
-    """Answer the person alone."""
-    await give(interaction, lambda: interaction.response.send_message(sentence, ephemeral=True))
+async def say(interaction: Interaction, sentence: str, *, file: Callable[[], discord.File] | None = None) -> None:
+    """Answer the person alone. `file` makes what goes with it, anew for each try."""
+
+    async def send() -> object:
+        return await interaction.response.send_message(sentence, ephemeral=True, file=file() if file else _NONE)
+
+    await give(interaction, send)
 
 
 async def show(interaction: Interaction, view: discord.ui.LayoutView) -> None:
@@ -126,19 +134,37 @@ def count_as_thinking(interaction: Interaction) -> None:
     interaction.extras[_THINKING] = True
 
 
-async def tell(interaction: Interaction, sentence: str) -> bool:
-    """Say it to the person alone, whatever was answered before. False where Discord lets nothing through."""
+async def tell(interaction: Interaction, sentence: str, *, words: str = "") -> bool:
+    """Say it to the person alone, whatever was answered before. False where Discord lets nothing through.
+
+    `words` are theirs, handed back to be copied: below the sentence, or as a file where they do not fit there.
+    """
+    file = None
+    if words:
+        block = f"{sentence}\n```\n{words}\n```"
+        if len(block) <= _MOST_CONTENT and "``" not in words and not words.endswith("`"):
+            sentence = block
+        else:
+            file = partial(_as_file, words)
     if is_answered(interaction):
         await stop_thinking(interaction)
-        return await at_last(interaction, lambda: interaction.followup.send(sentence, ephemeral=True))
+
+        async def send() -> object:
+            return await interaction.followup.send(sentence, ephemeral=True, file=file() if file else _NONE)
+
+        return await at_last(interaction, send)
     try:
-        await say(interaction, sentence)
+        await say(interaction, sentence, file=file)
     except discord.HTTPException as error:
         _log.warning("interaction %s: could not be answered: %s", interaction.id, error)
         return False
     except AnsweredElsewhere:
         return True  # by whoever it belongs to
     return True
+
+
+def _as_file(words: str) -> discord.File:
+    return discord.File(io.BytesIO(words.encode()), filename="prompt.txt")
 
 
 async def stop_thinking(interaction: Interaction) -> None:

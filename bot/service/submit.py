@@ -71,7 +71,7 @@ class Submission:
             model_id=card.id,
             requester=by,
             parent=parent,
-            cost=window.cost(request, card.native_pixels),
+            cost=window.cost(request, card.native_pixels, card.longest),
             created=self._state.wall(),
             **origin,
         )

@@ -8,6 +8,7 @@ from discord.http import Route
 
 from bot.client import api_at
 from bot.startup.flags import Stopped
+from bot.startup.proxy import proxy_of
 from config.settings import Settings
 
 CHAT_INPUT = 1  # the type of a command where none is given
@@ -18,7 +19,7 @@ async def clear_commands(settings: Settings, server: int) -> int:
     if settings.discord.token is None:
         raise Stopped("clear-commands needs the bot's token in ZIMAGINE_DISCORD__TOKEN.")
     Route.BASE = api_at(None if settings.discord.endpoint is None else str(settings.discord.endpoint))
-    async with discord.Client(intents=discord.Intents.none()) as client:
+    async with discord.Client(intents=discord.Intents.none(), proxy=proxy_of(settings)) as client:
         try:
             await client.login(settings.discord.token.get_secret_value())
             gone = await _clear(client, server)

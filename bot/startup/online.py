@@ -8,15 +8,20 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from typing import NoReturn
 
+import aiohttp
 import discord
 
-from bot.client import ImageBot
+from bot.client import ImageBot, api_at
 from bot.jobs.events import EngineState
 from bot.service.service import JobService
 from bot.startup.flags import BUILD, Stopped
 from playground.launch import PlaygroundAddress
 
-NOT_KNOWN = "Discord does not know this token; reset it on the application's page and set it anew."
+NOT_KNOWN = (
+    "Discord does not know this token. It is the one of the page Bot of your application at "
+    "https://discord.com/developers/applications; where it is lost, Reset Token there gives a new one."
+)
+TOKEN_CHECK = 5.0  # seconds that the start waits for Discord's word on the token; without it the bot goes on
 # Closes after which nobody may come back: https://docs.discord.com/developers/topics/opcodes-and-status-codes
 FATAL_CLOSES = {
     4004: NOT_KNOWN,
@@ -28,6 +33,19 @@ FATAL_CLOSES = {
     "https://discord.com/developers/applications.",
 }
 GOODBYE = 0.8  # seconds for Discord's end of the line to say goodbye too
+
+
+async def check_token(token: str, *, endpoint: str | None, proxy: str | None) -> None:
+    """Before a model is loaded for nothing. Raises Stopped where Discord does not know the token."""
+    headers = {"Authorization": f"Bot {token}"}
+    with suppress(aiohttp.ClientError, OSError, TimeoutError):  # the bot waits for that to pass, and says so
+        async with (
+            asyncio.timeout(TOKEN_CHECK),
+            aiohttp.ClientSession(headers=headers) as session,
+            session.get(f"{api_at(endpoint)}/users/@me", proxy=proxy) as answer,
+        ):
+            if answer.status == 401:
+                raise Stopped(NOT_KNOWN)
 
 
 @asynccontextmanager

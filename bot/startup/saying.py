@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
 
 from bot.client import ImageBot
-from bot.jobs.errors import Refusal
+from bot.jobs.errors import Refusal, UnknownJob
 from bot.jobs.events import Ended, EngineState, JobEvent
 from bot.jobs.states import JobState
 from bot.service.service import JobService
 from bot.startup.flags import Stopped
 from playground.launch import PlaygroundAddress
-from playground.visitor import Unsaid, Visitor, as_text, form_as_text
+from playground.visitor import Message, Unsaid, Visitor, as_text, form_as_text
 from playground.world.people import CHANNELS, PEOPLE
 
 PAINTER_PATIENCE = 300.0  # seconds that --say waits for the engine to load
+MOST_WORDS = 60  # characters of a prompt in a file's name
 ECHO = 3.0  # seconds that --say waits for something to be seen after an answer
 
 
@@ -71,9 +75,39 @@ async def say(
             for message in fresh:
                 print(as_text(message), end="\n\n")
                 if save is not None:
-                    for path in await visitor.save(message, save):
-                        print(f"saved {path}")
+                    await _save(message, visitor, bot.service, save)
+            if visitor.meant is not None:
+                print(f"The painter hears commands only. Write: {visitor.meant}", end="\n\n")
     return int(failed)
+
+
+async def _save(message: Message, visitor: Visitor, service: JobService, folder: Path) -> None:
+    for attachment in message["attachments"]:
+        name, content = await _name(service, attachment["filename"]), await visitor.download(attachment["url"])
+        print(f"saved {await asyncio.to_thread(_write, folder, name, content)}")
+
+
+async def _name(service: JobService, uploaded: str) -> str:
+    """What a picture is called in a folder: by its words and its seed, where its upload has the id of its job."""
+    if not (match := re.fullmatch(r"(\w+)-(\d+)\.(\w+)", uploaded)):
+        return uploaded
+    try:
+        job = await service.job(match[1])
+    except UnknownJob:
+        return uploaded
+    k, words = int(match[2]) - 1, re.sub(r"[\W_]+", "-", job.request.prompt.casefold())
+    return f"{words[:MOST_WORDS].strip('-') or 'picture'}-{job.request.seed_of(k)}.{match[3]}"
+
+
+def _write(folder: Path, name: str, content: bytes) -> Path:
+    """Beside what is there already."""
+    first = folder / name
+    for number in itertools.count(1):
+        path = first if number == 1 else first.with_stem(f"{first.stem}-{number}")
+        with suppress(FileExistsError), path.open("xb") as file:
+            file.write(content)
+            return path
+    raise AssertionError("endless")
 
 
 def _is_failure(event: JobEvent) -> bool:

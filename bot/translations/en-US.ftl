@@ -22,20 +22,20 @@ refusal-too-many-pixels = This picture has { $width } × { $height } pixels; { $
 refusal-foreign-picture = I only read pictures that were uploaded to Discord.
 refusal-picture-not-fetched = I could not fetch this picture from Discord. Please try again.
 refusal-picture-takes-too-long = This picture takes too long to read. Save it anew, as a plain PNG or JPEG, and send that.
-refusal-limit-reached = You have reached your limit of { $limit }. Try again { $retry }.
+refusal-limit-reached = You have reached your limit of { $limit }. Try again after { $retry }.
 refusal-per-minute-reached = You may ask for { $limit ->
         [one] one picture
        *[other] { $limit } pictures
-    } a minute. Try again { $retry }.
+    } a minute. Try again after { $retry }.
 refusal-per-day-reached = You may ask for { $limit ->
         [one] one picture
        *[other] { $limit } pictures
-    } a day. Try again { $retry }.
+    } a day. Try again after { $retry }.
 refusal-in-flight-reached = { $limit ->
         [one] One of your requests is
        *[other] { $limit } of your requests are
     } still on the way, which is the most at once. Try again when one is done.
-refusal-queue-full = The queue is full ({ $limit }). Try again { $retry }.
+refusal-queue-full = The queue is full ({ $limit }). Try again after { $retry }.
 refusal-unavailable = Nothing can be painted right now. Try again in a minute.
 refusal-painter-loading = The painter is still loading. Try again in a minute.
 refusal-painter-broken = The painter cannot start, so nothing can be painted until the bot’s owner has seen to it.
@@ -51,6 +51,8 @@ refusal-needs-owner = Only the owner of this bot may do that.
 refusal-not-there = That does not exist.
 refusal-unknown-job = I do not know this picture any more.
 refusal-unreadable-job = This picture was made by another version of me, and I cannot read what was asked for.
+refusal-unknown-button = This button comes from another version of me, and I do not know what it does.
+refusal-unknown-form = This form comes from another version of me. Open it again and send it once more.
 refusal-picture-gone = This picture is no longer stored.
 refusal-nothing-to-cancel = You have nothing waiting or being painted.
 refusal-not-among-yours = Nothing that you have waiting or being painted says “{ $typed }”: choose one from the list.
@@ -60,6 +62,8 @@ refusal-too-late = Too late: that is already done.
 refusal-bad-setting = “{ $value }” does not fit “{ $key }”. Allowed: { $allowed }.
 refusal-over-ceiling = “{ $key }” cannot be { $value }: the owner of this bot allows at most { $ceiling }.
 
+yes = true
+no = false
 bug = Something went wrong on my side. It is noted as { $id }.
 request-given-up = { $who }: I could not carry on with your request. { $reason }
 outdated-command = This command has changed. Reload Discord and try again.
@@ -81,6 +85,7 @@ failure-poison = The painter broke down over this picture more than once, so it 
 
 waiting = Waiting
 waiting-next = Next in line
+waiting-handed = About to be painted
 waiting-paused = Painting is paused
 waiting-place = Place { $place } in the queue
 waiting-again = The painter had to restart; this picture waits again
@@ -91,7 +96,7 @@ presence-broken = The painter cannot start
 painting = Painting
 painting-step = { $step } / { $steps }
 finishing = Finishing
-due-at = due { $when }
+due-at = ready about { $when }
 cancelled = Cancelled
 failed = Not painted
 not-shown = Painted and kept, but Discord does not take it here: your next command brings it to you in private.
@@ -250,6 +255,7 @@ queue-count = { $waiting ->
     } being painted.
 queue-paused = Painting is paused.
 queue-mine-painting = being painted
+queue-mine-handed = about to be painted
 queue-mine-place = place { $place }
 queue-none-mine = None of them is yours.
 forget-nothing = There was nothing stored of you.
@@ -297,9 +303,15 @@ admin-status = Status
 admin-no-painter = No painter is connected.
 admin-painter = { $model } on { $device } ({ $dtype }), { $state }
 admin-painter-policy = weights: { $policy }
+policy-resident = all of them stay loaded
+policy-encoder-evicted = the text encoder leaves while it paints
+policy-fp8-storage = kept in 8 bits
+policy-group-offload = loaded group by group
+policy-sequential = loaded layer by layer
 admin-painter-speed = about { $seconds } s a picture
 admin-engines = Engines
 admin-engines-more = and { $count } more
+admin-engine-files = { $kind }: { $names }
 admin-engine-memory = { $gigabytes } GiB
 admin-engine-orders = { $count ->
     [one] holds 1 request
@@ -439,7 +451,7 @@ feature-creative = creative upscaling
 feature-sharp = sharp upscaling
 
 parameter-variety = variety { $variety }
-parameter-near = { $percent } % of the noise of seed { $seed }
+parameter-near = close to seed { $seed }
 kind-upscale-creative = upscaled, creative
 kind-upscale-sharp = upscaled, sharp
 

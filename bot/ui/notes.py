@@ -81,8 +81,7 @@ def parameters(locale: str, request: ImageRequest) -> list[str]:
     if request.variety > 0:
         words.append(say(locale, "parameter-variety", variety=text.number(request.variety)))
     if request.blend is not None:
-        percent = round(100 * request.blend.amount)
-        words.append(say(locale, "parameter-near", percent=percent, seed=str(request.blend.seed)))
+        words.append(say(locale, "parameter-near", seed=str(request.blend.seed)))
     for lora in request.loras:
         shown = text.inline(lora.name, 60)
         words.append(say(locale, "parameter-lora", lora=shown, weight=text.number(float(lora.weight))))

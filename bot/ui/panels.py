@@ -79,7 +79,7 @@ def status(locale: str, view: QueueView, card: ModelCard | None) -> Panel:
         if engine.speed and card is not None:
             lines.append(f"-# {say(locale, 'admin-painter-speed', seconds=_usual_seconds(engine.speed, card))}")
         if engine.policy:
-            lines.append(f"-# {say(locale, 'admin-painter-policy', policy=text.inline(engine.policy, 60))}")
+            lines.append(f"-# {say(locale, 'admin-painter-policy', policy=text.policy(locale, engine.policy))}")
         if engine.problem:
             lines.append(f"-# {text.inline(engine.problem, 300)}")
     lines.append(_count(locale, view))
@@ -110,10 +110,12 @@ def engines(locale: str, views: Sequence[EngineView], card: ModelCard | None) ->
         if engine.abilities:
             lines.append(f"-# {text.inline(text.abilities(locale, engine.abilities), 400)}")
         if engine.controls:
-            lines.append(f"-# ControlNet: {', '.join(text.control_name(locale, kind) for kind in engine.controls)}")
+            kinds = text.listed(locale, (text.control_name(locale, kind) for kind in engine.controls))
+            lines.append(f"-# {say(locale, 'admin-engine-files', kind='ControlNet', names=kinds)}")
         if engine.loras:
-            names = [text.lora_name(locale, name, engine.unused_tensors.get(name, 0), 100) for name in engine.loras]
-            lines.append(f"-# LoRA: {text.inline(', '.join(names), 200)}")
+            files = (text.lora_name(locale, name, engine.unused_tensors.get(name, 0), 100) for name in engine.loras)
+            names = text.inline(text.listed(locale, files), 200)
+            lines.append(f"-# {say(locale, 'admin-engine-files', kind='LoRA', names=names)}")
         if engine.problem:
             lines.append(f"-# {text.inline(engine.problem, 200)}")
     if len(views) > _ENGINES_SHOWN:
@@ -128,7 +130,7 @@ def models(locale: str, current: str | None, offered: Iterable[str], stage: Stag
         lines.append(say(locale, "refusal-no-engine-here"))
     else:
         lines.append(say(locale, "model-current", model=text.inline(current, 200)))
-        names = ", ".join(text.code(name, 100) for name in offered)
+        names = text.listed(locale, (text.code(name, 100) for name in offered))
         lines.append(say(locale, "model-offered", models=text.clip(names, 3000)))
     if stage is not None:
         lines.append(f"-# {model_stage(locale, stage)}")
@@ -185,8 +187,10 @@ def _count(locale: str, view: QueueView) -> str:
 def _mine(locale: str, job: Job, standing: QueuePosition | None) -> str:
     if job.state is JobState.RUNNING:
         where = say(locale, "queue-mine-painting")
+    elif standing is None or standing.position == 0:
+        where = say(locale, "queue-mine-handed")
     else:
-        where = say(locale, "queue-mine-place", place=max(standing.position, 1) if standing else 1)
+        where = say(locale, "queue-mine-place", place=standing.position)
     words = [word for word in (text.inline(job.request.prompt, 60), notes.kind(locale, job), where) if word]
     if standing is not None and standing.eta is not None:
         words.append(say(locale, "due-at", when=text.moment(standing.eta)))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 import discord
 from discord import app_commands
 
-from bot.jobs.errors import Argument, Refusal
+from bot.jobs.errors import Argument, PerDayReached, Refusal
 from bot.jobs.job import Failure
 from bot.requests.styles import StyleTemplates
 from bot.translations import has, nearest, say
@@ -77,9 +77,9 @@ def seconds(value: float) -> str:
     return f"{value:.1f}" if value < 10 else f"{value:.0f}"
 
 
-def moment(unix: float) -> str:
-    """A point in time that Discord counts down by itself."""
-    return f"<t:{math.ceil(unix)}:R>"
+def moment(unix: float, *, day: bool = False) -> str:
+    """A point in time by the reader's clock, on its `day`; one that is counted down reads wrong once it is over."""
+    return f"<t:{math.ceil(unix)}:{'f' if day else 'T'}>"
 
 
 def bar(step: int, steps: int) -> str:
@@ -104,33 +104,39 @@ def setting(locale: str, value: str | float | None) -> str:
 
 def shapes(locale: str, known: Iterable[str]) -> str:
     """All shapes of a model in one line."""
-    return _comma(locale).join(shape_name(locale, shape) for shape in known)
+    return listed(locale, (shape_name(locale, shape) for shape in known))
 
 
-def _comma(locale: str) -> str:
-    return "、" if reads_chinese(locale) else ", "
+def listed(locale: str, names: Iterable[str]) -> str:
+    """Names one after the other, as the locale writes lists."""
+    return ("、" if reads_chinese(locale) else ", ").join(names)
+
+
+def policy(locale: str, known: str) -> str:
+    """How an engine keeps its weights."""
+    return listed(locale, (_term(locale, word, ("policy",)) for word in known.split(", ")))
 
 
 def abilities(locale: str, features: Iterable[str]) -> str:
     """What a model can do, in one line."""
-    return _comma(locale).join(_term(locale, name, ("feature",)) for name in features)
+    return listed(locale, (_term(locale, name, ("feature",)) for name in features))
 
 
 def shape_of(typed: str, known: Iterable[str]) -> str:
-    """The shape that somebody means by "portrait", "竖图", "Portrait 2:3" or "2x3"; else what they typed.
+    """The shape that somebody means by "portrait", "竖图", "Portrait 2:3", "2x3" or "576x864"; else what they typed.
 
     Where two shapes share a name, the first of the card is meant.
     """
     wanted = typed.strip().casefold()
-    ratio = re.search(r"(\d+)\s*[:：x×/]\s*(\d+)", wanted)
-    if ratio:
-        wanted = f"{ratio[1]}:{ratio[2]}"
+    if ratio := re.search(r"(\d+)\s*[:：x×*/]\s*(\d+)", wanted):
+        common = math.gcd(int(ratio[1]), int(ratio[2])) or 1
+        wanted = f"{int(ratio[1]) // common}:{int(ratio[2]) // common}"
     for shape in known:
         key = f"shape-{shape.replace(':', 'x')}"
         names = {say(locale, key).casefold() for locale in ("en-US", "zh-CN")} if has(key) else set[str]()
         if wanted == shape or wanted in names:
             return shape
-    return wanted if ratio else typed.strip()
+    return typed.strip()
 
 
 def reads_chinese(locale: str) -> bool:
@@ -203,7 +209,8 @@ def refusal(locale: str, refused: Refusal, *, owner: bool = False) -> str:
     """The one sentence that says this refusal; some have another one for the bot's owner, with the details."""
     key = f"refusal-{refused.code}"
     key = f"{key}-owner" if owner and has(f"{key}-owner") else key
-    return say(locale, key if has(key) else "refusal-refused", **_arguments(locale, refused.arguments.items()))
+    arguments = _arguments(locale, refused.arguments.items(), day=isinstance(refused, PerDayReached))
+    return say(locale, key if has(key) else "refusal-refused", **arguments)
 
 
 def failure(locale: str, failed: Failure | None) -> str:
@@ -213,18 +220,22 @@ def failure(locale: str, failed: Failure | None) -> str:
     return say(locale, f"failure-{failed.code}", **_arguments(locale, failed.arguments.items()))
 
 
-def _arguments(locale: str, arguments: Iterable[tuple[str, Argument]]) -> dict[str, Argument]:
+def _arguments(locale: str, arguments: Iterable[tuple[str, Argument]], *, day: bool = False) -> dict[str, Argument]:
     """Arguments of a sentence as a reader wants them: names of options and features translated, text made safe."""
     said: dict[str, Argument] = {}
     for name, value in arguments:
         if name == "retry" and not isinstance(value, str):
-            said[name] = moment(value)
+            said[name] = moment(value, day=day)
         elif name in ("name", "key", "feature"):
             said[name] = _term(locale, str(value), ("feature",) if name == "feature" else ("setting", "option"))
         elif name in ("shapes", "allowed") and (known := re.findall(r"\d+:\d+", str(value))):
             said[name] = shapes(locale, known)
+        elif name == "allowed" and ", " in str(value):
+            said[name] = listed(locale, (_term(locale, key, ("setting",)) for key in str(value).split(", ")))
         elif name == "controls":
-            said[name] = _comma(locale).join(control_name(locale, kind) for kind in str(value).split(", "))
+            said[name] = listed(locale, (control_name(locale, kind) for kind in str(value).split(", ")))
+        elif name == "models":
+            said[name] = listed(locale, inline(str(value), 100).split(", "))
         elif name == "control" and has(f"control-{value}"):
             said[name] = control_name(locale, str(value))
         elif isinstance(value, str):

@@ -21,6 +21,9 @@ from protocol.request import UPSCALE_FACTOR, Kind
 
 ACCENT = discord.Colour(0xE8A33D)
 _AGAIN = ("reroll", "edit", "delete")  # what can be done to any job that has ended
+# Failures that the same request meets again, whenever it is painted: there is nothing to reroll.
+_FOR_GOOD = ("prompt-too-many-tokens", "too-large", "too-heavy", "nothing-to-paint", "bad-source", "bad-control")
+_SHOWN_IN_VAIN = 200  # characters of the prompt of such a one, which everybody sees
 PREVIEW = "preview.jpg"  # never the job's id: a file of that name says that its pictures were posted
 
 
@@ -104,12 +107,22 @@ def finished(
 
 def failed(job: Job, *, stored: bool = True) -> discord.ui.LayoutView:
     """Why there is no picture, and the way to try again. One that was painted may be `stored` though nobody sees it."""
-    locale = job.requester.locale
+    locale, verbs, prompt = job.requester.locale, _AGAIN, _prompt(job)
     if job.ended_well:
         line = say(locale, "not-shown" if stored else "refusal-picture-gone")
     else:
         line = f"**{say(locale, 'failed')}** · {text.failure(locale, job.failure)}"
-    return _layout([_prompt(job), discord.ui.TextDisplay(line), *_buttons(job, _AGAIN)], accent=None)
+    if job.failure is not None and job.failure.code in _FOR_GOOD:
+        verbs = ("edit", "delete")
+        prompt = discord.ui.TextDisplay[Any](text.safe(job.request.prompt, _SHOWN_IN_VAIN) or "…")
+    rest = [job_button("prompt", job.id, locale=locale)] if _is_cut(job, verbs) else []
+    row = Row(*(job_button(verb, job.id, locale=locale) for verb in verbs), *rest)
+    return _layout([prompt, discord.ui.TextDisplay(line), row], accent=None)
+
+
+def _is_cut(job: Job, verbs: Sequence[str]) -> bool:
+    """Whether the message of a failure with these verbs leaves words out."""
+    return notes.clipped(job.request) or (verbs != _AGAIN and len(text.plain(job.request.prompt)) > _SHOWN_IN_VAIN)
 
 
 def brought(job: Job, *, files: Sequence[str], converted: str | None = None) -> discord.ui.LayoutView:
@@ -173,10 +186,13 @@ def _state_line(job: Job, status: LiveStatus) -> str:
         words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-broken")]
     elif status.starting:
         words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-painter")]
-    elif standing is not None and standing.position > 1:
+    elif standing is None:
+        words = [f"**{say(locale, 'waiting')}**"]
+    elif standing.position > 1:
         words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-place", place=standing.position)]
     else:
-        words = [f"**{say(locale, 'waiting')}**", say(locale, "waiting-next")]
+        key = "waiting-next" if standing.position else "waiting-handed"  # of several that engines hold, none is next
+        words = [f"**{say(locale, 'waiting')}**", say(locale, key)]
     return " · ".join([*words, ready] if ready else words)
 
 

@@ -23,7 +23,7 @@ MOST_ITEMS = 25
 async def items(state: State, actor: Actor, text: str, cursor: int) -> list[Json]:
     """Items for text[:cursor]; each replaces text[start:end] by `insert`."""
     typed = text[:cursor]
-    if not typed.startswith("/"):
+    if not grammar.names_command(typed):
         return []
     commands, locale = state.commands_for(actor.person), actor.locale
     try:

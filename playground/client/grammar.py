@@ -1,6 +1,7 @@
 """The composer's language: "/name [sub [sub]] option:value option:value" and "click:Label field:value". Pure.
 
-An option starts only at a known name plus ":" at the start or after white space, so a value may contain colons.
+An option starts only at a known name plus ":" at the start or after white space, so a value may contain colons. What
+stands before the first option is the value of the first one, where that is required, as in Discord's client.
 """
 
 import re
@@ -14,6 +15,7 @@ from playground.wire.jsons import Json, inner, listed
 _YES = ("true", "yes", "是")
 _NO = ("false", "no", "否")
 _COLONS = ":："  # an input method for Chinese types the second
+_SLASHES = "/／、"  # and what its key for "/" gives, by the way it is set
 
 
 class GrammarError(ValueError):
@@ -70,28 +72,56 @@ def parse(text: str, commands: Sequence[Json], locale: str = "") -> Invocation:
     found = find_command(text, commands, locale)
     segments, before = split(text, known_names(found.options), start=found.rest)
     shown = "/" + " ".join(found.shown)
-    if before:
+    given: dict[str, Given] = {}
+    first = next(iter(found.options), None)
+    if before and first is not None and first.get("required") and not _is_given(first, segments):
+        given[first["name"]] = _given(first, before, locale)
+    elif before:
         hint = f' Write "{localized(found.options[0], "name", locale)}:{_short(before)}".' if found.options else ""
         raise GrammarError(f'{shown} does not understand "{_short(before)}" before its first option.{hint}')
-    given: dict[str, Given] = {}
     for segment in segments:
         option = by_name(found.options, segment.name)
         if option is None:
             continue
         if option["name"] in given:
             raise GrammarError(f'The option "{segment.name}" is given twice.')
-        value = convert(option, segment.value, locale)
-        given[option["name"]] = Given(name=option["name"], type=option["type"], value=value)
+        given[option["name"]] = _given(option, segment.value, locale)
     for option in found.options:
         if option.get("required") and option["name"] not in given:
             raise GrammarError(f'{shown} needs the option "{localized(option, "name", locale)}".')
     return Invocation(command=found.command, path=found.path, given=tuple(given.values()))
 
 
+def _is_given(option: Json, segments: Sequence[Segment]) -> bool:
+    return any(by_name([option], segment.name) for segment in segments)
+
+
+def _given(option: Json, written: str, locale: str) -> Given:
+    return Given(name=option["name"], type=option["type"], value=convert(option, written, locale))
+
+
+def names_command(text: str) -> bool:
+    """Whether this is a command line rather than a message."""
+    return text[:1] in tuple(_SLASHES)
+
+
+def line_for(text: str, commands: Sequence[Json], locale: str = "") -> str | None:
+    """The command line that a message may have been meant for, if any: of the first command that takes words."""
+    for command in commands:
+        first = next(iter(listed(command, "options")), None)
+        if command.get("type", 1) == 1 and first is not None and first["type"] == STRING and first.get("required"):
+            segments, before = split(text, names_of(first))
+            words = " ".join([before, *(segment.value for segment in segments)]).strip()
+            return (
+                f"/{localized(command, 'name', locale)} {localized(first, 'name', locale)}:{words}" if words else None
+            )
+    return None
+
+
 def find_command(text: str, commands: Sequence[Json], locale: str = "") -> Found:
     """The deepest command that the text names, in any language. Raises GrammarError, with names in the locale."""
     words = [(match.group(), match.end()) for match in re.finditer(r"\S+", text)]
-    if not words or not words[0][0].startswith("/"):
+    if not words or not names_command(words[0][0]):
         raise GrammarError('A command starts with "/".')
     name, rest = words[0][0][1:], words[0][1]
     chat = [command for command in commands if command.get("type", 1) == 1]
@@ -129,7 +159,7 @@ def split(text: str, names: Iterable[str], *, start: int = 0) -> tuple[list[Segm
     ordered = sorted({name for name in names if name}, key=len, reverse=True)
     if not ordered:
         return [], text[start:].strip()
-    pattern = re.compile(rf"(?<!\S)({'|'.join(map(re.escape, ordered))})[{_COLONS}]")
+    pattern = re.compile(rf"(?<!\S)((?ai:{'|'.join(map(re.escape, ordered))}))[{_COLONS}]")  # phones write "Prompt:"
     matches = list(pattern.finditer(text, start))
     ends = [*(match.start() for match in matches), len(text)][1:]
     segments = [
@@ -166,9 +196,11 @@ def enumerated(names: Iterable[str], locale: str) -> str:
 
 
 def by_name(things: Iterable[Json], name: str) -> Json | None:
-    everything = list(things)
-    plain = next((thing for thing in everything if thing["name"] == name), None)
-    return plain or next((thing for thing in everything if name in names_of(thing)), None)
+    everything, wanted = list(things), name.lower()
+    plain = next((thing for thing in everything if thing["name"].lower() == wanted), None)
+    return plain or next(
+        (thing for thing in everything if wanted in (known.lower() for known in names_of(thing))), None
+    )
 
 
 def convert(option: Json, written: str, locale: str = "") -> str | int | float | bool:
@@ -186,7 +218,7 @@ def convert(option: Json, written: str, locale: str = "") -> str | int | float |
         return _boolean(name, written)
     if kind == STRING:
         return _right_length(option, name, written)
-    return written.strip("<>").lstrip("@#&!")
+    return written.strip("<>").lstrip("@＠#＃&!")
 
 
 def _choice(option: Json, name: str, written: str, locale: str) -> str | int | float:
@@ -242,9 +274,15 @@ def _short(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def pressed(text: str) -> str | None:
+    """What follows "click:"; None where the line presses nothing."""
+    match = re.match(rf"click[{_COLONS}]\s*", text, re.IGNORECASE)
+    return text[match.end() :].strip() if match else None
+
+
 def button_of(text: str, labels: Iterable[str]) -> tuple[str, str] | None:
     """The longest label at the start of what follows "click:", and what follows it; case does not matter."""
-    wanted = text.removeprefix("click:").strip()
+    wanted = pressed(text) or ""
     for label in sorted({label for label in labels if label}, key=len, reverse=True):
         head, tail = wanted[: len(label)], wanted[len(label) :]
         if head.casefold() == label.casefold() and (not tail or tail[0].isspace()):

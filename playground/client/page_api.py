@@ -126,15 +126,18 @@ class PageApi:
     async def _say(self, body: Json, uploads: list[UploadedFile]) -> Json:
         here, text = actor_of(body), _text(body, "text")
         line = text.strip()
-        if line.startswith("click:"):
+        if grammar.pressed(line) is not None:
             return {"interaction_id": await self._press(here, line, uploads), "message_id": None}
-        if line.startswith("/"):
-            invocation = grammar.parse(line, self._state.commands_for(here.person), here.locale)
+        commands = self._state.commands_for(here.person)
+        if grammar.names_command(line):
+            invocation = grammar.parse(line, commands, here.locale)
             asked = await interact.command(self._state, here, line, invocation, uploads)
             return {"interaction_id": asked.interaction.id, "message_id": None}
         if not line and not uploads:
             raise GrammarError("There is nothing to send.")
-        return {"interaction_id": None, "message_id": await interact.send_message(self._state, here, text, uploads)}
+        message_id = await interact.send_message(self._state, here, text, uploads)
+        meant = grammar.line_for(line, commands, here.locale)  # the bot does not hear plain messages
+        return {"interaction_id": None, "message_id": message_id, "meant": meant}
 
     async def _press(self, here: Actor, line: str, uploads: list[UploadedFile]) -> str:
         """Presses the newest button of that name; what follows the name fills the form it opens."""
@@ -160,7 +163,7 @@ class PageApi:
             if found:
                 return message, buttons[found[0]]["custom_id"], found[1]
             offered += [label for label in buttons if label and label not in offered]
-        wanted, known = line.removeprefix("click:").strip()[:60], grammar.enumerated(offered[:20], here.locale)
+        wanted, known = (grammar.pressed(line) or "")[:60], grammar.enumerated(offered[:20], here.locale)
         raise GrammarError(
             f'No message here has a button "{wanted}"; there are {known}.'
             if known

@@ -1,7 +1,7 @@
 // The page's composition root: state, the words between the parts, and what the server tells.
 import { Events, Refusal, get, post } from "./api.js";
 import { startTicking } from "./clock.js";
-import { saidPath } from "./commands.js";
+import { isCommand, saidPath } from "./commands.js";
 import { Composer } from "./composer.js";
 import { acceptDrops } from "./drop.js";
 import { Feed } from "./feed.js";
@@ -76,14 +76,16 @@ function expect(settle) {
   return nonce;
 }
 
+/** Resolves with the command line that a plain message may have been meant for. */
 async function send(text, files) {
-  const command = text.startsWith("/") ? text.split(/\s/)[0] : null;
+  const command = isCommand(text) ? text.split(/\s/)[0] : null;
   const nonce = expect((failure) => feed.arrive(nonce, failure));
   if (command) feed.wait(nonce, command);
   else feed.toEnd();
   try {
-    const { interaction_id: interaction } = await post("say", { ...whoAndWhere(), text, nonce }, files);
+    const { interaction_id: interaction, meant } = await post("say", { ...whoAndWhere(), text, nonce }, files);
     if (!interaction) pending.get(nonce)?.settle(null);
+    return meant;
   } catch (refusal) {
     pending.get(nonce)?.settle(null);
     throw refusal;

@@ -8,11 +8,14 @@ export const ATTACHMENT = 11;
 /** The name (or description) in the page's language. */
 export const said = (item, field = "name") => item[`${field}_localizations`]?.[locale()] ?? item[field];
 
+/** Whether a line is a command; a keyboard for Chinese has the other two where "/" lies. */
+export const isCommand = (line) => /^[/／、]/.test(line);
+
 const namesOf = (item) => [item.name, ...Object.values(item.name_localizations ?? {})].map((name) => name.toLowerCase());
 
 /** {path, options, end} of the command that `line` starts with, or null. `end` is where its name ends. */
 export function commandAt(line, commands) {
-  const slash = /^\/([^\s/]+)/.exec(line);
+  const slash = /^[/／、]([^\s/]+)/.exec(line);
   if (!slash) return null;
   const top = commands.filter((each) => (each.type ?? 1) === 1).find((each) => namesOf(each).includes(slash[1].toLowerCase()));
   if (!top) return null;

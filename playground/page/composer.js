@@ -1,6 +1,6 @@
 // The message box: grows, completes commands, holds files, remembers what was sent.
 import { el, icon } from "./dom.js";
-import { commandAt, nextEmptyValue, optionSpans, said, withFile, withRequired } from "./commands.js";
+import { commandAt, isCommand, nextEmptyValue, optionSpans, said, withFile, withRequired } from "./commands.js";
 import { Completion } from "./completion.js";
 import { fileSize, t } from "./words.js";
 
@@ -9,7 +9,8 @@ const REMEMBERED = 50; // lines
 const MOST_FILES = 10; // Discord's limit for one message
 
 export class Composer {
-  /** `act`: {send(line, files), complete(line, cursor), commands(), limit()}; send and complete return promises. */
+  /** `act`: {send(line, files), complete(line, cursor), commands(), limit()}; send and complete return promises.
+   *  That of send is the line that a plain message may have been meant for, or nothing. */
   constructor(form, act) {
     const part = (name) => form.querySelector(`[data-part=${name}]`);
     this.form = form;
@@ -24,6 +25,7 @@ export class Composer {
     this.files = [];
     this.history = [];
     this.recalled = -1;
+    this.meant = null;
     this.completion = new Completion(part("completion"), this.input, (item) => this.#take(item));
     this.#listen(part("attach"));
   }
@@ -96,10 +98,11 @@ export class Composer {
     this.asked = null;
     this.completion.hide();
     this.#say("");
+    this.meant = null;
     this.sending = true;
     this.sendButton.disabled = true;
     try {
-      await this.act.send(whole.trim(), this.files);
+      this.meant = await this.act.send(whole.trim(), this.files);
       this.#sent(whole.trim(), line === this.text);
     } catch (refusal) {
       this.#say(refusal.message);
@@ -120,20 +123,22 @@ export class Composer {
     this.files = [];
     if (typed) this.write("");
     this.#drawChips();
+    this.#explain();
   }
 
   #changed() {
     this.recalled = -1;
+    this.meant = null;
     this.#say("");
     this.#drawn();
     clearTimeout(this.timer);
-    if (!this.text.startsWith("/")) this.completion.hide();
+    if (!isCommand(this.text)) this.completion.hide();
     else this.timer = setTimeout(() => this.#complete(), PAUSE);
   }
 
   async #complete() {
     const line = this.text;
-    if (!line.startsWith("/")) return;
+    if (!isCommand(line)) return;
     const cursor = this.input.selectionStart;
     const asked = (this.asked = {});
     const { items } = await this.act.complete(line, cursor).catch(() => ({ items: [] }));
@@ -227,13 +232,20 @@ export class Composer {
 
   #explain() {
     const command = commandAt(this.text, this.act.commands());
-    this.hint.hidden = !command;
-    if (!command) return;
+    this.hint.hidden = !command && !this.meant;
+    this.hint.classList.toggle("meant", !command);
+    if (!command) return this.#suggest();
     const cursor = this.input.selectionStart;
     const span = optionSpans(this.text, command).findLast((each) => each.value <= cursor);
     const about = span ? span.option : command.path.at(-1);
     const name = span ? said(about) : `/${command.path.map((each) => said(each)).join(" ")}`;
     this.hint.replaceChildren(el("b", {}, name), ` ${said(about, "description") ?? ""}`);
+  }
+
+  /** Under a message that the bot does not hear: what it would have heard. */
+  #suggest() {
+    const line = this.meant;
+    if (line) this.hint.replaceChildren(t("not_heard"), el("button", { type: "button", title: line, onclick: () => this.send(line) }, t("paint_it", { line })));
   }
 
   #say(sentence) {

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+import msgspec
 import pytest
 
+from bot.jobs.errors import NotOffered
 from bot.requests.defaults import PictureDefaults
 from bot.requests.draft import AS_SAID, complete
 from cogs.options import Asked
@@ -34,3 +36,23 @@ def test_an_option_that_needs_no_rule_reaches_the_request_by_its_name_alone(name
     )
 
     assert getattr(request, name) is True
+
+
+@pytest.mark.parametrize(
+    "words", ["a cat style:anime", "a cat style: anime", "一只猫 风格：水墨", "Style: anime, a cat"]
+)
+def test_an_option_that_the_model_lacks_is_refused_though_it_comes_as_a_part_of_the_prompt(words: str) -> None:
+    card = msgspec.structs.replace(CARD, features=tuple(name for name in CARD.features if name != "style"))
+
+    with pytest.raises(NotOffered) as refused:
+        Asked(prompt=words).draft(card)
+
+    assert refused.value.arguments == {"feature": "style"}
+    assert Asked(prompt=words).draft(CARD).prompt == words
+
+
+@pytest.mark.parametrize("words", ["a freestyle:x cat", "in the style of Monet", "a sign that says style:", "风格"])
+def test_words_that_only_look_like_such_an_option_are_painted(words: str) -> None:
+    card = msgspec.structs.replace(CARD, features=("text",))
+
+    assert Asked(prompt=words).draft(card).prompt == words

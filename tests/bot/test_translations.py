@@ -58,7 +58,7 @@ def test_every_key_that_the_code_names_exists_and_every_key_is_named() -> None:
     code = "\n".join(path.read_text("utf-8") for path in SOURCES)
     named = set(re.findall(r"[\"']([a-z]+(?:-[a-z0-9_]+)*)[\"']", code))
     families = set(re.findall(r"f[\"']([a-z]+(?:-[a-z]+)*-)\{", code))
-    families |= {"feature-", "setting-"}  # text.py tries the families of a term one after the other
+    families |= {"feature-", "setting-", "policy-"}  # text.py tries the families of a term one after the other
 
     for key in re.findall(r"(?:say\(\w+(?:\.\w+)*, |named\()[\"']([a-z0-9_-]+)[\"']", code):
         assert has(key), key
@@ -101,8 +101,8 @@ def test_names_and_descriptions_fit_into_discords_limits(locale: str) -> None:
 
 
 def test_numbers_are_said_as_people_read_them() -> None:
-    assert say("en-US", "refusal-per-minute-reached", limit=1, retry="soon") == (
-        "You may ask for one picture a minute. Try again soon."
+    assert say("en-US", "refusal-per-minute-reached", limit=1, retry="noon") == (
+        "You may ask for one picture a minute. Try again after noon."
     )
     assert say("en-US", "queue-count", waiting=0, running=1) == "No request is waiting, one is being painted."
     assert say("en-US", "queue-count", waiting=2, running=0) == "2 requests are waiting, none is being painted."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 import pytest
@@ -93,10 +94,10 @@ def test_a_file_that_is_not_utf_8_is_one_sentence(file: str) -> None:
 
 def test_a_misspelt_name_is_refused_wherever_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("zimagine.toml").write_text("[limits]\nper_dya = 5\n", "utf-8")
-    with pytest.raises(BrokenSetting, match=r"PER_DYA \(from zimagine.toml\).*did you mean ZIMAGINE_LIMITS__PER_DAY\?"):
+    with pytest.raises(BrokenSetting, match=r"^limits.per_dya \(from zimagine.toml\).*did you mean limits.per_day\?$"):
         read()
     Path("zimagine.toml").write_text("[limit]\nper_day = 5\n", "utf-8")
-    with pytest.raises(BrokenSetting, match=r"ZIMAGINE_LIMIT \(from zimagine.toml\)"):
+    with pytest.raises(BrokenSetting, match=r"^limit \(from zimagine.toml\) is no setting; did you mean limits\?$"):
         read()
     Path("zimagine.toml").write_text("[limit\n", "utf-8")
     with pytest.raises(BrokenSetting, match="not valid TOML"):
@@ -112,8 +113,55 @@ def test_a_misspelt_name_is_refused_wherever_it_stands(monkeypatch: pytest.Monke
 
 
 def test_a_broken_flag_is_named_as_a_flag() -> None:
-    with pytest.raises(BrokenSetting, match=r"from the flag --limits\.per-day"):
+    with pytest.raises(BrokenSetting, match=r"^--limits\.per-day is 'many'; allowed is a whole number, at least 1\.$"):
         read("--limits.per-day", "many")
+
+
+def test_a_broken_value_in_the_file_is_named_as_it_is_written_there() -> None:
+    Path("zimagine.toml").write_text("[engine]\nhang_after = 1\n", "utf-8")
+
+    with pytest.raises(BrokenSetting, match=r"^engine\.hang_after is 1 \(from zimagine\.toml\); allowed is a number"):
+        read()
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [("zimagine.toml", "limits.per_day = 5\n"), (".env", "ZIMAGINE_LIMITS__PER_DAY=5\n")],
+)
+def test_a_file_as_windows_saves_it_is_read(file: str, content: str) -> None:
+    Path(file).write_text(content, "utf-8-sig")
+
+    assert read().limits.per_day == 5
+
+
+@pytest.mark.parametrize(
+    "pasted", ['"abc.def.ghi"', "'abc.def.ghi' ", "\tabc.def.ghi\n", "Bot abc.def.ghi", "“abc.def.ghi”"]
+)
+def test_a_token_is_taken_as_it_was_pasted(monkeypatch: pytest.MonkeyPatch, pasted: str) -> None:
+    monkeypatch.setenv("ZIMAGINE_DISCORD__TOKEN", pasted)
+
+    token = read().discord.token
+
+    assert token is not None
+    assert token.get_secret_value() == "abc.def.ghi"
+
+
+def test_a_token_of_quotation_marks_alone_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZIMAGINE_DISCORD__TOKEN", '""')
+
+    assert read().discord.token is None
+
+
+def test_help_names_no_classes_of_python() -> None:
+    parser = argparse.ArgumentParser()
+    read_settings(parser, [])
+
+    page = parser.format_help()
+
+    assert re.search(r"--[\w.-]+ (SecretStr|HttpUrl|Path|str|int|float|bool)\b|default: None", page) is None
+    assert "--discord.token TOKEN" in page
+    assert "--limits.per-day N" in page
+    assert "--engine.compile {true,false}" in page
 
 
 def test_every_setting_is_described() -> None:

@@ -230,3 +230,35 @@ async def test_a_command_that_nobody_answers_says_so_and_can_be_dismissed(studio
     await page.get_by_role("button", name="Dismiss message").click()
 
     await expect(page.get_by_text("The application did not respond")).to_have_count(0)
+
+
+async def test_a_plain_message_is_told_that_the_bot_hears_commands_only_and_which_it_would_have_been(
+    studio: Studio, visit: Visit
+) -> None:
+    page = await visit(studio.url)
+    studio.bot.go_on.set()
+    hint = page.locator(".composer-hint")
+
+    await say(page, "Prompt: a red star")
+    await expect(page.locator("li.message .text")).to_have_text("Prompt: a red star")
+    await expect(hint).to_contain_text("The painter hears commands only.")
+    await hint.get_by_role("button", name="Paint it: /paint prompt:a red star").click()
+
+    await expect(page.locator("#messages").get_by_text("a red star (square)")).to_be_visible()
+    await expect(hint).to_be_hidden()
+
+
+@pytest.mark.parametrize("slash", ["／", "、"])
+async def test_the_slash_of_a_keyboard_for_chinese_begins_a_command(studio: Studio, visit: Visit, slash: str) -> None:
+    page = await visit(studio.url, locale="zh-CN")
+    studio.bot.go_on.set()
+
+    await page.locator("#input").click()
+    await page.keyboard.insert_text(f"{slash}画")
+    await expect(page.get_by_role("option", name="/画")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await page.keyboard.insert_text(" 红色星星")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Enter")
+
+    await expect(page.locator("#messages").get_by_text("红色星星 (square)")).to_be_visible()

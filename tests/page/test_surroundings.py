@@ -35,6 +35,7 @@ async def test_language_and_theme_are_remembered(studio: Studio, visit: Visit) -
 
 async def test_a_chinese_browser_gets_chinese_words_and_chinese_completion(studio: Studio, visit: Visit) -> None:
     page = await visit(studio.url, locale="zh-CN")
+    await expect(page).to_have_title("Zimagine 试画间")
 
     await page.keyboard.type("/画")
     await expect(page.get_by_role("option", name="/画")).to_be_visible()

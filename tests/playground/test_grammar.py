@@ -36,7 +36,8 @@ ADMIN = {
     "type": 1,
     "options": [{"type": 2, "name": "defaults", "options": [SHOW, SET]}, {"type": 1, "name": "pause"}],
 }
-COMMANDS = [IMAGINE, ADMIN]
+GROW = {"name": "seed", "type": 1, "options": [SEED | {"required": True}]}
+COMMANDS = [IMAGINE, ADMIN, GROW]
 NAMES = grammar.known_names(IMAGINE["options"])
 
 
@@ -59,6 +60,14 @@ def values(text: str) -> dict[str, Any]:
         ("/imagine prompt:x hd:No", {"prompt": "x", "hd": False}),
         ("/Imagine prompt:x image:@my cat.png", {"prompt": "x", "image": "my cat.png"}),
         ("/画 提示词：白色背景上的红色星星 种子：7", {"prompt": "白色背景上的红色星星", "seed": 7}),
+        ("/imagine a red star", {"prompt": "a red star"}),
+        ("/imagine a red star, 3:2 seed:7", {"prompt": "a red star, 3:2", "seed": 7}),
+        ("/画 白色背景上的红色星星", {"prompt": "白色背景上的红色星星"}),
+        ("/imagine Prompt: a star SEED: 7", {"prompt": "a star", "seed": 7}),
+        ("／imagine prompt:a star", {"prompt": "a star"}),
+        ("、画 提示词：星星　种子：7", {"prompt": "星星", "seed": 7}),
+        ("/imagine prompt:x image:＠cat.png", {"prompt": "x", "image": "cat.png"}),
+        ("/imagine prompt:ſeed:9 a ſeed:9", {"prompt": "ſeed:9 a ſeed:9"}),
         ("/admin defaults set steps:8 count:2", {"steps": 8, "count": 2}),
         ("/admin defaults show", {}),
         ("/admin pause", {}),
@@ -72,12 +81,17 @@ def test_a_line_is_read(text: str, expected: dict[str, Any]) -> None:
     ("text", "sentence"),
     [
         ("imagine", 'A command starts with "/".'),
-        ("/paint", 'There is no command "/paint"; there are /imagine, /admin.'),
+        ("/paint", 'There is no command "/paint"; there are /imagine, /admin, /seed.'),
         ("/imagine", '/imagine needs the option "prompt".'),
         (
-            "/imagine a star",
+            "/admin defaults set eight count:2",
+            '/admin defaults set does not understand "eight" before its first option. Write "steps:eight".',
+        ),
+        (
+            "/imagine a star prompt:a cat",
             '/imagine does not understand "a star" before its first option. Write "prompt:a star".',
         ),
+        ("/seed five", 'The option "seed" wants a whole number, not "five".'),
         ("/imagine prompt: seed:1", 'The option "prompt" is empty.'),
         ("/imagine prompt:a seed:b", 'The option "seed" wants a whole number, not "b".'),
         ("/imagine prompt:a seed:-1", 'The option "seed" must be 0 or more.'),
@@ -105,9 +119,9 @@ def test_a_mistake_is_said_in_one_sentence(text: str, sentence: str) -> None:
     [
         ("/画 提示词:猫 种子:-1", 'The option "种子" must be 0 or more.'),
         ("/imagine seed:1", '/画 needs the option "提示词".'),
-        ("/画 猫", '/画 does not understand "猫" before its first option. Write "提示词:猫".'),
+        ("/画 猫 提示词:狗", '/画 does not understand "猫" before its first option. Write "提示词:猫".'),
         ("/画 提示词:猫 shape:圆", '"圆" is not a choice of "shape"; there are 方形、wide 16:9.'),
-        ("/不存在", 'There is no command "/不存在"; there are /画、/admin.'),
+        ("/不存在", 'There is no command "/不存在"; there are /画、/admin、/seed.'),
     ],
 )
 def test_a_mistake_names_things_in_the_readers_language(text: str, sentence: str) -> None:
@@ -153,6 +167,25 @@ def test_a_button_is_found_by_its_longest_label() -> None:
     assert grammar.button_of("click:edit prompt:a b", labels) == ("Edit", "prompt:a b")
     assert grammar.button_of("click:重画", labels) == ("重画", "")
     assert grammar.button_of("click:Editor", labels) is None
+    assert grammar.button_of("Click：重画", labels) == ("重画", "")
+
+
+@pytest.mark.parametrize(
+    ("message", "locale", "line"),
+    [
+        ("a red star", "en-US", "/imagine prompt:a red star"),
+        ("Prompt: a red star", "en-US", "/imagine prompt:a red star"),
+        ("红色星星", "zh-CN", "/画 提示词:红色星星"),
+        ("提示词：红色星星", "zh-CN", "/画 提示词:红色星星"),
+        ("prompt:", "en-US", None),
+    ],
+)
+def test_a_plain_message_is_told_the_line_that_would_have_painted(message: str, locale: str, line: str | None) -> None:
+    assert grammar.line_for(message, COMMANDS, locale) == line
+
+
+def test_there_is_no_such_line_without_a_command_that_takes_words() -> None:
+    assert grammar.line_for("a red star", [ADMIN, GROW], "en-US") is None
 
 
 def test_fields_are_named_by_id_or_label_in_any_case() -> None:

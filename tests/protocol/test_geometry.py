@@ -58,3 +58,11 @@ def _picture() -> bytes:
     out = io.BytesIO()
     Image.fromarray(np.zeros((HEIGHT, WIDTH, 3), dtype=np.uint8)).save(out, "PNG")
     return out.getvalue()
+
+
+def test_what_is_longer_than_the_model_has_learned_is_painted_in_a_window() -> None:
+    beside = Box(x=256, y=0, width=128, height=256)
+
+    assert geometry.window(384, 256, beside, 256 * 256, 384) == Box(x=0, y=0, width=384, height=256)
+    assert geometry.window(384, 256, beside, 256 * 256, 336) == Box(x=128, y=0, width=256, height=256)
+    assert geometry.window(256, 384, Box(x=0, y=0, width=256, height=128), 256 * 256, 336).height == 256

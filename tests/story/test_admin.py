@@ -59,7 +59,7 @@ async def test_a_limit_of_the_server_holds_for_its_members(studio: Studio, mia: 
     await mia.sees_pictures()
     await mia.say("/imagine prompt:two")
 
-    await mia.is_told("You may ask for one picture a minute. Try again <t:")
+    await mia.is_told("You may ask for one picture a minute. Try again after <t:")
 
 
 async def test_the_settings_are_shown_with_where_they_come_from(studio: Studio, robin: Visitor) -> None:

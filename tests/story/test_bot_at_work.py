@@ -14,9 +14,11 @@ import pytest
 from bot.client import Turnstile
 from bot.command_sync import NEEDS
 from bot.delivery.edit_limits import EditLimits
+from bot.requests.defaults import OwnerSettings
 from bot.storage.database import LedgerFull
 from playground import Playground
 from playground.world import people
+from protocol.card import StepRange
 from tests.story.studio import BRISK, Message, Studio, Visitor, is_from_the_bot, words
 from tests.support.fake_engine import CARD, Script
 from tests.support.openapi import WireContract
@@ -81,6 +83,31 @@ async def test_options_that_would_do_nothing_with_the_model_are_not_listed(
 
     assert await mia.completions("/imagine prompt:x ") == ["shape", "seed", "count", "steps", "image", "strength"]
     assert await bao.completions("/画图 提示词:x ") == ["画幅", "种子", "张数", "步数", "原图", "重绘幅度"]
+
+
+async def test_discord_lets_nobody_ask_for_more_than_the_owner_and_the_model_allow(
+    empty_studio: Studio, mia: Visitor
+) -> None:
+    empty_studio.owner = OwnerSettings(most_steps=12, per_minute=3)
+    await empty_studio.open_bot()
+    steps = "/imagine prompt:x steps:"
+
+    assert await mia.refused_by_the_page(f"{steps}13") == 'The option "steps" must be 12 or less.'
+    assert await mia.refused_by_the_page("/imagine prompt:x count:4") == 'The option "count" must be 3 or less.'
+    few = msgspec.structs.replace(CARD, steps=StepRange(default=8, min=4, max=9), features=("text", "image"))
+    await empty_studio.open_engine(card=few)
+    await mia.misses("lora")
+    assert await mia.refused_by_the_page(f"{steps}10") == 'The option "steps" must be 9 or less.'
+    assert await mia.refused_by_the_page(f"{steps}3") == 'The option "steps" must be 4 or more.'
+
+
+async def test_a_command_for_servers_alone_is_sent_as_one(empty_studio: Studio, playground: Playground) -> None:
+    await empty_studio.open_bot()
+
+    sent = {command["name"]: command["contexts"] for command in playground._state.commands()}
+
+    assert sent.pop("admin") == [0]
+    assert set(map(tuple, sent.values())) == {(0, 1)}
 
 
 async def test_a_disk_that_is_full_when_the_list_is_noted_ends_nothing(
@@ -165,7 +192,7 @@ async def test_a_countdown_that_runs_out_is_replaced_while_the_picture_is_late(
 
 def due(message: Message) -> int:
     """The moment that it counts down to, in Unix seconds; 0 for none."""
-    found = re.search(r"<t:(\d+):R>", words(message))
+    found = re.search(r"<t:(\d+):T>", words(message))
     return int(found[1]) if found else 0
 
 

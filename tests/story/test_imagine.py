@@ -9,6 +9,7 @@ from PIL import Image
 from bot.requests.defaults import OwnerSettings
 from protocol.request import SEED_RANGE
 from tests.story.studio import Studio, Visitor, buttons, finished, gallery, words
+from tests.support import forged
 from tests.support.fake_engine import CARD, Script
 
 SLOW = Script(step_seconds=0.25)
@@ -130,7 +131,7 @@ async def test_a_chinese_reader_gets_a_chinese_message(studio: Studio, bao: Visi
 
     message = await bao.sees_pictures()
     assert "种子 7 至 8" in words(message)
-    of_each = ["变化 1", "变化 2", "放大 1", "放大 2", "更多 1", "更多 2"]
+    of_each = ["变体 1", "变体 2", "放大 1", "放大 2", "更多 1", "更多 2"]
     assert list(buttons(message)) == [*of_each, "重画", "编辑", "删除"]
 
 
@@ -149,7 +150,8 @@ async def test_a_wish_that_cannot_be_painted_is_refused_in_one_sentence_for_the_
 
     await mia.say("/imagine prompt:a star strength:0.5")
     await mia.is_told("Strength says how much of your image to repaint, so it needs an image.")
-    await mia.say("/imagine prompt:a star steps:40")
+    forged.replace_options(studio.playground, steps=40)  # as an older list of Discord's lets them
+    await mia.say("/imagine prompt:a star steps:4")
     await mia.is_told("40 steps are more than the 20 allowed here.")
     assert [refusal.code for refusal in studio.refusals] == [
         "unknown-shape", "unknown-shape", "negative-without-guidance", "negative-without-guidance",
@@ -167,7 +169,7 @@ async def test_over_a_limit_one_is_told_when_to_try_again(empty_studio: Studio, 
     await mia.sees_pictures()
     await mia.say("/imagine prompt:two")
 
-    await mia.is_told("You may ask for 2 pictures a minute. Try again <t:")
+    await mia.is_told("You may ask for 2 pictures a minute. Try again after <t:")
     await bao.say("/imagine prompt:三 count:2")
     await bao.sees_pictures(more_than=1)
     await bao.say("/imagine prompt:四")
@@ -262,3 +264,34 @@ async def test_what_was_painted_is_shown_even_if_one_picture_failed(empty_studio
     assert "One picture could not be painted." in words(message)
     assert "Vary 3" in buttons(message)
     assert "Vary 2" not in buttons(message)
+
+
+async def test_a_refusal_hands_the_words_back_as_a_line_to_copy(studio: Studio, mia: Visitor, bao: Visitor) -> None:
+    await mia.say("/imagine prompt:a *star*\nby the sea strength:0.5 quality:true region:left half")
+    await mia.is_told("```\n/imagine prompt:a *star*\nby the sea strength:0.5 quality:true region:left half\n```")
+    await bao.say("/画图 提示词:星星 重绘幅度:0.5 精修:是")
+    await bao.is_told("```\n/画图 提示词:星星 重绘幅度:0.5 精修:是\n```")
+
+    forged.replace_options(studio.playground, seed="seven")
+    await mia.say("/imagine prompt:a star")
+    await mia.is_told("Reload Discord and try again.\n```\n/imagine prompt:a star seed:seven\n```")
+
+
+async def test_words_too_long_for_a_message_are_handed_back_as_a_file(studio: Studio, mia: Visitor) -> None:
+    prompt = "a very long star " * 117
+
+    await mia.say(f"/imagine prompt:{prompt}strength:0.5")
+
+    message = await mia.sees("Strength says how much of your image")
+    [file] = message["attachments"]
+    assert (await mia.download(file["url"])).decode() == f"/imagine prompt:{prompt.strip()} strength:0.5"
+
+
+async def test_a_form_that_is_refused_hands_its_words_back_too(studio: Studio, mia: Visitor) -> None:
+    await mia.say("/imagine prompt:a star seed:7")
+    await mia.sees_pictures()
+    await mia.press_edit()
+
+    await mia.submit(prompt="a green heart", shape="heart", steps="4")
+
+    await mia.is_told("```\n/imagine prompt:a green heart shape:heart seed:7 steps:4\n```")

@@ -147,3 +147,75 @@ async def test_fields_of_a_form_that_are_none_change_nothing(studio: Studio, mia
     await mia.sees(lambda m: "99" in words(m) and m["flags"] & 64)
     assert await jobs_of(studio) == 2
     assert studio.playground.online
+
+
+OUTDATED = "This command has changed. Reload Discord and try again."
+
+
+@pytest.mark.parametrize(
+    "older",
+    [
+        {"seed": 7.5}, {"seed": "7"}, {"seed": True}, {"steps": None}, {"guidance": "3"}, {"quality": "yes"},
+        {"region": "moon"}, {"prompt": 7}, {"sampler": "euler"},
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_a_command_of_an_older_list_is_called_so_and_nothing_of_it_is_left_out(
+    studio: Studio, mia: Visitor, older: dict[str, object]
+) -> None:
+    forged.replace_options(studio.playground, **older)
+
+    await mia.say("/imagine prompt:a red star")
+
+    await mia.is_told(OUTDATED)
+    assert await jobs_of(studio) == 0
+
+
+@pytest.mark.parametrize("older", [{"setting": "sampler"}, {"channel": "1"}], ids=str)
+async def test_a_setting_of_an_older_list_is_called_so_too(
+    studio: Studio, robin: Visitor, older: dict[str, object]
+) -> None:
+    forged.replace_options(studio.playground, **older)
+
+    await robin.say("/admin defaults set setting:steps value:4")
+
+    await robin.is_told(OUTDATED)
+
+
+async def test_a_subcommand_that_is_gone_is_called_so_too(studio: Studio, mia: Visitor) -> None:
+    def older(payload: dict[str, object]) -> dict[str, object]:
+        return payload | {"data": {"id": "1", "name": "help", "type": 1, "options": [{"name": "me", "type": 1}]}}
+
+    studio.playground.spoil_next("INTERACTION_CREATE", older)
+
+    await mia.say("/help")
+
+    await mia.is_told(OUTDATED)
+
+
+async def test_what_is_typed_into_an_option_that_is_gone_gets_no_suggestions_and_no_sentence(
+    studio: Studio, mia: Visitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    def older(payload: dict[str, object]) -> dict[str, object]:
+        return payload | {"data": {"id": "1", "name": "dream", "type": 1, "options": []}}
+
+    studio.playground.spoil_next("INTERACTION_CREATE", older)
+
+    assert "square" not in await mia.completions("/imagine prompt:x shape:s")
+    await mia.say("/imagine prompt:a red star")
+    await mia.sees_pictures()
+    assert [line for line in caplog.messages if "could not be answered" in line] == []
+
+
+@pytest.mark.parametrize("custom_id", ["z1:dream:{job}:0", "z2:reroll:{job}:0"])
+async def test_a_button_and_a_form_of_another_version_are_called_so(
+    studio: Studio, mia: Visitor, custom_id: str
+) -> None:
+    await mia.say("/imagine prompt:a red star")
+    job = job_of(await mia.sees_pictures())
+
+    await forged.click(studio.playground, mia.person, custom_id.format(job=job))
+    await mia.is_told("This button comes from another version of me, and I do not know what it does.")
+    await forged.submit(studio.playground, mia.person, custom_id.format(job=job), FIELDS)
+
+    await mia.is_told("This form comes from another version of me. Open it again and send it once more.")

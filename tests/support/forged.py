@@ -21,6 +21,25 @@ ELSEWHERE: dict[str, Any] = {
 }
 
 
+def replace_options(playground: Playground, **values: Any) -> None:
+    """The next command reaches the bot with these values of options, as from a client with an older list."""
+
+    def replaced(options: list[Any]) -> list[Any]:
+        if options and "options" in options[0]:
+            return [options[0] | {"options": replaced(options[0]["options"])}]
+        there = [given | {"value": values.get(given["name"], given["value"])} for given in options]
+        names = {given["name"] for given in options}
+        return there + [
+            {"name": name, "type": 3, "value": value} for name, value in values.items() if name not in names
+        ]
+
+    def change(payload: Any) -> Any:
+        data = payload["data"]
+        return payload | {"data": data | {"options": replaced(data.get("options", []))}}
+
+    playground.spoil_next("INTERACTION_CREATE", change)
+
+
 async def click(playground: Playground, who: Person, custom_id: str, **claims: Any) -> None:
     """A pressed button of this id; the answer is seen by `who` in the first channel. `claims` replace the payload's."""
     await _send(playground, who, COMPONENT, {"custom_id": custom_id, "component_type": 2, "id": 1}, claims)

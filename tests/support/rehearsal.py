@@ -163,7 +163,8 @@ def job_of(number: int, arrival: Arrival) -> Job:
     return Job(
         id=str(number), origin=str(number), request=request, model_id=CARD.id,
         requester=Requester(principal=arrival.who, guild=1, channel=1), parent=None, priority=0,
-        cost=geometry.cost(request, CARD.native_pixels), state=JobState.QUEUED, attempt=1, failure=None, pictures=(),
+        cost=geometry.cost(request, CARD.native_pixels, CARD.longest), state=JobState.QUEUED, attempt=1,
+        failure=None, pictures=(),
         created=arrival.at, started=None, ended=None,
     )  # fmt: skip
 

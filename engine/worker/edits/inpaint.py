@@ -6,6 +6,7 @@ What is not painted stays as it is to the last bit.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 import torch
@@ -97,7 +98,7 @@ class Part:
         return torch.where(self.free_below > sigma, latent, self.noised(sigma))
 
 
-def lay_out(order: Generate, native_pixels: int) -> Canvas:
+def lay_out(order: Generate, native_pixels: int, longest: float = inf) -> Canvas:
     """The canvas of an order of kind INPAINT. Raises BadSource, NothingToPaint."""
     request = order.request
     source = decode_source(order.source or b"", "RGBA")
@@ -118,7 +119,7 @@ def lay_out(order: Generate, native_pixels: int) -> Canvas:
         pixels, paint, is_new = fill.filled(layer), np.asarray(solid) == 0, True
     if not paint.any():
         raise NothingToPaint
-    box = geometry.window(request.width, request.height, _around(paint), native_pixels)
+    box = geometry.window(request.width, request.height, _around(paint), native_pixels, longest)
     return Canvas(pixels=np.asarray(pixels), paint=paint, box=box, is_new=is_new)
 
 

@@ -89,7 +89,7 @@ class Preparation:
             laid = tiles(width, height, self._card.native_pixels)
             width, height, parts = laid[0].width, laid[0].height, len(laid)
         if request.kind is Kind.INPAINT:
-            box = geometry.expected(request, self._card.native_pixels)
+            box = geometry.expected(request, self._card.native_pixels, self._card.longest)
             width, height = box.width, box.height
         tokens = padded(width * height // self.pixels_per_token) + USUAL_CAPTION
         left = (request.steps - request.first_step) * parts + request.detail_steps
@@ -138,7 +138,7 @@ class Preparation:
     def _part(self, shared: _Shared, generator: torch.Generator) -> PartSample:
         """As ZImageInpaintPipeline begins, but that it encodes a second time what it then does not use."""
         order = shared["order"]
-        canvas = inpaint.lay_out(order, self._card.native_pixels)
+        canvas = inpaint.lay_out(order, self._card.native_pixels, self._card.longest)
         encoded = self._vae.encode(to_tensor(canvas.seen), generator)
         noise = self._noise(generator, order.request, (canvas.box.width, canvas.box.height))
         free = canvas.free_below(self._vae.factor).to(self._device)

@@ -179,8 +179,20 @@ async def test_a_token_that_discord_does_not_know_is_one_sentence(folder: Path, 
         status, said = await ends(process)
 
     assert status == 2
-    assert said.splitlines()[-1].startswith("Discord does not know this token; reset it")
+    assert said.splitlines()[-1].startswith("Discord does not know this token.")
     assert "Traceback" not in said
+
+
+async def test_a_token_that_discord_does_not_know_is_said_before_an_engine_is_started(
+    folder: Path, playground: Playground
+) -> None:
+    arguments = [*on_discord(playground.url, "strange"), "--engine.local=true", "--engine.model=starter"]
+    async with started(folder, *arguments) as process:
+        status, said = await ends(process)
+
+    assert status == 2, said
+    assert said.strip().splitlines()[-1].startswith("Discord does not know this token.")
+    assert not (folder / "data" / "engine.json").exists()
 
 
 @pytest.mark.parametrize(

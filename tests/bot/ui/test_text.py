@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.jobs.errors import OutOfRange, PerMinuteReached, UnknownShape
+from bot.jobs.errors import OutOfRange, PerDayReached, PerMinuteReached, UnknownShape
 from bot.jobs.job import Failure
 from bot.ui import text
 from tests.support.fake_engine import CARD
@@ -102,7 +102,7 @@ def test_a_refusal_is_one_sentence_with_its_numbers() -> None:
         "“seed” must lie between 0 and 4294967295; you gave x."
     )
     assert text.refusal("zh-CN", PerMinuteReached(limit=20, retry=1_800_000_000.2)) == (
-        "每分钟最多画 20 张，请在 <t:1800000001:R> 再试。"
+        "每分钟最多画 20 张，请在 <t:1800000001:T> 之后再试。"
     )
     refused = UnknownShape(shape="<@1> **x**", shapes="1:1, 2:3")
     assert text.refusal("en-US", refused) == (
@@ -117,3 +117,24 @@ def test_a_failure_that_has_no_sentence_is_still_said() -> None:
     tokens = Failure(code="prompt-too-many-tokens", arguments={"tokens": 600, "limit": 512})
     assert text.failure("zh-CN", tokens) == "提示词对这个模型来说太长了：600 个词元，最多 512 个。"
     assert text.failure("en-US", tokens) == "The prompt is too long for this model: 600 tokens, 512 is the most."
+
+
+def test_a_days_allowance_is_told_with_its_day() -> None:
+    told = text.refusal("en-US", PerDayReached(limit=20, retry=1_800_000_000))
+
+    assert told == "You may ask for 20 pictures a day. Try again after <t:1800000000:f>."
+
+
+@pytest.mark.parametrize(
+    ("typed", "shape"),
+    [
+        ("576x1024", "9:16"),
+        ("1024×1024", "1:1"),
+        ("6:9", "2:3"),
+        ("500x333", "500x333"),
+        ("0x0", "0x0"),
+        ("2/3", "2:3"),
+    ],
+)
+def test_a_size_is_taken_for_its_shape_and_one_that_has_none_stays_as_it_was_typed(typed: str, shape: str) -> None:
+    assert text.shape_of(typed, ("1:1", "2:3", "9:16")) == shape

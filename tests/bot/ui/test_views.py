@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from bot.jobs.events import QueuePosition
-from bot.jobs.job import Job
+from bot.jobs.job import Failure, Job
 from bot.jobs.states import JobState
 from bot.requests.styles import Bilingual, StyleTemplates
 from bot.ui import modals, panels, views
@@ -99,7 +99,7 @@ def test_the_waiting_message_says_place_and_time(job: MakeJob) -> None:
 
     message = payload(views.live(job(), status))
 
-    assert "**Waiting** · Place 3 in the queue · due <t:1800000000:R>" in words(message)
+    assert "**Waiting** · Place 3 in the queue · ready about <t:1800000000:T>" in words(message)
     assert list(buttons(message)) == ["Cancel"]
 
 
@@ -222,3 +222,30 @@ def test_help_says_what_a_small_model_knows_and_nothing_of_it_for_any_other(loca
     assert line in said(SMALL)
     assert "Z-Image-Turbo" not in said(CARD)
     assert "Z-Image-Turbo" not in said(None)
+
+
+def test_of_several_that_are_handed_to_engines_none_is_called_the_next(job: MakeJob) -> None:
+    def said(position: int) -> str:
+        status = views.LiveStatus(standing=QueuePosition(position=position, eta=None))
+        return words(payload(views.live(job(), status)))
+
+    assert "Next in line" in said(1)
+    assert "Next in line" not in said(0)
+    assert "About to be painted" in said(0)
+
+
+@pytest.mark.parametrize("code", ["prompt-too-many-tokens", "too-heavy", "nothing-to-paint"])
+def test_a_failure_that_would_only_come_again_offers_no_reroll_and_no_wall_of_words(job: MakeJob, code: str) -> None:
+    failure = Failure(code=code, arguments={"tokens": 900, "limit": 512})
+    failed = replace(job(state=JobState.FAILED, prompt="a fox " * 150), failure=failure)
+
+    message = payload(views.failed(failed))
+
+    assert list(buttons(message)) == ["Edit", "Delete", "Full prompt"]
+    assert len(words(message)) < 500
+
+
+def test_a_failure_by_chance_can_be_rolled_again(job: MakeJob) -> None:
+    failed = replace(job(state=JobState.FAILED), failure=Failure(code="worker-error", arguments={}))
+
+    assert list(buttons(payload(views.failed(failed)))) == ["Reroll", "Edit", "Delete"]
