@@ -29,10 +29,13 @@ _CHUNK = 64 * 1024  # bytes on the way to a decoder: what waits for it would be 
 
 
 class PictureReader:
-    """Turns an attachment into a clean PNG. `endpoint` is a Discord-compatible server whose files may be read too."""
+    """Turns an attachment into a clean PNG.
 
-    def __init__(self, *, endpoint: str | None = None) -> None:
-        self._downloads = Downloads(endpoint=endpoint)
+    `endpoint` is a Discord-compatible server whose files may be read too; `proxy` is the way to them.
+    """
+
+    def __init__(self, *, endpoint: str | None = None, proxy: str | None = None) -> None:
+        self._downloads = Downloads(endpoint=endpoint, proxy=proxy)
         self._decoders = asyncio.Semaphore(DECODERS)
 
     def check(self, attachment: discord.Attachment) -> None:

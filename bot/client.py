@@ -169,7 +169,7 @@ class ImageBot(SteadyBot):
         )
         self.service = service
         self._endpoint = endpoint
-        self.pictures = PictureReader(endpoint=endpoint)
+        self.pictures = PictureReader(endpoint=endpoint, proxy=proxy)
         self.clicks = DoubleClicks()
         self.turnstile = Turnstile()
         edit_limits = edit_limits or EditLimits()

@@ -22,10 +22,11 @@ _log = logging.getLogger(__name__)
 
 
 class Downloads:
-    """`endpoint` is a Discord-compatible server whose files may be read too."""
+    """`endpoint` is a Discord-compatible server whose files may be read too; `proxy` is the way to all of them."""
 
-    def __init__(self, *, endpoint: str | None = None) -> None:
+    def __init__(self, *, endpoint: str | None = None, proxy: str | None = None) -> None:
         self._endpoint = yarl.URL(endpoint).origin() if endpoint else None
+        self._proxy = proxy
 
     def check(self, address: str) -> yarl.URL:
         """The address as it will be asked. Raises ForeignPicture."""
@@ -47,7 +48,7 @@ class Downloads:
             async with asyncio.timeout(SECONDS):
                 for left in reversed(range(TRIES)):
                     try:
-                        return await _fetched(url)
+                        return await self._fetched(url)
                     except (aiohttp.ClientError, ConnectionError) as error:
                         _log.info("a picture was not fetched: %s", type(error).__name__)
                         if not left:
@@ -56,21 +57,20 @@ class Downloads:
             raise PictureNotFetched from error
         raise AssertionError  # the last try has returned or raised
 
-
-async def _fetched(url: yarl.URL) -> bytearray:
-    # As it lies there: a packed answer would be unpacked to any size.
-    headers = {"Accept-Encoding": "identity"}
-    async with (
-        aiohttp.ClientSession(auto_decompress=False, headers=headers) as session,
-        session.get(url, allow_redirects=False) as answer,
-    ):
-        if answer.status >= 500 or answer.status == 429:
-            raise aiohttp.ClientConnectionError(f"status {answer.status}")
-        if answer.status != 200:
-            raise BadPicture  # its address has expired, it was deleted meanwhile, or it is said to lie elsewhere
-        body = bytearray()
-        async for chunk in answer.content.iter_chunked(_CHUNK):
-            body += chunk
-            if len(body) > MAX_BYTES:
-                raise PictureTooHeavy(size=round(len(body) / MIB, 1), limit=MAX_BYTES // MIB)
-        return body
+    async def _fetched(self, url: yarl.URL) -> bytearray:
+        # As it lies there: a packed answer would be unpacked to any size.
+        headers = {"Accept-Encoding": "identity"}
+        async with (
+            aiohttp.ClientSession(auto_decompress=False, headers=headers) as session,
+            session.get(url, allow_redirects=False, proxy=self._proxy) as answer,
+        ):
+            if answer.status >= 500 or answer.status == 429:
+                raise aiohttp.ClientConnectionError(f"status {answer.status}")
+            if answer.status != 200:
+                raise BadPicture  # its address has expired, it was deleted meanwhile, or it is said to lie elsewhere
+            body = bytearray()
+            async for chunk in answer.content.iter_chunked(_CHUNK):
+                body += chunk
+                if len(body) > MAX_BYTES:
+                    raise PictureTooHeavy(size=round(len(body) / MIB, 1), limit=MAX_BYTES // MIB)
+            return body

@@ -160,3 +160,17 @@ def _status(status: int) -> Serve:
         return web.Response(status=status)
 
     return serve
+
+
+async def test_a_file_is_fetched_through_the_proxy() -> None:
+    asked = list[str]()
+
+    async def forward(request: web.Request) -> web.StreamResponse:
+        asked.append(str(request.url))
+        return web.Response(body=b"a picture")
+
+    async with host(forward) as proxy:
+        found = await Downloads(endpoint="http://files.example", proxy=proxy).fetch("http://files.example/cat.png")
+
+    assert found == b"a picture"
+    assert asked == ["http://files.example/cat.png"]
