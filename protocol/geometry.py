@@ -77,11 +77,17 @@ def window(width: int, height: int, part: Box, native_pixels: int, longest: floa
     if width * height <= ROOM * native_pixels and max(width, height) <= longest:
         return Box(x=0, y=0, width=width, height=height)
     across, down = _on_grid(part.x, part.width), _on_grid(part.y, part.height)
+
+    def grown(around: int) -> Box:
+        (x, wide), (y, tall) = _grown(across, around, width), _grown(down, around, height)
+        return Box(x=x, y=y, width=wide, height=tall)
+
     around = CONTEXT
-    while _grown(across, around + GRID, width)[1] * _grown(down, around + GRID, height)[1] <= native_pixels:
+    found, wider = grown(around), grown(around + GRID)
+    while wider != found and wider.width * wider.height <= native_pixels and max(wider.width, wider.height) <= longest:
         around += GRID
-    (x, wide), (y, tall) = _grown(across, around, width), _grown(down, around, height)
-    return Box(x=x, y=y, width=wide, height=tall)
+        found, wider = wider, grown(around + GRID)
+    return found
 
 
 def _around_new(request: ImageRequest, margins: Margins) -> Box | None:

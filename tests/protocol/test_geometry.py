@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+from math import inf
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from engine.worker.edits.inpaint import lay_out
@@ -66,3 +69,24 @@ def test_what_is_longer_than_the_model_has_learned_is_painted_in_a_window() -> N
     assert geometry.window(384, 256, beside, 256 * 256, 384) == Box(x=0, y=0, width=384, height=256)
     assert geometry.window(384, 256, beside, 256 * 256, 336) == Box(x=128, y=0, width=256, height=256)
     assert geometry.window(256, 384, Box(x=0, y=0, width=256, height=128), 256 * 256, 336).height == 256
+
+
+@given(
+    sides=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    shares=st.tuples(*[st.floats(0, 1)] * 4),
+    native=st.sampled_from([32, 64, 256]),
+    longest=st.sampled_from([32.0, 96.0, 336.0, inf]),
+)
+def test_a_window_holds_its_part_lies_within_its_canvas_and_is_found(
+    sides: tuple[int, int], shares: tuple[float, ...], native: int, longest: float
+) -> None:
+    width, height = (16 * side for side in sides)
+    x, y = int(shares[0] * (width - 1)), int(shares[1] * (height - 1))
+    part = Box(x=x, y=y, width=1 + int(shares[2] * (width - x - 1)), height=1 + int(shares[3] * (height - y - 1)))
+
+    seen = geometry.window(width, height, part, native**2, longest)
+
+    assert 0 <= seen.x <= part.x
+    assert 0 <= seen.y <= part.y
+    assert part.x + part.width <= seen.x + seen.width <= width
+    assert part.y + part.height <= seen.y + seen.height <= height
