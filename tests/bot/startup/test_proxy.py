@@ -62,18 +62,31 @@ def test_a_proxy_of_another_kind_is_one_sentence(monkeypatch: pytest.MonkeyPatch
 async def forwarding(port: int, asked: list[str]) -> AsyncGenerator[str]:
     """A proxy before this port; `asked` is what it hears."""
 
+    forwarded = set[asyncio.Task[None]]()
+
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, heard: list[str]) -> None:
-        while data := await reader.read(2**16):
-            heard.append(data.decode("latin-1"))
-            writer.write(data)
-        writer.close()
+        try:
+            while data := await reader.read(2**16):
+                heard.append(data.decode("latin-1"))
+                writer.write(data)
+        finally:
+            writer.close()
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        this = asyncio.current_task()
+        assert this is not None
+        forwarded.add(this)
         to_reader, to_writer = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.gather(carry(reader, to_writer, asked), carry(to_reader, writer, []), return_exceptions=True)
+        try:
+            await asyncio.gather(carry(reader, to_writer, asked), carry(to_reader, writer, []), return_exceptions=True)
+        finally:
+            await asyncio.gather(writer.wait_closed(), to_writer.wait_closed(), return_exceptions=True)
 
     async with await asyncio.start_server(forward, "127.0.0.1", 0) as server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        for task in forwarded:
+            task.cancel()
+        await asyncio.gather(*forwarded, return_exceptions=True)
 
 
 async def test_requests_and_the_gateway_go_through_it(tmp_path: Path) -> None:
