@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 import torch
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, ZImagePipeline, ZImageTransformer2DModel
-from tokenizers.pre_tokenizers import ByteLevel
 from transformers import PreTrainedTokenizerBase, Qwen2Tokenizer, Qwen3Config, Qwen3Model
 
 from benchmarks.memory import TEXT_ENCODER, TRANSFORMER, VAE
+from engine.training.models import build_tokenizer, byte_vocabulary
 from engine.worker.image.schedule import SHIFT
 from engine.worker.image.tokens import padded
 
@@ -172,13 +172,6 @@ def twin(part: Part) -> Part:
 
 def letters() -> Qwen2Tokenizer:
     """A tokenizer that knows bytes alone: the published one's words are not needed to time anything."""
-    tokenizer = Qwen2Tokenizer(
-        vocab={symbol: index for index, symbol in enumerate(sorted(ByteLevel.alphabet()))},
-        merges=[],
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        unk_token="<|endoftext|>",
-        extra_special_tokens=["<|im_start|>"],
-    )
+    tokenizer = build_tokenizer(byte_vocabulary(), [])
     tokenizer.chat_template = TEMPLATE
     return tokenizer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from itertools import product
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from diffusers import ZImagePipeline
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import Qwen2Tokenizer, Qwen3Model
 
+from engine.training.models import build_tokenizer
 from engine.worker.pipeline.enhance import PROBE
 from tests.support import tiny_model
 
@@ -58,15 +58,6 @@ def _tokenizer() -> Qwen2Tokenizer:
     """Bytes, and names for pairs of them that nothing is ever merged into: the size of a real vocabulary."""
     symbols = sorted(ByteLevel.alphabet())
     pairs = ["".join(pair) for pair in product(symbols, repeat=2)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about options that a tokenizer without merges does not use
-        tokenizer = Qwen2Tokenizer(
-            vocab={symbol: index for index, symbol in enumerate([*symbols, *pairs][:VOCABULARY])},
-            merges=[],
-            eos_token="<|im_end|>",
-            pad_token="<|endoftext|>",
-            unk_token="<|endoftext|>",
-            extra_special_tokens=["<|im_start|>"],
-        )
+    tokenizer = build_tokenizer({symbol: index for index, symbol in enumerate([*symbols, *pairs][:VOCABULARY])}, [])
     tokenizer.chat_template = TEMPLATE
     return tokenizer

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, ZImagePipeline, ZImageTransformer2DModel
-from tokenizers.pre_tokenizers import ByteLevel
 from transformers import Qwen2Tokenizer, Qwen3Config, Qwen3Model
+
+from engine.training.models import build_tokenizer, byte_vocabulary
 
 WIDTH = 64
 SIDE = 64  # pixels the VAE calls its own
@@ -89,16 +89,6 @@ def text_encoder(tokenizer: Qwen2Tokenizer) -> Qwen3Model:
 
 
 def _tokenizer() -> Qwen2Tokenizer:
-    symbols = sorted(ByteLevel.alphabet())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about options that a tokenizer without merges does not use
-        tokenizer = Qwen2Tokenizer(
-            vocab={symbol: index for index, symbol in enumerate(symbols)},
-            merges=[],
-            eos_token="<|im_end|>",
-            pad_token="<|endoftext|>",
-            unk_token="<|endoftext|>",
-            extra_special_tokens=["<|im_start|>"],
-        )
+    tokenizer = build_tokenizer(byte_vocabulary(), [])
     tokenizer.chat_template = TEMPLATE
     return tokenizer
