@@ -11,15 +11,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.jobs.errors import BadSetting, NeedsAdmin, NeedsOwner, NotAllowed, OverCeiling
+from bot.jobs.errors import BadSetting, NeedsAdmin, NeedsOwner, NotAllowed, OverCeiling, UnknownShape
 from bot.jobs.job import Requester
 from bot.jobs.limits import Limits
+from bot.requests.sizes import size_of
 from bot.storage.settings import Scope, SettingStore, UnreadableSetting
 from protocol.card import ModelCard
 from protocol.request import MAX_COUNT, MAX_GUIDANCE
 
 Value = str | int | float | bool
-SHAPE = re.compile(r"[1-9]\d?:[1-9]\d?")
+SHAPE = re.compile(r"[1-9]\d?:[1-9]\d?|[1-9]\d{1,4}x[1-9]\d{1,4}")
 
 OF_PICTURES = ("shape", "steps", "guidance", "count", "variety")
 LIMITS = ("per_minute", "per_day", "in_flight")
@@ -175,9 +176,12 @@ class Defaults:
 
     def _understood_shape(self, value: str) -> str:
         card = self._card()
-        if card is not None and value not in card.shapes:
-            raise BadSetting(key="shape", value=value, allowed=", ".join(card.shapes))
-        if not SHAPE.fullmatch(value):
+        if card is not None:
+            try:
+                size_of(value, card)
+            except UnknownShape as unknown:
+                raise BadSetting(key="shape", value=value, allowed=", ".join(card.shapes)) from unknown
+        elif not SHAPE.fullmatch(value):
             raise BadSetting(key="shape", value=value, allowed="1:1, 2:3, 3:2")
         return value
 

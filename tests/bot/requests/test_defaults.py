@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.jobs.errors import BadSetting, NeedsAdmin, NeedsOwner, NotAllowed, OverCeiling
+from bot.jobs.errors import BadSetting, NeedsAdmin, NeedsOwner, NotAllowed, OverCeiling, SizeUnfit
 from bot.jobs.job import Requester
 from bot.requests.defaults import Defaults, OwnerSettings, Value
 from bot.storage.ledger import Ledger
@@ -152,13 +152,22 @@ async def test_a_ceiling_that_was_lowered_holds_at_once(tmp_path: Path) -> None:
     ("key", "value"),
     [
         ("colour", "red"), ("paused", True), ("steps", 0), ("steps", "many"), ("count", 5), ("count", ""),
-        ("guidance", 0), ("guidance", "NaN"), ("guidance", 31), ("shape", "7:1"), ("shape", "square"), ("per_day", 0),
+        ("guidance", 0), ("guidance", "NaN"), ("guidance", 31), ("shape", "heart"), ("shape", "square"), ("per_day", 0),
     ],
 )  # fmt: skip
 async def test_a_value_that_means_nothing_is_refused(tmp_path: Path, key: str, value: Value) -> None:
     async with opened(tmp_path) as defaults:
         with pytest.raises(BadSetting):
             await defaults.set("guild", GUILD, key, value, by=ADMIN)
+
+
+async def test_a_default_size_may_be_any_that_the_model_paints(tmp_path: Path) -> None:
+    async with opened(tmp_path) as defaults:
+        await defaults.set("guild", GUILD, "shape", "304x192", by=ADMIN)
+        with pytest.raises(SizeUnfit):
+            await defaults.set("guild", GUILD, "shape", "7:1", by=ADMIN)
+
+        assert defaults.of_pictures(ANNA).shape == "304x192"
 
 
 async def test_a_person_cannot_raise_their_own_limits(tmp_path: Path) -> None:
