@@ -63,8 +63,8 @@ class Admin(commands.Cog):
         channel: discord.TextChannel | None = None,
     ) -> None:
         scope, scope_id, by = self._place(interaction, channel)
-        card, locale = self._bot.service.card, interaction.locale.value
-        meant = text.shape_of(value, card.shapes if card else {}) if setting.value == "shape" else value.strip()
+        locale = interaction.locale.value
+        meant = text.setting_of(setting.value, value, self._bot.service.card)
         understood = await self._bot.service.defaults.set(scope, scope_id, setting.value, meant, by=by)
         shown = text.setting(locale, understood)
         sentence = say(

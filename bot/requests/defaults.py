@@ -77,6 +77,10 @@ class Defaults:
         """Every setting as it holds in this place, and for this person."""
         return {key: self._shown(key, guild, channel, principal) for key in KEYS}
 
+    def chosen_by(self, who: Requester) -> bool:
+        """Whether this person has any setting of their own."""
+        return any(self._settings.get("user", who.principal, key) is not None for key in OF_PICTURES)
+
     def of_pictures(self, who: Requester) -> PictureDefaults:
         """What fills the gaps of this person's drafts."""
         shape, steps, guidance, count, variety = (

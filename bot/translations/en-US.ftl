@@ -170,6 +170,14 @@ command-forget-me = me
 command-forget-me-text = Delete your prompts, pictures and requests here for good; it cannot be undone
 command-help = help
 command-help-text = How to use this bot, on one screen
+command-settings = settings
+command-settings-text = What your own pictures are like when you do not say
+command-settings-show = show
+command-settings-show-text = Show the settings that apply to you here
+command-settings-set = set
+command-settings-set-text = Change one of your settings; it follows you everywhere
+command-settings-reset = reset
+command-settings-reset-text = Forget one of your settings, or all of them
 command-admin = admin
 command-admin-text = Settings of this server
 command-admin-defaults = defaults
@@ -211,6 +219,7 @@ option-picture = picture
 option-picture-text = Which one; all of yours if you leave this out
 option-setting = setting
 option-setting-text = Which setting
+option-setting-all-text = Which setting; all of yours if you leave this out
 option-value = value
 option-value-text = The new value
 option-channel = channel
@@ -260,6 +269,7 @@ queue-mine-handed = about to be painted
 queue-mine-place = place { $place }
 queue-none-mine = None of them is yours.
 forget-nothing = There was nothing stored of you.
+forget-settings = Your settings are forgotten. Nothing else was stored of you.
 forget-question = { $count ->
         [0] None of your requests is stored any more.
         [one] I would delete one request of yours, with its words, its pictures and your settings, and stop what is being painted.
@@ -290,6 +300,11 @@ admin-defaults = Settings
 admin-from-owner = from the bot’s owner
 admin-from-guild = from the server
 admin-from-channel = from the channel
+admin-from-user = your own
+settings-set = Set for you, everywhere: { $key } = { $value }.
+settings-reset = Forgotten: your { $key }.
+settings-reset-all = All of your settings are forgotten.
+settings-reset-none = You have not set that.
 admin-setting = - { $key }: **{ $value }** · { $source }
 admin-automatic = the model’s own
 admin-set = Set for { $scope }: { $key } = { $value }.

@@ -155,6 +155,14 @@ command-forget-me = 我
 command-forget-me-text = 永久删除你的提示词、图片和请求，无法撤销
 command-help = 帮助
 command-help-text = 一屏看懂怎么用
+command-settings = 我的设置
+command-settings-text = 没有特别说明时，你自己的画按什么来画
+command-settings-show = 查看
+command-settings-show-text = 查看在这里对你生效的设置
+command-settings-set = 修改
+command-settings-set-text = 修改你的一项设置，在哪里都有效
+command-settings-reset = 重置
+command-settings-reset-text = 清除你的一项设置，或者全部
 command-admin = 管理
 command-admin-text = 本服务器的设置
 command-admin-defaults = 默认值
@@ -196,6 +204,7 @@ option-picture = 请求
 option-picture-text = 取消哪一个；不填则取消你的全部
 option-setting = 项目
 option-setting-text = 哪一项设置
+option-setting-all-text = 哪一项设置，不填就是全部
 option-value = 值
 option-value-text = 新的值
 option-channel = 频道
@@ -237,6 +246,7 @@ queue-mine-handed = 马上就画
 queue-mine-place = 第 { $place } 位
 queue-none-mine = 其中没有你的请求。
 forget-nothing = 没有保存任何关于你的内容。
+forget-settings = 已清除你的设置。除此之外没有保存过关于你的内容。
 forget-question = { $count ->
         [0] 你的请求已经都不再保存了。
        *[other] 我将删除你的 { $count } 个请求及其文字、图片和你的设置，并停止正在画的内容。
@@ -258,6 +268,11 @@ admin-defaults = 设置
 admin-from-owner = 来自机器人主人
 admin-from-guild = 来自服务器
 admin-from-channel = 来自频道
+admin-from-user = 你自己的
+settings-set = 已为你设置，在哪里都有效：{ $key } = { $value }。
+settings-reset = 已清除你的设置：{ $key }。
+settings-reset-all = 已清除你的全部设置。
+settings-reset-none = 你没有设置过。
 admin-setting = - { $key }：**{ $value }** · { $source }
 admin-automatic = 模型自带
 admin-set = 已为{ $scope }设置：{ $key } = { $value }。

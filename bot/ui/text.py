@@ -107,6 +107,11 @@ def setting(locale: str, value: str | float | None) -> str:
     return shape_name(locale, value) if isinstance(value, str) else number(value)
 
 
+def setting_of(key: str, typed: str, card: ModelCard | None) -> str:
+    """The value that somebody means for a setting."""
+    return shape_of(typed, card.shapes if card else {}) if key == "shape" else typed.strip()
+
+
 def shapes(locale: str, known: Iterable[str]) -> str:
     """All shapes of a model in one line."""
     return listed(locale, (shape_name(locale, shape) for shape in known))
