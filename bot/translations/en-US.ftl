@@ -350,6 +350,7 @@ help-variety = - `variety` keeps several pictures of one prompt from being twins
 help-image = - `image` starts from your own picture. `strength` says how much of it to repaint, `mask` or `region` which part; transparent parts are painted too.
 help-rest =
     - The same seed and words give the same picture.
+    - Options may stand among the words: `a cat --ar 3:2 --no fog`. **`/settings`** keeps those that you always want.
     - **More 1** shows what else there is, such as zooming out or painting on beyond an edge.
 help-steps-title = Steps
 help-steps-half = rough, in half the time
