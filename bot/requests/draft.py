@@ -123,7 +123,7 @@ def complete(
         width=width,
         height=height,
         steps=_within("steps", draft.steps, card.steps.min, card.steps.max) or _usual_steps(card, defaults, most_steps),
-        guidance=_guidance(draft.guidance, negative, defaults.guidance),
+        guidance=_guidance(draft.guidance, negative, defaults.guidance, card),
         seed=_seed(draft.seed, seed),
         count=_within("count", draft.count, 1, MAX_COUNT) or defaults.count,
         kind=kind,
@@ -205,10 +205,11 @@ def _usual_steps(card: ModelCard, defaults: PictureDefaults, most_steps: int) ->
     return max(card.steps.min, min(defaults.steps or card.steps.default, card.steps.max, most_steps))
 
 
-def _guidance(said: float | None, negative: str, turned_on: float) -> float:
+def _guidance(said: float | None, negative: str, usual: float | None, card: ModelCard) -> float:
     """A negative prompt does nothing at guidance 0, so giving one turns guidance on."""
     if said is None:
-        return turned_on if negative else 0.0
+        is_on = card.offers("guidance") and (card.guidance.default > 0 or negative)
+        return (card.guidance.usual if usual is None else usual) if is_on else 0.0
     guidance = float(_within("guidance", said, 0, MAX_GUIDANCE))
     if negative and guidance == 0:
         raise NegativeWithoutGuidance

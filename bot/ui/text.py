@@ -277,7 +277,7 @@ def _arguments(locale: str, arguments: Iterable[tuple[str, Argument]], *, day: b
         elif name == "shape":
             said[name] = inline(shape_name(locale, str(value)), 100)
         elif name in ("flag", "flags"):
-            said[name] = code(str(value), 200)
+            said[name] = listed(locale, (code(one, 40) for one in str(value).split()))
         elif name == "models":
             said[name] = listed(locale, inline(str(value), 100).split(", "))
         elif name == "control" and has(f"control-{value}"):

@@ -14,6 +14,7 @@ from bot.jobs.errors import BadSetting, NeedsAdmin, NeedsOwner, NotAllowed, Over
 from bot.jobs.job import Requester
 from bot.requests.defaults import Defaults, OwnerSettings, Value
 from bot.storage.ledger import Ledger
+from protocol.card import Z_IMAGE, ModelCard
 from tests.support.clocks import ManualClock
 from tests.support.fake_engine import CARD
 from tests.support.stage import ADMIN, ANNA, MODERATOR, OWNER
@@ -22,9 +23,11 @@ GUILD, CHANNEL = 10, 100
 
 
 @asynccontextmanager
-async def opened(path: Path, owner: OwnerSettings | None = None) -> AsyncGenerator[Defaults, None]:
+async def opened(
+    path: Path, owner: OwnerSettings | None = None, card: ModelCard = CARD
+) -> AsyncGenerator[Defaults, None]:
     async with Ledger.open(path / "ledger.db", wall=ManualClock()) as ledger:
-        yield Defaults(ledger.settings, owner=owner or OwnerSettings(), card=lambda: CARD)
+        yield Defaults(ledger.settings, owner=owner or OwnerSettings(), card=lambda: card)
 
 
 async def test_the_narrower_scope_wins(tmp_path: Path) -> None:
@@ -146,6 +149,16 @@ async def test_a_ceiling_that_was_lowered_holds_at_once(tmp_path: Path) -> None:
     async with opened(tmp_path, OwnerSettings(most_steps=10, per_minute=3)) as defaults:
         assert defaults.of_pictures(ANNA).steps == 10
         assert defaults.limits(ANNA).per_minute == 3
+
+
+async def test_the_ceiling_follows_the_model_where_the_owner_sets_none(tmp_path: Path) -> None:
+    async with opened(tmp_path, card=Z_IMAGE) as defaults:
+        assert defaults.most_steps == 60
+        assert await defaults.set("guild", GUILD, "steps", 50, by=ADMIN) == 50
+        assert defaults.show(GUILD, CHANNEL)["guidance"].value == 4.0
+
+    async with opened(tmp_path, OwnerSettings(most_steps=30), card=Z_IMAGE) as defaults:
+        assert defaults.most_steps == 30
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from typing import Any
 
+import msgspec
 import pytest
 from PIL import Image
 
@@ -23,7 +25,7 @@ from bot.jobs.errors import (
 from bot.requests.defaults import PictureDefaults
 from bot.requests.draft import RequestDraft, complete, fits, refitted
 from bot.storage.blobs import UNSTORED
-from protocol.card import ModelCard, StepRange
+from protocol.card import Guidance, ModelCard, StepRange
 from protocol.request import ImageRequest, Kind
 from tests.support.fake_engine import CARD
 
@@ -79,6 +81,20 @@ def test_a_negative_prompt_turns_guidance_on_at_the_admins_value() -> None:
 
     assert request.guidance == 3.0
     assert request.forwards == 16
+
+
+def test_guidance_is_the_models_own_where_nobody_says_otherwise() -> None:
+    own = replace(PICTURE_DEFAULTS, guidance=None)
+    base = msgspec.structs.replace(CARD, guidance=Guidance(default=4.0))
+    turbo = msgspec.structs.replace(CARD, guidance=Guidance(negative=0.8))
+
+    def guidance(card: ModelCard, defaults: PictureDefaults = own, **said: Any) -> float:
+        return composed(RequestDraft(prompt="x", **said), card, defaults).guidance
+
+    assert guidance(base) == guidance(base, negative="fog") == 4.0
+    assert guidance(base, guidance=0) == 0.0
+    assert guidance(base, PICTURE_DEFAULTS) == 3.0
+    assert (guidance(turbo), guidance(turbo, negative="fog")) == (0.0, 0.8)
 
 
 @pytest.mark.parametrize(
