@@ -45,6 +45,7 @@ COGS = (
     "cogs.admin",
     "cogs.styles",
     "cogs.model",
+    "cogs.settings",
     "cogs.forget",
     "cogs.help",
 )

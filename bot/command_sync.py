@@ -127,13 +127,13 @@ class CommandSync:
         return await self._tree.client.http.request(route, params={"with_localizations": "true"})
 
     def _offered(self, command: dict[str, Any]) -> dict[str, Any]:
-        card, owner = self._service.card, self._service.defaults.owner
+        card, defaults = self._service.card, self._service.defaults
         if command["name"] != OF:
             return command
         options = command["options"] if card is None else _usable(command["options"], card)
         most = {
-            "steps": min(owner.most_steps, MAX_STEPS if card is None else card.steps.max),
-            "count": min(owner.per_minute, owner.per_day, MAX_COUNT),
+            "steps": min(defaults.most_steps, MAX_STEPS if card is None else card.steps.max),
+            "count": min(defaults.owner.per_minute, defaults.owner.per_day, MAX_COUNT),
         }
         least = {"steps": 1 if card is None else card.steps.min}
         return {**command, "options": [_bounded(option, least, most) for option in options]}

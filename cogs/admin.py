@@ -63,8 +63,8 @@ class Admin(commands.Cog):
         channel: discord.TextChannel | None = None,
     ) -> None:
         scope, scope_id, by = self._place(interaction, channel)
-        card, locale = self._bot.service.card, interaction.locale.value
-        meant = text.shape_of(value, card.shapes if card else ()) if setting.value == "shape" else value.strip()
+        locale = interaction.locale.value
+        meant = text.setting_of(setting.value, value, self._bot.service.card)
         understood = await self._bot.service.defaults.set(scope, scope_id, setting.value, meant, by=by)
         shown = text.setting(locale, understood)
         sentence = say(
@@ -74,10 +74,9 @@ class Admin(commands.Cog):
 
     @change.autocomplete("value")
     async def values(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:
-        card = self._bot.service.card
-        if interaction.namespace.setting != "shape" or card is None:
+        if interaction.namespace.setting != "shape":
             return []
-        return text.shape_choices(interaction.locale.value, card.shapes, typed)
+        return text.shape_choices(interaction.locale.value, self._bot.service.card, typed)
 
     @defaults.command(name=named("command-admin-reset"), description=named("command-admin-reset-text"))
     @app_commands.rename(setting=named("option-setting"), channel=named("option-channel"))

@@ -15,10 +15,11 @@ from discord.ext import commands
 from bot.client import ImageBot
 from bot.jobs.errors import UnknownButton, UnknownForm
 from bot.jobs.job import Job
+from bot.requests import flags
 from bot.requests.derive import Continue
 from bot.rest import answers
 from bot.translations import say
-from bot.ui import buttons, modals, more, notes
+from bot.ui import buttons, modals, more, notes, text
 
 Interaction: TypeAlias = "discord.Interaction[ImageBot]"
 Act = Callable[[Interaction, str, int], Awaitable[None]]  # of a job id and a picture number, from 0
@@ -78,7 +79,7 @@ async def continue_picture(how: Continue, click: Interaction, job: str, k: int) 
 async def edit(click: Interaction, job: str, _: int) -> None:
     """Opens the form; `send_edit` takes it."""
     service = click.client.service
-    known, most_steps = await service.job(job), service.defaults.owner.most_steps
+    known, most_steps = await service.job(job), service.defaults.most_steps
     form = modals.edit_form(known, service.card, click.locale.value, most_steps=most_steps, nonce=click.id)
     await answers.give(click, lambda: click.response.send_modal(form))
 
@@ -87,7 +88,9 @@ async def send_edit(form: Interaction, job: str) -> None:
     bot = form.client
     data = cast("dict[str, Any]", form.data or {})
     typed = modals.typed(data.get("components", []))
-    draft = modals.draft_of(typed, bot.service.card, most_steps=bot.service.defaults.owner.most_steps)
+    card, old = bot.service.known_card(), (await bot.service.original_of(job)).request
+    draft = modals.draft_of(typed, card, most_steps=bot.service.defaults.most_steps)
+    draft = flags.applied(draft, shape_of=lambda said: text.shape_of(said, card.shapes), old=old)
     await _open(form, await bot.service.edit(job, draft, by=bot.requester(form), **bot.origin(form)))
 
 

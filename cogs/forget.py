@@ -56,8 +56,9 @@ class Forget(commands.Cog):
         if stored.requests or stored.messages:
             await answers.show(interaction, forget.question(locale, stored))
             return
+        chose = self._bot.service.defaults.chosen_by(by)
         await self._bot.service.forget(by)  # what is left are settings and places in the queue
-        await answers.say(interaction, say(locale, "forget-nothing"))
+        await answers.say(interaction, say(locale, "forget-settings" if chose else "forget-nothing"))
 
 
 async def setup(bot: ImageBot) -> None:

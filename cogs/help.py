@@ -25,7 +25,7 @@ class Help(commands.Cog):
         view = panels.help_screen(
             interaction.locale.value,
             service.card,
-            most_steps=service.defaults.owner.most_steps,
+            most_steps=service.defaults.most_steps,
             guidance=usual.guidance,
         )
         await answers.show(interaction, view)

@@ -53,8 +53,7 @@ class Imagine(commands.Cog):
     @imagine.autocomplete("shape")
     async def shapes(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:
         """From memory: a list that comes late does not come at all."""
-        card = self._bot.service.card
-        return text.shape_choices(interaction.locale.value, card.shapes if card else (), typed)
+        return text.shape_choices(interaction.locale.value, self._bot.service.card, typed)
 
     @imagine.autocomplete("style")
     async def styles(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:

@@ -20,7 +20,7 @@ from discord.app_commands import Range
 
 from bot.command_sync import NEEDS
 from bot.jobs.errors import NotOffered
-from bot.requests import loras
+from bot.requests import flags, loras
 from bot.requests.control import LEAST_CONTROL, MOST_CONTROL, guide
 from bot.requests.draft import AS_SAID, LEAST_STRENGTH, RequestDraft
 from bot.requests.loras import LEAST_WEIGHT, MOST_WEIGHT
@@ -69,8 +69,14 @@ class Asked:
         return {field: attachment for field, attachment in given.items() if attachment is not None}
 
     def draft(self, card: ModelCard) -> RequestDraft:
-        """What was said, for the model of this card. Raises NotOffered for an option among the words that it lacks."""
+        """What was said, by options and by flags among the words, for the model of this card.
+
+        Raises BadFlag refusals, and NotOffered for an option among the words that the model lacks.
+        """
         _check_words(self.prompt, card)
+        return flags.applied(self._options(card), shape_of=lambda typed: text.shape_of(typed, card.shapes))
+
+    def _options(self, card: ModelCard) -> RequestDraft:
         unstored = dict.fromkeys(self.attachments, UNSTORED)
         return RequestDraft(
             prompt=self.prompt,

@@ -24,6 +24,7 @@ TEXT = "utf-8-sig"  # UTF-8, with the mark before it that Windows' editors write
 TOML_FILE = Path("zimagine.toml")
 
 Count = Annotated[int, Field(ge=1, le=4)]
+SHAPE = r"^([1-9]\d?:[1-9]\d?|[1-9]\d{1,4}x[1-9]\d{1,4})$"
 Steps = Annotated[int, Field(ge=1, le=60)]
 
 
@@ -125,14 +126,14 @@ class EngineSettings(Section):
 class DefaultSettings(Section):
     """What a picture is like when nobody says otherwise; admins change these per server and channel."""
 
-    shape: Annotated[str, Field(pattern=r"^[1-9]\d?:[1-9]\d?$", examples=["3:2"])] = "1:1"
-    """Aspect ratio, one of those the model has."""
+    shape: Annotated[str, Field(pattern=SHAPE, examples=["3:2"])] = "1:1"
+    """Aspect ratio, or size in pixels."""
 
     steps: Steps | None = None
     """Steps of a picture; without a value the model's own."""
 
-    guidance: Annotated[float, Field(gt=0, le=30)] = 3.0
-    """Guidance that a negative prompt turns on (diffusers' scale; 0 would be off)."""
+    guidance: Annotated[float, Field(gt=0, le=30)] | None = None
+    """Guidance where the model or a negative prompt turns it on (diffusers' scale); without a value the model's own."""
 
     count: Count = 1
     """Pictures per request."""
@@ -144,8 +145,8 @@ class DefaultSettings(Section):
 class LimitSettings(Section):
     """The owner's ceilings; a server may set lower ones."""
 
-    steps: Steps = 20
-    """Most steps anybody may ask for."""
+    steps: Steps | None = None
+    """Most steps anybody may ask for; without a value 2.5 times what the model is made for, and at least 20."""
 
     per_minute: Annotated[int, Field(ge=1)] = 20
     """Pictures a person may ask for in any 60 seconds."""

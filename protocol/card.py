@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
-from protocol.request import MAX_STEPS, ControlKind, ImageRequest
+from protocol.request import MAX_GUIDANCE, MAX_STEPS, ControlKind, ImageRequest
 
 # So many that the fullest card is below 1 MiB, which a NATS server takes as one message where nothing is configured.
 MOST_WORDS = 3200
+_LEAST_CEILING = 20  # steps
 KnownWord = Annotated[str, Meta(min_length=1, max_length=24)]
 
 
@@ -19,6 +21,26 @@ class StepRange(Struct, frozen=True, kw_only=True):
     default: int
     min: int = 1
     max: int = MAX_STEPS
+
+    @property
+    def ceiling(self) -> int:
+        """How many anybody may ask for where the owner does not say: more than these are rarely worth their time."""
+        return min(self.max, max(_LEAST_CEILING, self.default * 5 // 2))
+
+
+class Guidance(Struct, frozen=True, kw_only=True):
+    """The scale that a model is made for, diffusers' own: one less than CFG in A1111 and ComfyUI, 0 is off.
+
+    `default` holds where nothing is said; where that is 0, a negative prompt turns on `negative`.
+    """
+
+    default: Annotated[float, Meta(ge=0, le=MAX_GUIDANCE)] = 0.0
+    negative: Annotated[float, Meta(gt=0, le=MAX_GUIDANCE)] = 3.0
+
+    @property
+    def usual(self) -> float:
+        """What it is where it is on."""
+        return self.default or self.negative
 
 
 class Vocabulary(Struct, frozen=True, kw_only=True):
@@ -60,6 +82,7 @@ class ModelCard(Struct, frozen=True, kw_only=True):
     max_pixels: int
     native_pixels: int
     steps: StepRange
+    guidance: Guidance = Guidance()
     prompt_tokens: int
     features: tuple[str, ...]
     loras: tuple[str, ...] = ()
@@ -111,6 +134,7 @@ Z_IMAGE_TURBO = ModelCard(
     native_pixels=1024 * 1024,
     learned_side=2048,
     steps=StepRange(default=8),
+    guidance=Guidance(negative=0.8),
     prompt_tokens=512,
     features=(
         "text",
@@ -127,4 +151,13 @@ Z_IMAGE_TURBO = ModelCard(
         "quality",
     ),
     licence="Apache-2.0",
+)
+
+# The model that Turbo was distilled from, as its authors recommend it: 28 to 50 steps, guidance 3 to 5.
+Z_IMAGE = replace(
+    Z_IMAGE_TURBO,
+    id="z-image",
+    name="Z-Image",
+    steps=StepRange(default=28),
+    guidance=Guidance(default=4.0),
 )

@@ -50,6 +50,12 @@ class UnknownShape(Invalid):
     code = "unknown-shape"
 
 
+class SizeUnfit(Invalid):
+    """Arguments: shape, least, most (sides in pixels of a square), longest (side in pixels)."""
+
+    code = "size-unfit"
+
+
 class OutOfRange(Invalid):
     """Arguments: name (of the option), value, least, most."""
 
@@ -390,6 +396,48 @@ class SameLoraTwice(Invalid):
 
 class LoraWeightWithoutLora(Invalid):
     code = "lora-weight-without-lora"
+
+
+class BadFlag(Invalid):
+    """Something typed like an option into the prompt cannot be read. Arguments: flag."""
+
+    code = "bad-flag"
+
+
+class UnknownFlag(BadFlag):
+    """Arguments: flag, flags (those there are)."""
+
+    code = "unknown-flag"
+
+
+class FlagNeedsNumber(BadFlag):
+    """Arguments: flag, value (as typed; may be empty)."""
+
+    code = "flag-needs-number"
+
+
+class FlagNeedsWords(BadFlag):
+    """Nothing follows it."""
+
+    code = "flag-needs-words"
+
+
+class FlagTwice(BadFlag):
+    """Given more than once, with different values."""
+
+    code = "flag-twice"
+
+
+class FlagContradicts(BadFlag):
+    """Arguments: flag, name (of the option that says something else)."""
+
+    code = "flag-contradicts"
+
+
+class TooManyLoras(Invalid):
+    """Arguments: limit."""
+
+    code = "too-many-loras"
 
 
 class UnknownControl(Invalid):

@@ -56,14 +56,14 @@ class Composer:
             draft,
             card=self.card(),
             defaults=self._defaults.of_pictures(by),
-            most_steps=self._defaults.owner.most_steps,
+            most_steps=self._defaults.most_steps,
             seed=self.seed(),
             pictures=pictures,
         )
 
     def check(self, request: ImageRequest) -> None:
         """Raise the refusal that it meets with the loaded model, or under the owner's ceiling."""
-        drafts.fits(request, card=self.card(), most_steps=self._defaults.owner.most_steps)
+        drafts.fits(request, card=self.card(), most_steps=self._defaults.most_steps)
 
     async def stored(self, request: ImageRequest, pictures: Pictures) -> ImageRequest:
         """The same with its own pictures stored, under their names. Raises DiskFull."""

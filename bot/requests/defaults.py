@@ -11,15 +11,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.jobs.errors import BadSetting, NeedsAdmin, NeedsOwner, NotAllowed, OverCeiling
+from bot.jobs.errors import BadSetting, NeedsAdmin, NeedsOwner, NotAllowed, OverCeiling, UnknownShape
 from bot.jobs.job import Requester
 from bot.jobs.limits import Limits
+from bot.requests.sizes import size_of
 from bot.storage.settings import Scope, SettingStore, UnreadableSetting
 from protocol.card import ModelCard
-from protocol.request import MAX_COUNT, MAX_GUIDANCE
+from protocol.request import MAX_COUNT, MAX_GUIDANCE, MAX_STEPS
 
 Value = str | int | float | bool
-SHAPE = re.compile(r"[1-9]\d?:[1-9]\d?")
+SHAPE = re.compile(r"[1-9]\d?:[1-9]\d?|[1-9]\d{1,4}x[1-9]\d{1,4}")
 
 OF_PICTURES = ("shape", "steps", "guidance", "count", "variety")
 LIMITS = ("per_minute", "per_day", "in_flight")
@@ -28,14 +29,14 @@ KEYS = OF_PICTURES + LIMITS  # "paused" is set by pause and resume alone
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OwnerSettings:
-    """The owner's defaults and ceilings, from the settings file. `steps` None is the model's own number."""
+    """The owner's defaults and ceilings, from the settings file. None is what the model's card says."""
 
     shape: str = "1:1"
     steps: int | None = None
-    guidance: float = 3.0  # that a negative prompt turns on
+    guidance: float | None = None  # where the model or a negative prompt turns it on
     count: int = 1
     variety: float = 0.0
-    most_steps: int = 20
+    most_steps: int | None = None
     per_minute: int = 20  # pictures
     per_day: int = 500  # pictures
     in_flight: int = 5  # requests
@@ -55,11 +56,11 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PictureDefaults:
-    """What fills the gaps of a draft. `steps` None is the model's own number."""
+    """What fills the gaps of a draft. None is what the model's card says."""
 
     shape: str
     steps: int | None
-    guidance: float
+    guidance: float | None
     count: int
     variety: float = 0.0
 
@@ -72,9 +73,21 @@ class Defaults:
         self._card = card
         self.owner = owner
 
+    @property
+    def most_steps(self) -> int:
+        """As many as anybody may ask for."""
+        if self.owner.most_steps is not None:
+            return self.owner.most_steps
+        card = self._card()
+        return MAX_STEPS if card is None else card.steps.ceiling
+
     def show(self, guild: int | None, channel: int | None, principal: str | None = None) -> dict[str, Shown]:
         """Every setting as it holds in this place, and for this person."""
         return {key: self._shown(key, guild, channel, principal) for key in KEYS}
+
+    def chosen_by(self, who: Requester) -> bool:
+        """Whether this person has any setting of their own."""
+        return any(self._settings.get("user", who.principal, key) is not None for key in OF_PICTURES)
 
     def of_pictures(self, who: Requester) -> PictureDefaults:
         """What fills the gaps of this person's drafts."""
@@ -83,7 +96,7 @@ class Defaults:
         )
         return PictureDefaults(
             shape=str(shape),
-            steps=min(steps, self.owner.most_steps) if isinstance(steps, int) else None,
+            steps=min(steps, self.most_steps) if isinstance(steps, int) else None,
             guidance=float(guidance) if isinstance(guidance, int | float) else self.owner.guidance,
             count=count if isinstance(count, int) else self.owner.count,
             variety=float(variety) if isinstance(variety, int | float) else self.owner.variety,
@@ -146,7 +159,9 @@ class Defaults:
         value: Value | None = getattr(self.owner, key)
         card = self._card()
         if key == "steps" and value is None and card is not None:
-            value = min(card.steps.default, self.owner.most_steps)
+            value = min(card.steps.default, self.most_steps)
+        if key == "guidance" and value is None and card is not None:
+            value = card.guidance.usual
         return Shown(value=value, scope="owner", by=None, at=None)
 
     def _understood(self, scope: Scope, key: str, value: Value) -> Value:
@@ -165,7 +180,7 @@ class Defaults:
             return number
         if key not in KEYS or (scope == "user" and key in LIMITS):
             raise BadSetting(key=key, value=str(value), allowed=", ".join(OF_PICTURES if scope == "user" else KEYS))
-        ceiling = {"steps": self.owner.most_steps, "count": MAX_COUNT}.get(key) or int(getattr(self.owner, key))
+        ceiling = {"steps": self.most_steps, "count": MAX_COUNT}.get(key) or int(getattr(self.owner, key))
         number = _number(value, int)
         if number is None or number < 1 or (key == "count" and number > MAX_COUNT):
             raise BadSetting(key=key, value=str(value), allowed=f"1-{ceiling}")
@@ -175,9 +190,12 @@ class Defaults:
 
     def _understood_shape(self, value: str) -> str:
         card = self._card()
-        if card is not None and value not in card.shapes:
-            raise BadSetting(key="shape", value=value, allowed=", ".join(card.shapes))
-        if not SHAPE.fullmatch(value):
+        if card is not None:
+            try:
+                size_of(value, card)
+            except UnknownShape as unknown:
+                raise BadSetting(key="shape", value=value, allowed=", ".join(card.shapes)) from unknown
+        elif not SHAPE.fullmatch(value):
             raise BadSetting(key="shape", value=value, allowed="1:1, 2:3, 3:2")
         return value
 

@@ -17,6 +17,7 @@ from bot.jobs.errors import (
     NotOffered,
     OutOfRange,
     PromptTooLong,
+    SizeUnfit,
     StepsOverCeiling,
     StrengthWithoutImage,
     TooLarge,
@@ -25,7 +26,7 @@ from bot.jobs.errors import (
 from bot.requests import control, loras
 from bot.requests.control import ControlChoice
 from bot.requests.defaults import PictureDefaults
-from bot.requests.sizes import in_one_piece, is_partly_transparent, nearest_shape, png_size
+from bot.requests.sizes import in_one_piece, is_partly_transparent, nearest_shape, png_size, size_of
 from bot.requests.words import trimmed
 from protocol.card import ModelCard
 from protocol.request import (
@@ -114,7 +115,7 @@ def complete(
     _check_parts(draft)
     kind = _kind(draft, source)
     shape = _shape(draft, source, card, defaults)
-    width, height = _size(draft, source, card) if kind is Kind.INPAINT else card.shapes[shape]
+    width, height = _size(draft, source, card) if kind is Kind.INPAINT else size_of(shape, card)
     return ImageRequest(
         prompt=prompt,
         negative=negative,
@@ -122,7 +123,7 @@ def complete(
         width=width,
         height=height,
         steps=_within("steps", draft.steps, card.steps.min, card.steps.max) or _usual_steps(card, defaults, most_steps),
-        guidance=_guidance(draft.guidance, negative, defaults.guidance),
+        guidance=_guidance(draft.guidance, negative, defaults.guidance, card),
         seed=_seed(draft.seed, seed),
         count=_within("count", draft.count, 1, MAX_COUNT) or defaults.count,
         kind=kind,
@@ -156,10 +157,8 @@ def fits(request: ImageRequest, *, card: ModelCard, most_steps: int) -> None:
 
 
 def refitted(request: ImageRequest, card: ModelCard) -> ImageRequest:
-    """The same at the size that this model paints its shape in."""
-    if request.shape not in card.shapes:
-        raise UnknownShape(shape=request.shape, shapes=", ".join(card.shapes))
-    width, height = card.shapes[request.shape]
+    """The same at the size that this model paints its shape in. Raises UnknownShape, SizeUnfit."""
+    width, height = size_of(request.shape, card)
     return msgspec.structs.replace(request, width=width, height=height)
 
 
@@ -182,12 +181,15 @@ def _kind(draft: RequestDraft, source: bytes | None) -> Kind:
 
 def _shape(draft: RequestDraft, source: bytes | None, card: ModelCard, defaults: PictureDefaults) -> str:
     if draft.shape is not None:
-        if draft.shape not in card.shapes:
-            raise UnknownShape(shape=draft.shape, shapes=", ".join(card.shapes))
+        size_of(draft.shape, card)
         return draft.shape
     if source is not None:
         return nearest_shape(card, *png_size(source))
-    return defaults.shape if defaults.shape in card.shapes else next(iter(card.shapes))
+    try:
+        size_of(defaults.shape, card)
+    except (UnknownShape, SizeUnfit):  # it was set while another model was loaded
+        return next(iter(card.shapes))
+    return defaults.shape
 
 
 def _size(draft: RequestDraft, source: bytes | None, card: ModelCard) -> tuple[int, int]:
@@ -195,7 +197,7 @@ def _size(draft: RequestDraft, source: bytes | None, card: ModelCard) -> tuple[i
     if draft.size is not None:
         return draft.size
     if draft.shape is not None or source is None:
-        return card.shapes[draft.shape or next(iter(card.shapes))]
+        return size_of(draft.shape or next(iter(card.shapes)), card)
     return in_one_piece(*png_size(source), card)
 
 
@@ -203,10 +205,11 @@ def _usual_steps(card: ModelCard, defaults: PictureDefaults, most_steps: int) ->
     return max(card.steps.min, min(defaults.steps or card.steps.default, card.steps.max, most_steps))
 
 
-def _guidance(said: float | None, negative: str, turned_on: float) -> float:
+def _guidance(said: float | None, negative: str, usual: float | None, card: ModelCard) -> float:
     """A negative prompt does nothing at guidance 0, so giving one turns guidance on."""
     if said is None:
-        return turned_on if negative else 0.0
+        is_on = card.offers("guidance") and (card.guidance.default > 0 or negative)
+        return (card.guidance.usual if usual is None else usual) if is_on else 0.0
     guidance = float(_within("guidance", said, 0, MAX_GUIDANCE))
     if negative and guidance == 0:
         raise NegativeWithoutGuidance

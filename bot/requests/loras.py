@@ -5,10 +5,11 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from bot.jobs.errors import LoraWeightWithoutLora, NotOffered, OutOfRange, SameLoraTwice, UnknownLora
+from bot.jobs.errors import LoraWeightWithoutLora, NotOffered, OutOfRange, SameLoraTwice, TooManyLoras, UnknownLora
 from protocol.card import ModelCard
 from protocol.request import Lora
 
+MOST_LORAS = 4  # the options have room for two; more can be typed
 USUAL_WEIGHT = 1.0
 LEAST_WEIGHT, MOST_WEIGHT = -4.0, 4.0
 
@@ -23,9 +24,14 @@ def wanted(given: Iterable[tuple[str | None, float | None]]) -> tuple[Lora, ...]
 
 
 def resolved(loras: Sequence[Lora], card: ModelCard) -> tuple[Lora, ...]:
-    """The same under the names of their files. Raises NotOffered, UnknownLora, SameLoraTwice, OutOfRange."""
+    """The same under the names of their files.
+
+    Raises NotOffered, TooManyLoras, UnknownLora, SameLoraTwice, OutOfRange.
+    """
     if loras and not card.offers("lora"):
         raise NotOffered(feature="lora")
+    if len(loras) > MOST_LORAS:
+        raise TooManyLoras(limit=MOST_LORAS)
     found = tuple(Lora(name=_name(one.name, card), weight=one.weight) for one in loras)
     for one in found:
         if not LEAST_WEIGHT <= one.weight <= MOST_WEIGHT:

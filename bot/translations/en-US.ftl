@@ -7,6 +7,7 @@ refusal-invalid = This cannot be painted as it stands.
 refusal-empty-prompt = Tell me what to paint: the prompt is empty.
 refusal-prompt-too-long = The prompt has { $length } characters; { $limit } is the most.
 refusal-unknown-shape = There is no shape “{ $shape }”. Choose one of: { $shapes }.
+refusal-size-unfit = This model does not paint { $shape } well. It paints squares from { $least } to { $most } pixels a side, or as much in another shape, at most { $longest } a side.
 refusal-out-of-range = “{ $name }” must lie between { $least } and { $most }; you gave { $value }.
 refusal-steps-over-ceiling = { $steps } steps are more than the { $ceiling } allowed here.
 refusal-negative-without-guidance = A negative prompt does nothing at guidance 0. Leave guidance out, or set it above 0.
@@ -169,6 +170,14 @@ command-forget-me = me
 command-forget-me-text = Delete your prompts, pictures and requests here for good; it cannot be undone
 command-help = help
 command-help-text = How to use this bot, on one screen
+command-settings = settings
+command-settings-text = What your own pictures are like when you do not say
+command-settings-show = show
+command-settings-show-text = Show the settings that apply to you here
+command-settings-set = set
+command-settings-set-text = Change one of your settings; it follows you everywhere
+command-settings-reset = reset
+command-settings-reset-text = Forget one of your settings, or all of them
 command-admin = admin
 command-admin-text = Settings of this server
 command-admin-defaults = defaults
@@ -210,6 +219,7 @@ option-picture = picture
 option-picture-text = Which one; all of yours if you leave this out
 option-setting = setting
 option-setting-text = Which setting
+option-setting-all-text = Which setting; all of yours if you leave this out
 option-value = value
 option-value-text = The new value
 option-channel = channel
@@ -259,6 +269,7 @@ queue-mine-handed = about to be painted
 queue-mine-place = place { $place }
 queue-none-mine = None of them is yours.
 forget-nothing = There was nothing stored of you.
+forget-settings = Your settings are forgotten. Nothing else was stored of you.
 forget-question = { $count ->
         [0] None of your requests is stored any more.
         [one] I would delete one request of yours, with its words, its pictures and your settings, and stop what is being painted.
@@ -289,6 +300,11 @@ admin-defaults = Settings
 admin-from-owner = from the bot’s owner
 admin-from-guild = from the server
 admin-from-channel = from the channel
+admin-from-user = your own
+settings-set = Set for you, everywhere: { $key } = { $value }.
+settings-reset = Forgotten: your { $key }.
+settings-reset-all = All of your settings are forgotten.
+settings-reset-none = You have not set that.
 admin-setting = - { $key }: **{ $value }** · { $source }
 admin-automatic = the model’s own
 admin-set = Set for { $scope }: { $key } = { $value }.
@@ -334,6 +350,7 @@ help-variety = - `variety` keeps several pictures of one prompt from being twins
 help-image = - `image` starts from your own picture. `strength` says how much of it to repaint, `mask` or `region` which part; transparent parts are painted too.
 help-rest =
     - The same seed and words give the same picture.
+    - Options may stand among the words: `a cat --ar 3:2 --no fog`. **`/settings`** keeps those that you always want.
     - **More 1** shows what else there is, such as zooming out or painting on beyond an edge.
 help-steps-title = Steps
 help-steps-half = rough, in half the time
@@ -396,6 +413,7 @@ styles-changed = Changed the style { $name } for this server. Pictures already a
 styles-removed = Removed the style { $name } from this server.
 styles-restored = The style { $name } is back as it came with the bot.
 
+size-rounded = { $size }, the nearest that the model paints to { $asked }
 parameter-style = style { $style }
 parameter-enhanced = written out: { $text }
 parameter-quality = fine detail (+{ $percent } % time)
@@ -467,6 +485,13 @@ button-upscale-sharp = Upscale sharp
 refusal-unknown-lora = There is no LoRA “{ $lora }”. Type a part of its name and pick one from the list.
 refusal-same-lora-twice = “{ $lora }” is given twice. Name each LoRA once, with the weight you want.
 refusal-lora-weight-without-lora = A weight says how strongly a LoRA is applied, so it needs a LoRA.
+refusal-bad-flag = I cannot read { $flag } in the prompt.
+refusal-unknown-flag = I do not know { $flag }. What can be typed into the prompt is { $flags }.
+refusal-flag-needs-number = { $flag } needs a number after it; you gave “{ $value }”.
+refusal-flag-needs-words = { $flag } needs something after it.
+refusal-flag-twice = { $flag } is in the prompt twice, with different values. Keep one of them.
+refusal-flag-contradicts = { $flag } in the prompt and the option { $name } say different things. Keep one of them.
+refusal-too-many-loras = { $limit } LoRAs is the most for one picture.
 refusal-unknown-control = A painting cannot follow “{ $control }” here. Choose one of: { $controls }.
 refusal-control-without-picture = Control needs a picture to follow: attach it as control_image.
 refusal-control-picture-without-kind = Say with control what the attached control image shows, for example a sketch or a pose.

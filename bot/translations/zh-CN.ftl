@@ -7,6 +7,7 @@ refusal-invalid = 这样没法画。
 refusal-empty-prompt = 提示词是空的，请告诉我画什么。
 refusal-prompt-too-long = 提示词有 { $length } 个字符，最多 { $limit } 个。
 refusal-unknown-shape = 没有“{ $shape }”这种画幅，可选：{ $shapes }。
+refusal-size-unfit = 这个模型画不好 { $shape }。它能画边长 { $least } 到 { $most } 像素的方图，或同样大小的其他画幅，最长边不超过 { $longest } 像素。
 refusal-out-of-range = “{ $name }”要在 { $least } 到 { $most } 之间，你给的是 { $value }。
 refusal-steps-over-ceiling = { $steps } 步超过了这里允许的 { $ceiling } 步。
 refusal-negative-without-guidance = 引导为 0 时反向提示词不起作用。请不填引导，或把它设为大于 0。
@@ -154,6 +155,14 @@ command-forget-me = 我
 command-forget-me-text = 永久删除你的提示词、图片和请求，无法撤销
 command-help = 帮助
 command-help-text = 一屏看懂怎么用
+command-settings = 我的设置
+command-settings-text = 没有特别说明时，你自己的画按什么来画
+command-settings-show = 查看
+command-settings-show-text = 查看在这里对你生效的设置
+command-settings-set = 修改
+command-settings-set-text = 修改你的一项设置，在哪里都有效
+command-settings-reset = 重置
+command-settings-reset-text = 清除你的一项设置，或者全部
 command-admin = 管理
 command-admin-text = 本服务器的设置
 command-admin-defaults = 默认值
@@ -195,6 +204,7 @@ option-picture = 请求
 option-picture-text = 取消哪一个；不填则取消你的全部
 option-setting = 项目
 option-setting-text = 哪一项设置
+option-setting-all-text = 哪一项设置，不填就是全部
 option-value = 值
 option-value-text = 新的值
 option-channel = 频道
@@ -236,6 +246,7 @@ queue-mine-handed = 马上就画
 queue-mine-place = 第 { $place } 位
 queue-none-mine = 其中没有你的请求。
 forget-nothing = 没有保存任何关于你的内容。
+forget-settings = 已清除你的设置。除此之外没有保存过关于你的内容。
 forget-question = { $count ->
         [0] 你的请求已经都不再保存了。
        *[other] 我将删除你的 { $count } 个请求及其文字、图片和你的设置，并停止正在画的内容。
@@ -257,6 +268,11 @@ admin-defaults = 设置
 admin-from-owner = 来自机器人主人
 admin-from-guild = 来自服务器
 admin-from-channel = 来自频道
+admin-from-user = 你自己的
+settings-set = 已为你设置，在哪里都有效：{ $key } = { $value }。
+settings-reset = 已清除你的设置：{ $key }。
+settings-reset-all = 已清除你的全部设置。
+settings-reset-none = 你没有设置过。
 admin-setting = - { $key }：**{ $value }** · { $source }
 admin-automatic = 模型自带
 admin-set = 已为{ $scope }设置：{ $key } = { $value }。
@@ -299,6 +315,7 @@ help-variety = - `多样性` 让同一提示词的几张画不再雷同。
 help-image = - `原图` 从你自己的图片画起，`重绘幅度` 决定改动多少，`遮罩` 或 `区域` 决定改哪里，透明的地方会补画。
 help-rest =
     - 种子和提示词相同，画也相同。
+    - 选项也可以写在提示词里：`一只猫 --ar 3:2 --不要 雾`。总想用的选项，用 **`/我的设置`** 记下来。
     - **更多 1** 里还有别的：比如拉远、往画面外接着画。
 help-steps-title = 步数
 help-steps-half = 时间减半，比较粗糙
@@ -361,6 +378,7 @@ styles-changed = 已为本服务器修改风格“{ $name }”，之前的请求
 styles-removed = 已从本服务器移除风格“{ $name }”。
 styles-restored = 风格“{ $name }”已还原成机器人自带的样子。
 
+size-rounded = { $size }（模型能画的、最接近 { $asked } 的尺寸）
 parameter-style = 风格：{ $style }
 parameter-enhanced = 扩写：{ $text }
 parameter-quality = 精修（时间 +{ $percent }%）
@@ -432,6 +450,13 @@ button-upscale-sharp = 清晰放大
 refusal-unknown-lora = 没有名为“{ $lora }”的 LoRA。请输入名称的一部分，再从列表里选。
 refusal-same-lora-twice = “{ $lora }”给了两次。每个 LoRA 只写一次，用权重调强弱。
 refusal-lora-weight-without-lora = 权重是指 LoRA 的强弱，所以需要先选一个 LoRA。
+refusal-bad-flag = 提示词里的 { $flag } 我看不懂。
+refusal-unknown-flag = 我不认识 { $flag }。提示词里可以写：{ $flags }。
+refusal-flag-needs-number = { $flag } 后面要写数字，您写的是“{ $value }”。
+refusal-flag-needs-words = { $flag } 后面要写点什么。
+refusal-flag-twice = 提示词里有两个不同的 { $flag }，请只留一个。
+refusal-flag-contradicts = 提示词里的 { $flag } 和选项“{ $name }”说的不一样，请只留一个。
+refusal-too-many-loras = 一张图最多用 { $limit } 个 LoRA。
 refusal-unknown-control = 这里不能按“{ $control }”来控制，可选：{ $controls }。
 refusal-control-without-picture = 要控制画面，请用“控制图”附上一张参考图。
 refusal-control-picture-without-kind = 请用“控制”选项说明这张控制图是什么，比如草图或姿势。

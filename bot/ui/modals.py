@@ -80,7 +80,7 @@ def draft_of(values: Mapping[str, str], card: ModelCard | None, *, most_steps: i
     shape = values.get("shape", "").strip()
     return RequestDraft(
         prompt=values.get("prompt", ""),
-        shape=text.shape_of(shape, card.shapes if card else ()) if shape else None,
+        shape=text.shape_of(shape, card.shapes if card else {}) if shape else None,
         seed=_whole("seed", values.get("seed", ""), 0, SEED_RANGE - 1),
         steps=_whole("steps", values.get("steps", ""), *_step_range(card, most_steps)),
         negative=values.get("negative", ""),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.jobs.job import Job
 from bot.requests.draft import AS_SAID
 from bot.requests.known_words import holds_known_word
+from bot.requests.sizes import asked_pixels
 from bot.translations import has, say
 from bot.ui import text
 from protocol.card import Knows, ModelCard
@@ -17,7 +18,7 @@ _SHOWN_ABOUT, _SHOWN_EXAMPLE = 200, 60  # characters, as many as a card may have
 def before(job: Job, *, writing: str) -> list[str]:
     """What is to be known while it waits or is painted. `writing` is what the model has written out so far."""
     locale, request = job.requester.locale, job.request
-    lines = [_style(locale, request), _enhanced(locale, request, writing)]
+    lines = [_rounded(locale, request), _style(locale, request), _enhanced(locale, request, writing)]
     if request.quality:
         key = "quality-writes" if request.to_be_written else "quality-costs"
         lines.append(say(locale, key, steps=request.detail_steps, percent=_more(request)))
@@ -68,9 +69,14 @@ def kind(locale: str, job: Job) -> str:
             return say(locale, f"kind-{other.value}")
 
 
+def size(request: ImageRequest) -> str:
+    """Width and height in pixels, as a person reads them."""
+    return f"{request.width} × {request.height}"
+
+
 def parameters(locale: str, request: ImageRequest) -> list[str]:
     """For the line of parameters."""
-    words = [_style(locale, request)]
+    words = [_rounded(locale, request), _style(locale, request)]
     if request.region is not None:
         words.append(say(locale, f"region-{request.region.value}"))
     words += [
@@ -103,6 +109,14 @@ def whole(request: ImageRequest) -> str:
 def clipped(request: ImageRequest) -> bool:
     """Whether the message leaves some of these words out."""
     return len(text.plain(request.prompt)) > text.SHOWN_PROMPT or len(text.plain(request.enhanced)) > SHOWN_ENHANCED
+
+
+def _rounded(locale: str, request: ImageRequest) -> str:
+    """The size that was asked for, where the model paints the next one to it."""
+    asked = asked_pixels(request.shape) if request.kind in (Kind.TEXT, Kind.IMAGE) else None
+    if asked is None or asked == (request.width, request.height):
+        return ""
+    return say(locale, "size-rounded", asked=text.shape_name(locale, request.shape), size=size(request))
 
 
 def _style(locale: str, request: ImageRequest) -> str:

@@ -18,7 +18,7 @@ from bot.service.service import QueueView
 from bot.translations import has, say
 from bot.ui import notes, text
 from bot.ui.views import ACCENT
-from protocol.card import ModelCard
+from protocol.card import Guidance, ModelCard
 from protocol.request import FEATURES
 
 _MINE_SHOWN = 10
@@ -143,8 +143,8 @@ def model_stage(locale: str, stage: Stage) -> str:
     return say(locale, f"model-{stage.phase}", model=model, problem=problem)
 
 
-def help_screen(locale: str, card: ModelCard | None, *, most_steps: int, guidance: float) -> Panel:
-    """One screen: what to type, what the buttons do, and what steps and guidance cost."""
+def help_screen(locale: str, card: ModelCard | None, *, most_steps: int, guidance: float | None = None) -> Panel:
+    """One screen: what to type, what the buttons do, and what steps and guidance (None: the model's) cost."""
     usual = card.steps.default if card else _USUAL_STEPS
     steps = [(str(max(1, usual // 2)), say(locale, "help-steps-half")), (str(usual), say(locale, "help-steps-default"))]
     if 2 * usual <= most_steps:
@@ -154,10 +154,11 @@ def help_screen(locale: str, card: ModelCard | None, *, most_steps: int, guidanc
     parts = ["\n".join([f"### {say(locale, 'help-title')}", *lines])]
     parts.append(f"**{say(locale, 'help-steps-title')}**\n{_table(steps)}")
     if card is None or card.offers("guidance"):
+        usual = guidance or (card.guidance if card else Guidance()).usual
         rows = [
             ("0", say(locale, "help-guidance-off")),
-            (text.number(guidance), say(locale, "help-guidance-on")),
-            (f"{text.number(2 * guidance)}+", say(locale, "help-guidance-high")),
+            (text.number(usual), say(locale, "help-guidance-on")),
+            (f"{text.number(2 * usual)}+", say(locale, "help-guidance-high")),
         ]
         parts.append(f"**{say(locale, 'help-guidance-title')}**\n{_table(rows)}")
     if card is not None and card.knows is not None:

@@ -10,15 +10,20 @@ from collections.abc import Iterable, Mapping
 import discord
 from discord import app_commands
 
-from bot.jobs.errors import Argument, PerDayReached, Refusal
+from bot.jobs.errors import Argument, PerDayReached, Refusal, SizeUnfit, UnknownShape
 from bot.jobs.job import Failure
+from bot.requests.sizes import size_of
 from bot.requests.styles import StyleTemplates
 from bot.translations import has, nearest, say
+from protocol.card import ModelCard
 from protocol.request import ControlKind
 
 SHOWN_PROMPT = 1000  # characters of a prompt on its message; the rest is offered by a button
 ALT_TEXT = 1024  # Discord's limit of a description
 MOST_OF_CHOICE = 100  # characters: Discord's limit of a choice's name
+_MOST_CHOICES = 25  # that Discord shows
+_SQUARES = ("512x512", "768x768", "1024x1024")  # that people know from other programs
+_LEAST_SIDE = 64  # pixels; "16x9" is a ratio
 _BAR = 8  # squares, when the steps are too many to show one each
 
 # Marks that turn the direction of what follows them; ours are put around the whole text instead.
@@ -90,9 +95,9 @@ def bar(step: int, steps: int) -> str:
 
 
 def shape_name(locale: str, shape: str) -> str:
-    """ "2:3" as "Portrait 2:3", in the reader's language."""
+    """ "2:3" as "Portrait 2:3", in the reader's language, and "768x512" as "768 × 512"."""
     key = f"shape-{shape.replace(':', 'x')}"
-    return f"{say(locale, key)} {shape}" if has(key) else shape
+    return f"{say(locale, key)} {shape}" if has(key) else re.sub(r"(?<=\d)x(?=\d)", " × ", shape)
 
 
 def setting(locale: str, value: str | float | None) -> str:
@@ -100,6 +105,11 @@ def setting(locale: str, value: str | float | None) -> str:
     if value is None:
         return say(locale, "admin-automatic")
     return shape_name(locale, value) if isinstance(value, str) else number(value)
+
+
+def setting_of(key: str, typed: str, card: ModelCard | None) -> str:
+    """The value that somebody means for a setting."""
+    return shape_of(typed, card.shapes if card else {}) if key == "shape" else typed.strip()
 
 
 def shapes(locale: str, known: Iterable[str]) -> str:
@@ -122,15 +132,16 @@ def abilities(locale: str, features: Iterable[str]) -> str:
     return listed(locale, (_term(locale, name, ("feature",)) for name in features))
 
 
-def shape_of(typed: str, known: Iterable[str]) -> str:
-    """The shape that somebody means by "portrait", "竖图", "Portrait 2:3", "2x3" or "576x864"; else what they typed.
+def shape_of(typed: str, known: Mapping[str, tuple[int, int]]) -> str:
+    """The shape that somebody means by "portrait", "竖图", "Portrait 2:3", "2x3", "768x512" or "768".
 
-    Where two shapes share a name, the first of the card is meant.
+    Else what they typed. Where two shapes share a name, the first of the card is meant.
     """
-    wanted = typed.strip().casefold()
-    if ratio := re.search(r"(\d+)\s*[:：x×*/]\s*(\d+)", wanted):
-        common = math.gcd(int(ratio[1]), int(ratio[2])) or 1
-        wanted = f"{int(ratio[1]) // common}:{int(ratio[2]) // common}"
+    wanted = unicodedata.normalize("NFKC", typed).strip().casefold()
+    if pair := re.search(r"(\d{1,5})\s*([:x×*/])\s*(\d{1,5})", wanted):
+        return _shape_of_sides(int(pair[1]), int(pair[3]), known, in_pixels=pair[2] != ":") or typed.strip()
+    if wanted.isdecimal():
+        return _shape_of_sides(int(wanted), int(wanted), known, in_pixels=True) or typed.strip()
     for shape in known:
         key = f"shape-{shape.replace(':', 'x')}"
         names = {say(locale, key).casefold() for locale in ("en-US", "zh-CN")} if has(key) else set[str]()
@@ -139,24 +150,53 @@ def shape_of(typed: str, known: Iterable[str]) -> str:
     return typed.strip()
 
 
+def _shape_of_sides(width: int, height: int, known: Mapping[str, tuple[int, int]], *, in_pixels: bool) -> str:
+    """The shape of this size, or this size or ratio itself; nothing where a side is 0."""
+    if not width or not height:
+        return ""
+    if in_pixels and max(width, height) >= _LEAST_SIDE:
+        return next((shape for shape, size in known.items() if size == (width, height)), f"{width}x{height}")
+    common = math.gcd(width, height)
+    return f"{width // common}:{height // common}"
+
+
 def reads_chinese(locale: str) -> bool:
     """Whether a reader of this locale is spoken to in Chinese."""
     return nearest(locale).startswith("zh")
 
 
 def choices(names: Mapping[str, str], typed: str) -> list[app_commands.Choice[str]]:
-    """Of these names by their values, those in which what was typed occurs; Discord shows 25."""
+    """Of these names by their values, those in which what was typed occurs."""
     wanted = typed.strip().casefold()
     return [
         app_commands.Choice(name=name, value=value)
         for value, name in names.items()
         if wanted in name.casefold() or wanted in value.casefold()
-    ][:25]
+    ][:_MOST_CHOICES]
 
 
-def shape_choices(locale: str, known: Iterable[str], typed: str) -> list[app_commands.Choice[str]]:
-    """The shapes of a model by their names in the reader's language."""
-    return choices({shape: shape_name(locale, shape) for shape in known}, typed)
+def shape_choices(locale: str, card: ModelCard | None, typed: str) -> list[app_commands.Choice[str]]:
+    """The size that was typed, the shapes of a model by their names in the reader's language, usual squares."""
+    if card is None:
+        return []
+    named = {shape: shape_name(locale, shape) for shape in card.shapes}
+    squares = {shape: shape_name(locale, shape) for shape in _SQUARES if _is_free(shape, card)}
+    found = choices(named | squares, typed)
+    asked = shape_of(typed, card.shapes)
+    if _is_free(asked, card) and asked not in squares:
+        width, height = size_of(asked, card)
+        shown = shape_name(locale, asked)
+        size = f"{width} × {height}"
+        found.insert(0, app_commands.Choice(name=shown if shown == size else f"{shown} → {size}", value=asked))
+    return found[:_MOST_CHOICES]
+
+
+def _is_free(shape: str, card: ModelCard) -> bool:
+    """Whether the model paints it, and in none of the sizes of its card."""
+    try:
+        return size_of(shape, card) not in card.shapes.values()
+    except (UnknownShape, SizeUnfit):
+        return False
 
 
 def style_choices(locale: str, styles: Mapping[str, StyleTemplates], typed: str) -> list[app_commands.Choice[str]]:
@@ -166,7 +206,7 @@ def style_choices(locale: str, styles: Mapping[str, StyleTemplates], typed: str)
         app_commands.Choice(name=style.name.of(chinese=chinese), value=key)
         for key, style in styles.items()
         if any(wanted in name.casefold() for name in (key, *style.name.given()))
-    ][:25]
+    ][:_MOST_CHOICES]
 
 
 def lora_choices(
@@ -234,6 +274,10 @@ def _arguments(locale: str, arguments: Iterable[tuple[str, Argument]], *, day: b
             said[name] = listed(locale, (_term(locale, key, ("setting",)) for key in str(value).split(", ")))
         elif name == "controls":
             said[name] = listed(locale, (control_name(locale, kind) for kind in str(value).split(", ")))
+        elif name == "shape":
+            said[name] = inline(shape_name(locale, str(value)), 100)
+        elif name in ("flag", "flags"):
+            said[name] = listed(locale, (code(one, 40) for one in str(value).split()))
         elif name == "models":
             said[name] = listed(locale, inline(str(value), 100).split(", "))
         elif name == "control" and has(f"control-{value}"):

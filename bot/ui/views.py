@@ -12,6 +12,7 @@ from msgspec import structs
 from bot.jobs.events import QueuePosition
 from bot.jobs.job import Job
 from bot.jobs.states import JobState
+from bot.requests.sizes import asked_pixels
 from bot.translations import say
 from bot.ui import notes, text
 from bot.ui.buttons import Button, Row, job_button
@@ -216,8 +217,8 @@ def _parameters(job: Job) -> str:
         words.append(say(locale, "parameter-seeds", first=str(request.seed), last=str(last)))
     else:
         words.append(say(locale, "parameter-seed", seed=str(request.seed)))
-    size = f"{request.width} × {request.height}"
-    words.append(size if request.kind is Kind.INPAINT else f"{request.shape} ({size})")
+    free = request.kind is Kind.INPAINT or asked_pixels(request.shape) is not None
+    words.append(notes.size(request) if free else f"{request.shape} ({notes.size(request)})")
     if not request.is_sharp:
         words.append(say(locale, "parameter-steps", steps=request.steps))
     if request.guidance > 0:

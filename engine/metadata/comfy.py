@@ -14,10 +14,11 @@ from typing import Any
 from engine.metadata import comfy_inpaint, comfy_models
 from engine.metadata.facts import Facts
 from engine.metadata.graph import Node, Wire
-from protocol.card import Z_IMAGE_TURBO
+from protocol.card import Z_IMAGE, Z_IMAGE_TURBO
 from protocol.request import Kind
 
-PUBLISHED_FILE = "z_image_turbo_bf16.safetensors"
+TURBO_SHIFT = 3.0
+PUBLISHED_FILES = {Z_IMAGE_TURBO.name: "z_image_turbo_bf16.safetensors", Z_IMAGE.name: "z_image_bf16.safetensors"}
 SIZE, GAP = (300, 180), 40  # pixels on ComfyUI's page
 
 
@@ -111,8 +112,7 @@ def _places(nodes: Mapping[int, Node]) -> dict[int, tuple[int, int]]:
 
 
 def _nodes(facts: Facts) -> dict[int, Node]:
-    published = facts.model == Z_IMAGE_TURBO.name
-    model_file = PUBLISHED_FILE if published else f"{facts.model}.safetensors"
+    model_file = PUBLISHED_FILES.get(facts.model, f"{facts.model}.safetensors")
     clip = Wire(node=2, type="CLIP")
     positive = Wire(node=5, type="CONDITIONING")
     return {
@@ -125,7 +125,10 @@ def _nodes(facts: Facts) -> dict[int, Node]:
         3: Node(type="VAELoader", inputs={"vae_name": "ae.safetensors"}, outputs=("VAE",)),
         4: Node(
             type="ModelSamplingAuraFlow",
-            inputs={"model": Wire(node=comfy_models.last_model(facts), type="MODEL"), "shift": 3.0},
+            inputs={
+                "model": Wire(node=comfy_models.last_model(facts), type="MODEL"),
+                "shift": facts.shift or TURBO_SHIFT,
+            },
             outputs=("MODEL",),
         ),
         5: Node(type="CLIPTextEncode", inputs={"clip": clip, "text": facts.painted_prompt}, outputs=("CONDITIONING",)),

@@ -36,6 +36,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     masked: bool = False  # painted where a mask was white
     region: Region | None = None
     margins: Margins | None = None
+    shift: float | None = None  # of the schedule; older pictures do not say
     software: str = SOFTWARE
 
     @property
@@ -45,8 +46,8 @@ class Facts(Struct, frozen=True, kw_only=True):
         return words if self.style is None else self.style.around(words)
 
     @classmethod
-    def of(cls, request: ImageRequest, k: int, *, model: str, composite: bool) -> Facts:
-        """The facts of image k of a request."""
+    def of(cls, request: ImageRequest, k: int, *, model: str, composite: bool, shift: float | None = None) -> Facts:
+        """The facts of image k of a request, painted by this model on a schedule of this shift."""
         return cls(
             prompt=request.prompt,
             negative=request.negative if request.guidance > 0 else "",
@@ -71,4 +72,5 @@ class Facts(Struct, frozen=True, kw_only=True):
             masked=request.mask is not None,
             region=request.region,
             margins=request.margins,
+            shift=shift,
         )

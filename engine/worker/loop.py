@@ -220,8 +220,11 @@ class Loop:
 
     def _hand_over(self, sample: Sample, pixels: Pixels) -> None:
         sample.spent("total", sample.began)
-        model, peak = self._pipeline.card.name, memory.peak_memory(self._pipeline.device.torch_device)
-        self._results.send_finished(sample.order, sample.k, pixels, model=model, seconds=sample.seconds, peak=peak)
+        pipeline, seconds = self._pipeline, sample.seconds
+        model, shift, peak = pipeline.card.name, pipeline.shift, memory.peak_memory(pipeline.device.torch_device)
+        self._results.send_finished(
+            sample.order, sample.k, pixels, model=model, shift=shift, seconds=seconds, peak=peak
+        )
 
     def _give_up(self, sample: Sample) -> None:
         """A tile that fails takes the tiles of its picture along that run or are decoded already."""

@@ -44,13 +44,13 @@ class Results:
         self._submit(publish)
 
     def send_finished(
-        self, order: Generate, k: int, pixels: Pixels, *, model: str, seconds: dict[str, float], peak: int
+        self, order: Generate, k: int, pixels: Pixels, *, model: str, shift: float, seconds: dict[str, float], peak: int
     ) -> None:
         """Encode one picture with its recipe, hand it over and write its line in the log."""
 
         def publish() -> None:
             began = time.perf_counter()
-            png = encode_png(pixels, facts_chunks(_facts(order, k, model)))
+            png = encode_png(pixels, facts_chunks(_facts(order, k, model, shift)))
             seconds["png"] = time.perf_counter() - began
             height, width, _ = pixels.shape
             self._send(
@@ -107,10 +107,10 @@ class Results:
         self._thread.submit(work).add_done_callback(report)
 
 
-def _facts(order: Generate, k: int, model: str) -> Facts:
+def _facts(order: Generate, k: int, model: str, shift: float) -> Facts:
     """A source with facts of its own is a picture of ours; one without is somebody's photo or drawing."""
     composite = False
     if order.request.kind is not Kind.TEXT and order.source is not None:
         known = read_facts(order.source)
         composite = known is None or known.composite
-    return Facts.of(order.request, k, model=model, composite=composite)
+    return Facts.of(order.request, k, model=model, composite=composite, shift=shift)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from bot.jobs.errors import NeedsOwner, SameModel, UnknownModel
+from protocol.card import Z_IMAGE
 from tests.bot.links.local.test_engine_process import ROOT, fake
 from tests.story.studio import Studio, Visitor, finished, until, words
+from tests.support.fake_engine import CARD
 
 
 @pytest.fixture
@@ -92,3 +95,20 @@ async def test_without_an_engine_of_its_own_the_bot_says_where_models_are_chosen
 ) -> None:
     await robin.say("/admin model")
     await robin.is_told("Engines at a broker take their model from where they are started")
+
+
+async def test_a_model_made_for_many_steps_and_guidance_is_painted_as_its_authors_recommend(
+    empty_studio: Studio, mia: Visitor, bao: Visitor
+) -> None:
+    await empty_studio.open_bot()
+    await empty_studio.open_engine(card=msgspec.structs.replace(CARD, steps=Z_IMAGE.steps, guidance=Z_IMAGE.guidance))
+
+    await mia.say("/imagine prompt:a red star")
+    hers = words(await mia.sees_pictures())
+    await bao.say("/画图 提示词:红色的星星 步数:50 反向提示词:雾")
+    his = words(await bao.sees_pictures(more_than=1))
+
+    assert "28 steps" in hers
+    assert "guidance 4" in hers
+    assert "50 步" in his
+    assert "引导 4" in his

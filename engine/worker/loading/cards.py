@@ -8,14 +8,16 @@ from pathlib import Path
 
 import msgspec
 
-from engine.worker.loading.sources import PUBLISHED, Beside, Source, find, hub_id
+from engine.worker.loading.sources import PUBLISHED, PUBLISHED_BASE, Beside, Source, find, hub_id
 from engine.worker.loading.weight_files import LoadingProblem, read_json
-from protocol.card import Z_IMAGE_TURBO, ModelCard, StepRange
+from protocol.card import Z_IMAGE, Z_IMAGE_TURBO, ModelCard, StepRange
 
 CARD = "zimagine.json"  # in a model's folder; beside NAME.safetensors it is NAME.zimagine.json
 LATER = ("lora", "enhance")  # depends on what lies in another folder, and on how well the text encoder writes
 UNSAID = 32  # pixels a side that diffusers takes a VAE to be trained at where its configuration does not say
 TURBO = "z-image-turbo"
+# The models of the family by their transformer's width and their scheduler's shift: each was trained with its own.
+FAMILY = {(3840, 3.0): Z_IMAGE_TURBO, (3840, 6.0): Z_IMAGE}
 ASPECTS = ("1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9")
 
 
@@ -77,12 +79,25 @@ def _of_folder(folder: Path) -> ModelCard:
         return _read(folder / CARD)
     own = hub_id(folder) or folder.name
     name = own.rpartition("/")[2]
-    if name.lower() == TURBO and own.lower() in (TURBO, PUBLISHED.lower()):
+    if own.lower() in (TURBO, PUBLISHED.lower()):
         return Z_IMAGE_TURBO
-    if TURBO in name.lower():  # made of it
-        return msgspec.structs.replace(Z_IMAGE_TURBO, id=own, name=name, licence="")
+    if own.lower() in (Z_IMAGE.id, PUBLISHED_BASE.lower()):
+        return Z_IMAGE
+    relative = _relative(folder) or (Z_IMAGE_TURBO if TURBO in name.lower() else None)
+    if relative is not None:  # made of it
+        return msgspec.structs.replace(relative, id=own, name=name, licence="")
     native = int(read_json(folder / "vae" / "config.json").get("sample_size", UNSAID))
     return msgspec.structs.replace(generic_card(name, native=native), id=own)
+
+
+def _relative(folder: Path) -> ModelCard | None:
+    """The published model of which a folder's own is a child, as far as its files tell."""
+    try:
+        width = read_json(folder / "transformer" / "config.json").get("dim")
+        shift = read_json(folder / "scheduler" / "scheduler_config.json").get("shift")
+    except LoadingProblem:
+        return None
+    return FAMILY.get((width, shift))
 
 
 def _read(file: Path) -> ModelCard:

@@ -20,6 +20,7 @@ from engine.worker.loading.weight_files import (
 
 STARTER = Path(__file__).resolve().parents[2] / "starter"
 PUBLISHED = "Tongyi-MAI/Z-Image-Turbo"
+PUBLISHED_BASE = "Tongyi-MAI/Z-Image"  # that it was distilled from
 CLASSES = {
     "transformer": "ZImageTransformer2DModel",
     "text_encoder": "Qwen3Model",

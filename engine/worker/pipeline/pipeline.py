@@ -71,6 +71,7 @@ class Pipeline:
         self._control: ControlNet | None = None
         self._sharpener: SuperResolution | None = None
         self.loras = Loras(self.transformer, loras, device=device.torch_device, dtype=device.dtype)
+        self.shift = parts.shift
         self._preparation = Preparation(parts.card, self.vae, self.embeddings, self.loras, shift=parts.shift)
         self.card = self.loras.on(parts.card)
         self._text_encoder = parts.text_encoder

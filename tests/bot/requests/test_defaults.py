@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.jobs.errors import BadSetting, NeedsAdmin, NeedsOwner, NotAllowed, OverCeiling
+from bot.jobs.errors import BadSetting, NeedsAdmin, NeedsOwner, NotAllowed, OverCeiling, SizeUnfit
 from bot.jobs.job import Requester
 from bot.requests.defaults import Defaults, OwnerSettings, Value
 from bot.storage.ledger import Ledger
+from protocol.card import Z_IMAGE, ModelCard
 from tests.support.clocks import ManualClock
 from tests.support.fake_engine import CARD
 from tests.support.stage import ADMIN, ANNA, MODERATOR, OWNER
@@ -22,9 +23,11 @@ GUILD, CHANNEL = 10, 100
 
 
 @asynccontextmanager
-async def opened(path: Path, owner: OwnerSettings | None = None) -> AsyncGenerator[Defaults, None]:
+async def opened(
+    path: Path, owner: OwnerSettings | None = None, card: ModelCard = CARD
+) -> AsyncGenerator[Defaults, None]:
     async with Ledger.open(path / "ledger.db", wall=ManualClock()) as ledger:
-        yield Defaults(ledger.settings, owner=owner or OwnerSettings(), card=lambda: CARD)
+        yield Defaults(ledger.settings, owner=owner or OwnerSettings(), card=lambda: card)
 
 
 async def test_the_narrower_scope_wins(tmp_path: Path) -> None:
@@ -148,17 +151,36 @@ async def test_a_ceiling_that_was_lowered_holds_at_once(tmp_path: Path) -> None:
         assert defaults.limits(ANNA).per_minute == 3
 
 
+async def test_the_ceiling_follows_the_model_where_the_owner_sets_none(tmp_path: Path) -> None:
+    async with opened(tmp_path, card=Z_IMAGE) as defaults:
+        assert defaults.most_steps == 60
+        assert await defaults.set("guild", GUILD, "steps", 50, by=ADMIN) == 50
+        assert defaults.show(GUILD, CHANNEL)["guidance"].value == 4.0
+
+    async with opened(tmp_path, OwnerSettings(most_steps=30), card=Z_IMAGE) as defaults:
+        assert defaults.most_steps == 30
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
         ("colour", "red"), ("paused", True), ("steps", 0), ("steps", "many"), ("count", 5), ("count", ""),
-        ("guidance", 0), ("guidance", "NaN"), ("guidance", 31), ("shape", "7:1"), ("shape", "square"), ("per_day", 0),
+        ("guidance", 0), ("guidance", "NaN"), ("guidance", 31), ("shape", "heart"), ("shape", "square"), ("per_day", 0),
     ],
 )  # fmt: skip
 async def test_a_value_that_means_nothing_is_refused(tmp_path: Path, key: str, value: Value) -> None:
     async with opened(tmp_path) as defaults:
         with pytest.raises(BadSetting):
             await defaults.set("guild", GUILD, key, value, by=ADMIN)
+
+
+async def test_a_default_size_may_be_any_that_the_model_paints(tmp_path: Path) -> None:
+    async with opened(tmp_path) as defaults:
+        await defaults.set("guild", GUILD, "shape", "304x192", by=ADMIN)
+        with pytest.raises(SizeUnfit):
+            await defaults.set("guild", GUILD, "shape", "7:1", by=ADMIN)
+
+        assert defaults.of_pictures(ANNA).shape == "304x192"
 
 
 async def test_a_person_cannot_raise_their_own_limits(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from typing import Any
 
+import msgspec
 import pytest
 from PIL import Image
 
@@ -15,14 +17,15 @@ from bot.jobs.errors import (
     NotOffered,
     OutOfRange,
     PromptTooLong,
+    SizeUnfit,
     StepsOverCeiling,
     StrengthWithoutImage,
     UnknownShape,
 )
 from bot.requests.defaults import PictureDefaults
-from bot.requests.draft import RequestDraft, complete, fits
+from bot.requests.draft import RequestDraft, complete, fits, refitted
 from bot.storage.blobs import UNSTORED
-from protocol.card import ModelCard, StepRange
+from protocol.card import Guidance, ModelCard, StepRange
 from protocol.request import ImageRequest, Kind
 from tests.support.fake_engine import CARD
 
@@ -80,13 +83,32 @@ def test_a_negative_prompt_turns_guidance_on_at_the_admins_value() -> None:
     assert request.forwards == 16
 
 
+def test_guidance_is_the_models_own_where_nobody_says_otherwise() -> None:
+    own = replace(PICTURE_DEFAULTS, guidance=None)
+    base = msgspec.structs.replace(CARD, guidance=Guidance(default=4.0))
+    turbo = msgspec.structs.replace(CARD, guidance=Guidance(negative=0.8))
+
+    def guidance(card: ModelCard, defaults: PictureDefaults = own, **said: Any) -> float:
+        return composed(RequestDraft(prompt="x", **said), card, defaults).guidance
+
+    assert guidance(base) == guidance(base, negative="fog") == 4.0
+    assert guidance(base, guidance=0) == 0.0
+    assert guidance(base, PICTURE_DEFAULTS) == 3.0
+    assert (guidance(turbo), guidance(turbo, negative="fog")) == (0.0, 0.8)
+
+
 @pytest.mark.parametrize(
     ("draft", "refusal"),
     [
         (RequestDraft(prompt="  "), EmptyPrompt),
         (RequestDraft(prompt="x" * 2001), PromptTooLong),
         (RequestDraft(prompt="x", negative="y" * 2001), PromptTooLong),
-        (RequestDraft(prompt="x", shape="5:1"), UnknownShape),
+        (RequestDraft(prompt="x", shape="heart"), UnknownShape),
+        (RequestDraft(prompt="x", shape="0x64"), UnknownShape),
+        (RequestDraft(prompt="x", shape="5:1"), SizeUnfit),
+        (RequestDraft(prompt="x", shape="64x64"), SizeUnfit),
+        (RequestDraft(prompt="x", shape="512x512"), SizeUnfit),
+        (RequestDraft(prompt="x", shape="99999x1"), SizeUnfit),
         (RequestDraft(prompt="x", seed=-1), OutOfRange),
         (RequestDraft(prompt="x", seed=2**32), OutOfRange),
         (RequestDraft(prompt="x", count=0), OutOfRange),
@@ -103,6 +125,25 @@ def test_a_negative_prompt_turns_guidance_on_at_the_admins_value() -> None:
 def test_a_wish_that_cannot_be_painted_is_refused(draft: RequestDraft, refusal: type[Invalid]) -> None:
     with pytest.raises(refusal):
         composed(draft)
+
+
+def test_a_free_size_is_rounded_to_whole_tokens_and_kept_as_it_was_asked_for() -> None:
+    request = composed(RequestDraft(prompt="x", shape="300x199"))
+
+    assert (request.shape, request.width, request.height) == ("300x199", 304, 192)
+    assert refitted(request, CARD) == request
+
+
+def test_a_ratio_that_the_card_does_not_list_has_about_its_native_area() -> None:
+    request = composed(RequestDraft(prompt="x", shape="5:4"))
+
+    assert (request.shape, request.width, request.height) == ("5:4", 288, 224)
+
+
+def test_a_default_that_another_model_left_is_passed_over() -> None:
+    defaults = replace(PICTURE_DEFAULTS, shape="2048x2048")
+
+    assert composed(RequestDraft(prompt="x"), defaults=defaults).shape == "1:1"
 
 
 def test_a_picture_without_a_shape_takes_the_nearest_shape() -> None:

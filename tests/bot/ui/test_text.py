@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bot.jobs.errors import OutOfRange, PerDayReached, PerMinuteReached, UnknownShape
 from bot.jobs.job import Failure
 from bot.ui import text
+from protocol.card import Z_IMAGE_TURBO
 from tests.support.fake_engine import CARD
 
 
@@ -128,13 +129,26 @@ def test_a_days_allowance_is_told_with_its_day() -> None:
 @pytest.mark.parametrize(
     ("typed", "shape"),
     [
-        ("576x1024", "9:16"),
+        ("832x1248", "2:3"),
         ("1024×1024", "1:1"),
+        ("1024", "1:1"),
         ("6:9", "2:3"),
-        ("500x333", "500x333"),
-        ("0x0", "0x0"),
         ("2/3", "2:3"),
+        ("5:4", "5:4"),
+        ("576 x 1024", "576x1024"),
+        ("７６８", "768x768"),
+        ("500*333", "500x333"),
+        ("0x0", "0x0"),
+        ("512x0", "512x0"),
     ],
 )
-def test_a_size_is_taken_for_its_shape_and_one_that_has_none_stays_as_it_was_typed(typed: str, shape: str) -> None:
-    assert text.shape_of(typed, ("1:1", "2:3", "9:16")) == shape
+def test_a_size_of_the_model_is_its_shape_and_any_other_is_meant_as_it_was_typed(typed: str, shape: str) -> None:
+    assert text.shape_of(typed, Z_IMAGE_TURBO.shapes) == shape
+
+
+def test_a_size_that_is_typed_is_offered_with_what_the_model_makes_of_it() -> None:
+    offered = text.shape_choices("en-US", Z_IMAGE_TURBO, "770x500")
+
+    assert [(one.name, one.value) for one in offered] == [("770 × 500 → 768 × 496", "770x500")]
+    assert "768x768" in [one.value for one in text.shape_choices("zh-CN", Z_IMAGE_TURBO, "")]
+    assert text.shape_choices("en-US", Z_IMAGE_TURBO, "9000x9000") == []

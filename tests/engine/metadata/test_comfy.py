@@ -5,13 +5,14 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from engine.metadata import comfy
 from engine.metadata.facts import Facts
 from engine.worker.edits import inpaint
-from protocol.card import Z_IMAGE_TURBO
+from protocol.card import Z_IMAGE, Z_IMAGE_TURBO
 from protocol.request import Control, ControlKind, Kind, Lora, Margins, Region
 from tests.support.orders import request
 
@@ -98,10 +99,13 @@ def test_its_page_reads_a_samplers_values_by_their_place() -> None:
 
 def test_the_files_are_those_of_its_template_for_the_model() -> None:
     published, other = comfy.api_graph(facts(model=Z_IMAGE_TURBO.name)), comfy.api_graph(facts(model="mine"))
+    base = comfy.api_graph(msgspec.structs.replace(facts(model=Z_IMAGE.name), shift=6.0))
 
     assert inputs(published, "UNETLoader")["unet_name"] == "z_image_turbo_bf16.safetensors"
     assert inputs(other, "UNETLoader")["unet_name"] == "mine.safetensors"
     assert inputs(published, "ModelSamplingAuraFlow")["shift"] == 3.0
+    assert inputs(base, "UNETLoader")["unet_name"] == "z_image_bf16.safetensors"
+    assert inputs(base, "ModelSamplingAuraFlow")["shift"] == 6.0
 
 
 def test_a_negative_prompt_counts_only_with_guidance() -> None:

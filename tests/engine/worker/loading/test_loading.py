@@ -14,11 +14,11 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 from safetensors.torch import load_file, save_file
 
 from engine.worker.device.memory import GIB, Device, find_device
-from engine.worker.loading import loading
+from engine.worker.loading import cards, loading
 from engine.worker.loading.loading import LoadingProblem, Source
 from engine.worker.pipeline.pipeline import Pipeline
 from engine.worker.pipeline.preview import Previews
-from protocol.card import Z_IMAGE_TURBO, ModelCard
+from protocol.card import Z_IMAGE, Z_IMAGE_TURBO, ModelCard
 from tests.support import tiny_model
 
 CPU = Device(torch_device=torch.device("cpu"), dtype=torch.float32, total=0, free=0)
@@ -190,6 +190,32 @@ def test_what_others_made_of_turbo_has_its_sizes_under_its_own_name(tiny: Path, 
         Z_IMAGE_TURBO, id="somebody/Z-Image-Turbo-Woods", name="Z-Image-Turbo-Woods", licence=""
     )
     assert same_name.id == "somebody/Z-Image-Turbo"
+
+
+@pytest.mark.parametrize(("shift", "recipe"), [(3.0, Z_IMAGE_TURBO), (6.0, Z_IMAGE)])
+def test_a_child_of_the_family_is_known_by_the_width_of_its_net_and_the_shift_of_its_schedule(
+    tmp_path: Path, shift: float, recipe: ModelCard
+) -> None:
+    folder = tmp_path / "woods"
+    for part, config in (
+        ("transformer", {"dim": 3840}),
+        ("scheduler", {"shift": shift}),
+        ("vae", {"sample_size": 1024}),
+    ):
+        (folder / part).mkdir(parents=True)
+        name = "scheduler_config.json" if part == "scheduler" else "config.json"
+        (folder / part / name).write_text(json.dumps(config))
+
+    card = cards.read_card(Source(folder=folder))
+
+    assert card == msgspec.structs.replace(recipe, id="woods", name="woods", licence="")
+
+
+def test_the_model_that_turbo_was_distilled_from_has_its_own_recipe(tiny: Path, tmp_path: Path) -> None:
+    card = loading.load(hub_snapshot(tiny, tmp_path, "Tongyi-MAI/Z-Image"), CPU).card
+
+    assert card == Z_IMAGE
+    assert (card.steps.default, card.steps.ceiling, card.guidance.usual) == (28, 60, 4.0)
 
 
 def test_a_folder_below_one_that_is_called_turbo_is_no_turbo_for_that(tiny: Path, tmp_path: Path) -> None:
