@@ -1,4 +1,4 @@
-# make setup | demo | lint | test | check | chaos KILLS=40 | bench | mutants SEED=1 EACH=20
+# make setup | demo | lint | test | check | ranges | chaos KILLS=40 | bench | mutants SEED=1 EACH=20
 # TESTERS: how many tests at once; they wait more than they work.
 # TORCH_INDEX: where to take torch from, e.g. https://download.pytorch.org/whl/cpu or .../cu130; empty: what fits here.
 
@@ -12,7 +12,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 NO_VENV := Python here cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv
 
-.PHONY: setup demo lint test check chaos bench mutants clean
+.PHONY: setup demo lint test check ranges range-lowest range-newest chaos bench mutants clean
 
 setup: .venv/installed
 
@@ -38,6 +38,18 @@ test: setup
 
 check: lint test
 
+# Runs what leans most on other packages with the lowest and with the newest version of each that pyproject.toml allows,
+# in environments of their own below .ranges/, made anew each time.
+ranges: range-lowest range-newest
+
+range-lowest range-newest: range-%:
+	$(PYTHON) -m venv --clear .ranges/$*
+	@index="$(TORCH_INDEX)"; [ "$$index" ] || index=$$(.ranges/$*/bin/python config/torch_build.py); \
+		[ -z "$$index" ] || .ranges/$*/bin/python -m pip install --quiet \
+		--constraint constraints-$*.txt --no-deps --index-url "$$index" torch
+	.ranges/$*/bin/python -m pip install --quiet --constraint constraints-$*.txt --editable '.[test]'
+	.ranges/$*/bin/python -m pytest -n $(TESTERS) --dist worksteal -p no:cacheprovider $$(sed 's/#.*//' tests/ranges.txt)
+
 # Kills engines, bot and broker so often, on every link; docs/reliability.md holds the table of a long run.
 chaos: setup
 	$(BIN)/python -m tests.chaos --kills $(KILLS)
@@ -51,4 +63,4 @@ bench: setup
 	$(BIN)/python -m benchmarks.crowd
 
 clean:
-	rm -rf .venv data/demo .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv .ranges data/demo .pytest_cache .ruff_cache .hypothesis .coverage

@@ -18,7 +18,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import nats.errors
 import nkeys
@@ -201,6 +201,8 @@ async def connected(access: Access, *, seat: str, back: Callable[[], None]) -> A
             connect_timeout=5,
             ping_interval=5,
         )
+        if (task := asyncio.current_task()) and task.cancelling():  # lost while dialling: see `ended`
+            raise asyncio.CancelledError
         if not client._server_info.get("auth_required"):  # pyright: ignore[reportPrivateUsage]  it has no other name
             log.warning(OPEN, _shown(access.url))
         yield client
@@ -208,7 +210,21 @@ async def connected(access: Access, *, seat: str, back: Callable[[], None]) -> A
         with suppress(nats.errors.Error, OSError, TimeoutError):
             async with asyncio.timeout(1.0):
                 await client.flush()
-        await client.close()
+        with suppress(TimeoutError):  # a broker that reads no more would be waited for until all is written
+            async with asyncio.timeout(1.0):
+                await client.close()
+
+
+async def ended(*tasks: asyncio.Task[Any], again: float = 1.0) -> None:
+    """Cancel tasks, every `again` seconds, until they have ended.
+
+    Once is not enough before Python 3.12: `asyncio.wait_for`, with which the broker's client waits, drops a
+    cancellation that comes in the same turn of the loop as the answer: https://github.com/python/cpython/issues/86296.
+    """
+    while left := [task for task in tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=again)
 
 
 def _shown(url: str) -> str:

@@ -111,8 +111,7 @@ class BrokerLink(Conversation):
                         return True
                     await asyncio.sleep(broker.PULSE)
             finally:
-                for task in owned:
-                    task.cancel()
+                await broker.ended(*owned)
                 with suppress(nats.errors.Error):
                     await client.publish(broker.event(self.seat), broker.NO_WORD)
         return False

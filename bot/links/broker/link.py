@@ -57,7 +57,7 @@ async def broker_link(
     try:
         yield link
     finally:
-        working.cancel()
+        await broker.ended(working, again=5.0)  # it has something to say before it goes
         with suppress(asyncio.CancelledError):
             await working
         await link.finished()
@@ -134,10 +134,9 @@ class EnginesAtBroker:
                 await self._call(client)
             finally:
                 self._tasks = None
-                for task in owned:
-                    task.cancel()
                 for seat in self.seats.values():
                     seat.rest()
+                await broker.ended(*owned)
 
     async def _call(self, client: Client) -> None:
         """Tell everybody every PULSE seconds that this bot is here; make streams anew after the broker was away."""

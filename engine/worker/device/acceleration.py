@@ -15,6 +15,12 @@ NATIVE = "native"
 # Names of ours to diffusers' own. Only the first two accept the mask of a forward with rows of different lengths.
 BACKENDS = {"native": "native", "cudnn": "_native_cudnn", "flash": "flash", "flash3": "_flash_3", "sage": "sage"}
 WITH_MASK = ("native", "_native_cudnn")
+# Where diffusers' advice ("install …") leads nowhere, or for an hour to a compiler.
+WHENCE = {
+    "flash": "`pip install flash-attn` compiles it",
+    "flash3": "it is built from the folder hopper of https://github.com/Dao-AILab/flash-attention",
+    "sage": "PyPI has the first generation alone; the second is built from https://github.com/thu-ml/SageAttention",
+}
 RECOMPILES = 64  # one row, several, several with a mask, for three kinds of block: more than torch's limit of 8
 
 
@@ -34,8 +40,9 @@ class Attention:
         try:
             self._use(self._chosen)
         except (RuntimeError, ValueError, ImportError) as error:
+            reason, way = str(error).splitlines()[0].rstrip("."), WHENCE.get(name)
             raise BackendUnusable(
-                f"The attention backend {name} cannot be used here: {str(error).splitlines()[0]}"
+                f"The attention backend {name} cannot be used here: {reason}{f' ({way})' if way else ''}."
             ) from error
 
     def before(self, rows: Iterable[tuple[int, int]], *, controlled: bool = False) -> None:

@@ -5,6 +5,7 @@ Nothing is copied: last layer, final norm and the head, which is the table of em
 
 from __future__ import annotations
 
+import inspect
 import logging
 import re
 from collections.abc import Callable
@@ -33,6 +34,10 @@ PROBE = "The sun rises in the east and sets in the west. 太阳从东边升起�
 MOST_SURPRISE = 6.0  # nats a token over the probe: a language model has about 2, weights without one 10 and more
 
 WRITES = (Policy.RESIDENT, Policy.ENCODER_EVICTED, Policy.FP8_STORAGE)  # the others would fetch it anew for each token
+
+# What a text encoder calls the keys and values of what it has read: the first since transformers 5.24, whose 5.40 drops
+# the second; whatever name it does not know it would ignore without a word, and read each token as if it were alone.
+CACHE_NAMES = ("cache", "past_key_values")
 
 INSTRUCTION_EN = (
     "You write prompts for a painter who sees nothing but your words. Write the wish out into one paragraph of at most "
@@ -105,7 +110,8 @@ class PromptWriter:
 
     def _next_token(self, encoder: Any, draft: PromptDraft) -> int:
         unread = draft.unread.to(self._embeddings.device)
-        states = encoder(input_ids=unread, past_key_values=draft.cache, use_cache=True).last_hidden_state
+        cache = {cache_name(encoder): draft.cache}
+        states = encoder(input_ids=unread, use_cache=True, **cache).last_hidden_state
         return _drawn(_logits(encoder, states[0, -1]), draft.generator)
 
     def _append_token(self, draft: PromptDraft, request: ImageRequest, token: int) -> None:
@@ -148,6 +154,7 @@ def unable(embeddings: Embeddings, policy: Policy) -> str:
                 return "it has no head: its embeddings are not tied"
             if config.vocab_size < LEAST_VOCABULARY:
                 return f"its vocabulary has {config.vocab_size} tokens"
+            cache_name(encoder)
             surprise = _surprise(encoder, embeddings)
     except (RuntimeError, NotImplementedError, TypeError) as error:  # packed weights that cannot be a head
         return f"it does not run as a language model: {str(error).splitlines()[0]}"
@@ -187,6 +194,16 @@ def whole_sentences(text: str) -> str:
 def _framed(request: ImageRequest) -> str:
     """What the model reads besides the answer: the template of the style."""
     return request.style.around("") if request.style is not None else ""
+
+
+def cache_name(encoder: Any) -> str:
+    """Under which name this encoder takes its cache; TypeError where it takes none."""
+    # of the class: offloading and memory policies wrap the forward of the object
+    known = inspect.signature(type(encoder).forward).parameters
+    for name in CACHE_NAMES:
+        if name in known:
+            return name
+    raise TypeError(f"{type(encoder).__name__} takes no cache of what it has read")
 
 
 def _logits(encoder: Any, states: torch.Tensor) -> torch.Tensor:

@@ -63,6 +63,22 @@ def test_a_backend_that_is_not_installed_is_said_in_a_sentence() -> None:
         Attention(Recorder("flash"), "flash")
 
 
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("flash", "pip install flash-attn"),
+        ("flash3", "https://github.com/Dao-AILab/flash-attention"),
+        ("sage", "https://github.com/thu-ml/SageAttention"),  # diffusers names a version that PyPI does not have
+    ],
+)
+def test_a_refused_backend_is_told_with_a_way_to_get_it(pipeline: Pipeline, name: str, way: str) -> None:
+    with pytest.raises(BackendUnusable) as refusal:
+        Attention(pipeline.transformer, name)
+
+    assert way in str(refusal.value)
+    assert str(refusal.value).count("\n") == 0
+
+
 def company(pipeline: Pipeline) -> list[Sample]:
     return [
         pipeline.begin(order(steps=2), 0),

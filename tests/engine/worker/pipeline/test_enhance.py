@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 import torch
-from transformers import Qwen3ForCausalLM
+from transformers import Qwen3ForCausalLM, Qwen3Model
 
 from engine.metadata import png
 from engine.worker.device.memory import Policy, find_device
@@ -92,6 +93,49 @@ def test_a_seed_gives_the_same_text_however_it_is_cut_into_turns(writer: PromptW
 
     assert texts[0] == texts[1] == texts[2]
     assert answer(writer, request(seed=6)).text != texts[0]
+
+
+class Before(Qwen3Model):
+    """As transformers has it up to 5.23. Names that it does not know are ignored, as there."""
+
+    def forward(self, input_ids: Any, *, past_key_values: Any = None, use_cache: bool = True, **_: Any) -> Any:
+        return super().forward(input_ids, None, None, past_key_values, use_cache=use_cache)
+
+
+class After(Qwen3Model):
+    """And as it will have it from 5.40 on."""
+
+    def forward(self, input_ids: Any, *, cache: Any = None, use_cache: bool = True, **_: Any) -> Any:
+        return super().forward(input_ids, None, None, cache, use_cache=use_cache)
+
+
+class Forgetful(Qwen3Model):
+    """Reads every token as if it were the first."""
+
+    def forward(self, input_ids: Any, *, use_cache: bool = True, **_: Any) -> Any:
+        return super().forward(input_ids, use_cache=use_cache)
+
+
+@pytest.mark.parametrize("kind", [Before, After])
+def test_a_text_goes_on_from_what_was_read_whatever_transformers_calls_it(
+    talker: Pipeline, writer: PromptWriter, monkeypatch: pytest.MonkeyPatch, kind: type[Qwen3Model]
+) -> None:
+    usual = answer(writer, request(seed=5)).text
+
+    with talker.embeddings.encoder() as encoder:
+        monkeypatch.setattr(encoder, "__class__", kind)
+
+    assert not unable(talker.embeddings, Policy.RESIDENT)
+    assert answer(writer, request(seed=5)).text == usual
+
+
+def test_an_encoder_that_keeps_nothing_of_what_it_read_is_not_asked_to_write(
+    talker: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with talker.embeddings.encoder() as encoder:
+        monkeypatch.setattr(encoder, "__class__", Forgetful)
+
+    assert "Forgetful takes no cache" in unable(talker.embeddings, Policy.RESIDENT)
 
 
 def test_writing_leaves_the_embeddings_of_pictures_as_they_were(
