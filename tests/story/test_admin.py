@@ -5,6 +5,8 @@ from __future__ import annotations
 from bot.jobs.errors import NeedsAdmin, NeedsOwner, NotYours, OverCeiling
 from bot.ui import text
 from tests.story.studio import SKETCHBOOK, Studio, Visitor, words
+from tests.story.test_buttons import job_of
+from tests.support import forged
 from tests.support.fake_engine import CARD
 
 
@@ -140,7 +142,7 @@ async def test_an_admin_who_is_not_the_owner_rules_the_server_and_nothing_beyond
     await noor.is_told("Only the owner of this bot may do that.")
     await mia.say("/imagine prompt:a red star")
     message = await mia.sees_pictures()
-    await noor.click("Delete")
+    await forged.click(studio.playground, noor.person, f"z1:delete:{job_of(message)}:0")
     await noor.is_told("This is somebody else’s picture: only its author or a moderator may do that.")
 
     assert "4 steps" in words(message)
