@@ -20,6 +20,7 @@ from bot.translations.commands import named
 from bot.ui import panels, text
 
 _SETTINGS = [app_commands.Choice(name=named(f"setting-{key}"), value=key) for key in KEYS]
+_EXPLAINED = [app_commands.Choice(name=named(f"about-{key}"), value=key) for key in KEYS]
 
 
 class Admin(commands.Cog):
@@ -54,7 +55,7 @@ class Admin(commands.Cog):
     @app_commands.describe(
         setting=named("option-setting-text"), value=named("option-value-text"), channel=named("option-channel-text")
     )
-    @app_commands.choices(setting=_SETTINGS)
+    @app_commands.choices(setting=_EXPLAINED)
     async def change(
         self,
         interaction: discord.Interaction[ImageBot],
@@ -70,14 +71,23 @@ class Admin(commands.Cog):
         sentence = say(
             locale, "admin-set", scope=_name(locale, channel), key=say(locale, f"setting-{setting.value}"), value=shown
         )
-        await answers.say(interaction, sentence)
+        await answers.say(interaction, f"{sentence}\n-# {say(locale, f'about-{setting.value}')}")
 
     @change.autocomplete("value")
     async def values(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:
-        card = self._bot.service.card
-        if interaction.namespace.setting != "shape" or card is None:
+        """The shapes there are; of a number what it is now, and between what it may be."""
+        card, key, locale = self._bot.service.card, interaction.namespace.setting, interaction.locale.value
+        if key == "shape":
+            return text.shape_choices(locale, card.shapes if card else (), typed)
+        if key not in KEYS or typed.strip():
             return []
-        return text.shape_choices(interaction.locale.value, card.shapes, typed)
+        by, defaults = self._bot.requester(interaction), self._bot.service.defaults
+        value, within = defaults.show(by.guild, by.settled_by)[key].value, defaults.range_of(key)
+        if value is None or within is None:
+            return []
+        now, least, most = (text.setting(locale, one) for one in (value, *within))
+        name = say(locale, "admin-range", least=least, most=most, now=now)
+        return [app_commands.Choice(name=text.clip(name, text.MOST_OF_CHOICE), value=now)]
 
     @defaults.command(name=named("command-admin-reset"), description=named("command-admin-reset-text"))
     @app_commands.rename(setting=named("option-setting"), channel=named("option-channel"))
