@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -20,6 +21,25 @@ from bot.translations.commands import named
 from bot.ui import panels, text
 
 _SETTINGS = [app_commands.Choice(name=named(f"setting-{key}"), value=key) for key in KEYS]
+_EXPLAINED = [app_commands.Choice(name=named(f"about-{key}"), value=key) for key in KEYS]
+
+
+def value_choices(
+    interaction: discord.Interaction[ImageBot], typed: str, keys: Sequence[str], *, principal: str | None = None
+) -> list[app_commands.Choice[str]]:
+    """For the setting that was chosen among `keys`: shapes, or the value that holds here, and between what it may be."""
+    bot, key, locale = interaction.client, interaction.namespace.setting, interaction.locale.value
+    if key == "shape":
+        return text.shape_choices(locale, bot.service.card, typed)
+    if key not in keys or typed.strip():
+        return []
+    by, defaults = bot.requester(interaction), bot.service.defaults
+    value, within = defaults.show(by.guild, by.settled_by, principal)[key].value, defaults.range_of(key)
+    if value is None or within is None:
+        return []
+    now, least, most = (text.setting(locale, one) for one in (value, *within))
+    name = say(locale, "admin-range", least=least, most=most, now=now)
+    return [app_commands.Choice(name=text.clip(name, text.MOST_OF_CHOICE), value=now)]
 
 
 class Admin(commands.Cog):
@@ -54,7 +74,7 @@ class Admin(commands.Cog):
     @app_commands.describe(
         setting=named("option-setting-text"), value=named("option-value-text"), channel=named("option-channel-text")
     )
-    @app_commands.choices(setting=_SETTINGS)
+    @app_commands.choices(setting=_EXPLAINED)
     async def change(
         self,
         interaction: discord.Interaction[ImageBot],
@@ -70,13 +90,11 @@ class Admin(commands.Cog):
         sentence = say(
             locale, "admin-set", scope=_name(locale, channel), key=say(locale, f"setting-{setting.value}"), value=shown
         )
-        await answers.say(interaction, sentence)
+        await answers.say(interaction, f"{sentence}\n-# {say(locale, f'about-{setting.value}')}")
 
     @change.autocomplete("value")
     async def values(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:
-        if interaction.namespace.setting != "shape":
-            return []
-        return text.shape_choices(interaction.locale.value, self._bot.service.card, typed)
+        return value_choices(interaction, typed, KEYS)
 
     @defaults.command(name=named("command-admin-reset"), description=named("command-admin-reset-text"))
     @app_commands.rename(setting=named("option-setting"), channel=named("option-channel"))

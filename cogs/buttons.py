@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self, TypeAlias, cast
 
 import discord
 from discord.ext import commands
+from msgspec import structs
 
 from bot.client import ImageBot
-from bot.jobs.errors import UnknownButton, UnknownForm
+from bot.downloads import MIB
+from bot.jobs.errors import OriginalTooHeavy, UnknownButton, UnknownForm
 from bot.jobs.job import Job
 from bot.requests import flags
 from bot.requests.derive import Continue
 from bot.rest import answers
+from bot.rest.codes import Meaning, meaning_of
 from bot.translations import say
-from bot.ui import buttons, modals, more, notes, text
+from bot.ui import buttons, modals, more, notes, text, typed, views
 
 Interaction: TypeAlias = "discord.Interaction[ImageBot]"
 Act = Callable[[Interaction, str, int], Awaitable[None]]  # of a job id and a picture number, from 0
@@ -86,19 +89,21 @@ async def edit(click: Interaction, job: str, _: int) -> None:
 
 async def send_edit(form: Interaction, job: str) -> None:
     bot = form.client
-    data = cast("dict[str, Any]", form.data or {})
-    typed = modals.typed(data.get("components", []))
     card, old = bot.service.known_card(), (await bot.service.original_of(job)).request
-    draft = modals.draft_of(typed, card, most_steps=bot.service.defaults.most_steps)
+    draft = modals.draft_of(_typed(form), card, most_steps=bot.service.defaults.most_steps)
     draft = flags.applied(draft, shape_of=lambda said: text.shape_of(said, card.shapes), old=old)
     await _open(form, await bot.service.edit(job, draft, by=bot.requester(form), **bot.origin(form)))
+
+
+def _typed(form: Interaction) -> dict[str, str]:
+    return modals.typed(cast("dict[str, Any]", form.data or {}).get("components", []))
 
 
 async def delete(click: Interaction, job: str, k: int) -> None:
     """Asks first: it cannot be undone."""
     bot = click.client
     await bot.service.check_may_delete(job, by=bot.requester(click))
-    await answers.show(click, buttons.delete_question(job, k, click.locale.value))
+    await answers.turn(click, buttons.delete_question(job, k, click.locale.value))
 
 
 async def remove(click: Interaction, job: str, _: int) -> None:
@@ -126,10 +131,109 @@ async def show_prompt(click: Interaction, job: str, _: int) -> None:
     await answers.give(click, send)
 
 
+async def ask_which(click: Interaction, job: str, k: int) -> None:
+    """More, of several pictures."""
+    if await _is_left_behind(click, job):
+        await delete(click, job, k)
+        return
+    known = await click.client.service.job(job)
+    await answers.show(click, more.question(known, shown_in(click.message, known), click.locale.value))
+
+
 async def show_more(click: Interaction, job: str, k: int) -> None:
-    service = click.client.service
-    known, picture = await service.job_and_picture(job, k)
-    await answers.show(click, more.panel(known, picture, service.known_card(), click.locale.value))
+    """The panel of one picture, in the place of the question which."""
+    if await _is_left_behind(click, job):
+        await delete(click, job, k)
+        return
+    bot, by = click.client, click.client.requester(click)
+    known, picture = await bot.service.job_and_picture(job, k)
+    panel = more.panel(
+        known,
+        picture,
+        bot.service.card,
+        click.locale.value,
+        shown=shown_in(click.message, known).get(k),
+        most_steps=bot.service.defaults.most_steps,
+        may_delete=known.is_by(by) or known.is_moderated_by(by),
+    )
+    await answers.turn(click, panel)
+
+
+async def _is_left_behind(click: Interaction, job: str) -> bool:
+    """Whether its message is all that there is: it can be deleted, and nothing more."""
+    bot = click.client
+    return await bot.service.ledger.left_behind.get(job, bot.requester(click).principal) is not None
+
+
+def shown_in(message: discord.Message | None, job: Job) -> dict[int, str]:
+    """The addresses of a job's pictures as this message shows them, by their numbers from 0."""
+    found = dict[int, str]()
+    for url in _addresses(message.components if message else []):
+        name = url.partition("?")[0].rpartition("/")[2]
+        found |= {one.k: url for one in job.pictures if name.startswith(views.file_name(job, one.k, ""))}
+    return found
+
+
+def _addresses(components: Iterable[discord.Component]) -> Iterator[str]:
+    for component in components:
+        match component:
+            case discord.Container():
+                yield from _addresses(component.children)
+            case discord.MediaGalleryComponent():
+                yield from (item.media.url for item in component.items)
+            case _:
+                pass
+
+
+async def finish(click: Interaction, job: str, k: int) -> None:
+    bot = click.client
+    await _open(click, await bot.service.finish(job, k, by=bot.requester(click), **bot.origin(click)))
+
+
+async def finish_all(click: Interaction, job: str, _: int) -> None:
+    bot = click.client
+    await _open(click, await bot.service.finish(job, None, by=bot.requester(click), **bot.origin(click)))
+
+
+async def ask_region(click: Interaction, job: str, k: int) -> None:
+    """Opens the form; `send_region` takes it."""
+    known, _ = await click.client.service.job_and_picture(job, k)
+    form = modals.region_form(known, k, click.locale.value, nonce=click.id)
+    await answers.give(click, lambda: click.response.send_modal(form))
+
+
+async def send_region(form: Interaction, job: str, k: int) -> None:
+    bot = form.client
+    prompt, region = modals.region_of(_typed(form))
+    by, origin = bot.requester(form), bot.origin(form)
+    await _open(form, await bot.service.repaint(job, k, prompt=prompt, region=region, by=by, **origin))
+
+
+async def show_original(click: Interaction, job: str, k: int) -> None:
+    """The PNG as it was painted, which Discord may have been shown in another form."""
+    png, name = await click.client.service.picture(job, k), f"{job}-{k + 1}.png"
+    if len(png) > click.filesize_limit:
+        raise OriginalTooHeavy(size=round(len(png) / MIB, 1), limit=round(click.filesize_limit / MIB, 1))
+    await answers.bring(click, say(click.locale.value, "original"), lambda: discord.File(io.BytesIO(png), name))
+
+
+async def show_command(click: Interaction, job: str, k: int) -> None:
+    """With the words that made the picture, where that is one made larger."""
+    service, locale = click.client.service, click.locale.value
+    _, picture = await service.job_and_picture(job, k)
+    request = structs.replace((await service.original_of(job)).request, seed=picture.seed, count=1)
+    key = "copy-this-with-picture" if typed.needs_pictures(request) else "copy-this"
+    await answers.hand_over(click, say(locale, key), typed.command(locale, request))
+
+
+async def show_parameters(click: Interaction, job: str, k: int) -> None:
+    known, picture = await click.client.service.job_and_picture(job, k)
+    try:
+        await answers.show(click, more.parameters(known, picture, click.locale.value))
+    except discord.HTTPException as error:
+        if meaning_of(error) is not Meaning.NOT_THIS_CONTENT:
+            raise
+        await answers.show(click, more.parameters(views.without_words(known), picture, click.locale.value))
 
 
 async def _open(interaction: Interaction, job: Job) -> None:
@@ -155,7 +259,14 @@ DEEDS: Mapping[str, Deed] = {
     "remove": Deed(act=remove, outlives=True),
     "cancel": Deed(act=cancel),
     "prompt": Deed(act=show_prompt),
-    "more": Deed(act=show_more, again=True),
+    "which": Deed(act=ask_which, again=True, outlives=True),
+    "more": Deed(act=show_more, again=True, outlives=True),
+    "finish": Deed(act=finish),
+    "finish-all": Deed(act=finish_all),
+    "region": Deed(act=ask_region, again=True),
+    "original": Deed(act=show_original),
+    "command": Deed(act=show_command),
+    "parameters": Deed(act=show_parameters),
     **{verb: Deed(act=partial(continue_picture, how)) for verb, how in more.VERBS.items()},
 }
 
@@ -187,6 +298,8 @@ class Forms(commands.Cog):
         if interaction.type is discord.InteractionType.modal_submit:
             if form := modals.EDIT.fullmatch(custom_id):
                 await answer(interaction, partial(send_edit, job=form["job"]), job=form["job"])
+            elif form := modals.REGION.fullmatch(custom_id):
+                await answer(interaction, partial(send_region, job=form["job"], k=int(form["k"])), job=form["job"])
             else:
                 await bot.explain(interaction, UnknownForm())
         elif interaction.type is discord.InteractionType.component and not bot.answers_to(custom_id):

@@ -12,8 +12,10 @@ from bot.rest import answers
 from bot.translations import say
 from bot.translations.commands import named
 from bot.ui import panels, text
+from cogs.admin import value_choices
 
 _SETTINGS = [app_commands.Choice(name=named(f"setting-{key}"), value=key) for key in OF_PICTURES]
+_EXPLAINED = [app_commands.Choice(name=named(f"about-{key}"), value=key) for key in OF_PICTURES]
 
 
 class Settings(commands.GroupCog, name=named("command-settings"), description=named("command-settings-text")):
@@ -32,7 +34,7 @@ class Settings(commands.GroupCog, name=named("command-settings"), description=na
     @app_commands.command(name=named("command-settings-set"), description=named("command-settings-set-text"))
     @app_commands.rename(setting=named("option-setting"), value=named("option-value"))
     @app_commands.describe(setting=named("option-setting-text"), value=named("option-value-text"))
-    @app_commands.choices(setting=_SETTINGS)
+    @app_commands.choices(setting=_EXPLAINED)
     async def change(
         self,
         interaction: discord.Interaction[ImageBot],
@@ -43,13 +45,14 @@ class Settings(commands.GroupCog, name=named("command-settings"), description=na
         meant = text.setting_of(setting.value, value, service.card)
         understood = await service.defaults.set("user", by.principal, setting.value, meant, by=by)
         key, shown = say(locale, f"setting-{setting.value}"), text.setting(locale, understood)
-        await answers.say(interaction, say(locale, "settings-set", key=key, value=shown))
+        await answers.say(
+            interaction,
+            f"{say(locale, 'settings-set', key=key, value=shown)}\n-# {say(locale, f'about-{setting.value}')}",
+        )
 
     @change.autocomplete("value")
     async def values(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:
-        if interaction.namespace.setting != "shape":
-            return []
-        return text.shape_choices(interaction.locale.value, self._bot.service.card, typed)
+        return value_choices(interaction, typed, OF_PICTURES, principal=self._bot.requester(interaction).principal)
 
     @app_commands.command(name=named("command-settings-reset"), description=named("command-settings-reset-text"))
     @app_commands.rename(setting=named("option-setting"))

@@ -148,7 +148,7 @@ def test_one_line_paints_a_part_of_a_file_and_goes_on_beyond_its_edge(folder: Pa
 
     ended = run(
         folder, "--playground", STARTER, "--say", "/imagine prompt:a red star image:@cat.png mask:@hat.png seed:7",
-        "--say", "click:More 1", "--say", "click:Pan right", "--save", "pictures",
+        "--say", "click:More", "--say", "click:Pan right", "--save", "pictures",
     )  # fmt: skip
 
     assert ended.returncode == 0, ended.stderr
@@ -167,9 +167,9 @@ def test_one_line_paints_a_part_of_a_file_and_goes_on_beyond_its_edge(folder: Pa
 
 def test_one_line_paints_one_picture_with_its_recipe_inside(folder: Path) -> None:
     ended = run(
-        folder, "--playground", STARTER, "--say", "/imagine prompt:a red star seed:7", "--say", "click:Upscale 1",
+        folder, "--playground", STARTER, "--say", "/imagine prompt:a red star seed:7", "--say", "click:Upscale",
         "--say", "click:Edit prompt:一个蓝色圆形 seed:9", "--save", "pictures", "--say", "click:Edit",
-        "--say", "click:Delete", "--say", "click:Delete for good",
+        "--say", "click:More", "--say", "click:Delete", "--say", "click:Delete for good",
     )  # fmt: skip
 
     assert ended.returncode == 0, ended.stderr

@@ -121,7 +121,8 @@ class Posting:
             cancelled = job.state is JobState.CANCELLED
             return Drawing(view=views.cancelled(job) if cancelled else views.failed(job, stored=stored))
         names = upload.names(job)
-        view = views.finished(job, self._service.card, files=names, converted=upload.converted)
+        most_steps = self._service.defaults.most_steps
+        view = views.finished(job, self._service.card, files=names, converted=upload.converted, most_steps=most_steps)
         return Drawing(view=view, attachments=upload.attachments(names))
 
     async def _pictures(self, live: LiveMessage, *, rung: int) -> Upload | None:

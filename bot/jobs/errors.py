@@ -376,10 +376,16 @@ class MaskOfAnotherShape(BadPicture):
     code = "mask-of-another-shape"
 
 
-class NothingMore(Invalid):
-    """No verb of the panel fits the picture and the model."""
+class OriginalTooHeavy(Refusal):
+    """Discord does not take the PNG. Arguments: size, limit (MiB)."""
 
-    code = "nothing-more"
+    code = "original-too-heavy"
+
+
+class NothingToFinish(Invalid):
+    """It has all the steps that the loaded model is made for, or another model painted it."""
+
+    code = "nothing-to-finish"
 
 
 class UnknownLora(Invalid):

@@ -21,6 +21,7 @@ from protocol.request import MAX_COUNT, MAX_GUIDANCE, MAX_STEPS
 
 Value = str | int | float | bool
 SHAPE = re.compile(r"[1-9]\d?:[1-9]\d?|[1-9]\d{1,4}x[1-9]\d{1,4}")
+LEAST_GUIDANCE = 0.1  # where it is on
 
 OF_PICTURES = ("shape", "steps", "guidance", "count", "variety")
 LIMITS = ("per_minute", "per_day", "in_flight")
@@ -138,6 +139,22 @@ class Defaults:
         else:
             await self._settings.drop(scope, scope_id, "paused", by=by.principal)
 
+    def range_of(self, key: str) -> tuple[float, float] | None:
+        """The least and the most that a setting can be; None where it is no number."""
+        match key:
+            case "shape":
+                return None
+            case "guidance":
+                return LEAST_GUIDANCE, MAX_GUIDANCE
+            case "variety":
+                return 0, 1
+            case "count":
+                return 1, MAX_COUNT
+            case "steps":
+                return 1, self.most_steps
+            case _:
+                return 1, int(getattr(self.owner, key))
+
     def paused(self) -> frozenset[int | None]:
         """Guilds that are paused; None stands for everything."""
         return frozenset(
@@ -170,8 +187,8 @@ class Defaults:
             return self._understood_shape(str(value))
         if key == "guidance":
             number = _number(value, float)
-            if number is None or not 0 < number <= MAX_GUIDANCE:
-                raise BadSetting(key=key, value=str(value), allowed=f"0.1-{MAX_GUIDANCE:g}")
+            if number is None or not LEAST_GUIDANCE <= number <= MAX_GUIDANCE:
+                raise BadSetting(key=key, value=str(value), allowed=f"{LEAST_GUIDANCE:g}-{MAX_GUIDANCE:g}")
             return number
         if key == "variety":
             number = _number(value, float)

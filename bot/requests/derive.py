@@ -11,10 +11,10 @@ from typing import Protocol
 
 import msgspec
 
-from bot.jobs.errors import NotOffered, TooLarge
+from bot.jobs.errors import NothingToFinish, NotOffered, TooLarge
 from bot.jobs.job import Job, Picture
 from bot.requests.control import ControlChoice
-from bot.requests.draft import AS_SAID, RequestDraft, refitted
+from bot.requests.draft import AS_SAID, RequestDraft, allowed_steps, refitted
 from bot.requests.sizes import TOKEN, around, in_one_piece, nearest_shape
 from protocol.card import ModelCard
 from protocol.request import VARY_STRONG, VARY_SUBTLE, ImageRequest, Kind, Margins, Region, Upscaler
@@ -110,6 +110,63 @@ def _outpainted(
     request = old.request.outpainted(source=picture.blob, seed=seed, width=width, height=height, margins=margins)
     # The shape is what later variations are painted in.
     return msgspec.structs.replace(request, shape=nearest_shape(card, width, height))
+
+
+def is_unfinished(old: Job, card: ModelCard, *, most_steps: int) -> bool:
+    """Whether this model painted it, and would paint it in more steps where nobody says how many."""
+    here = old.model_id == card.id and old.request.kind is not Kind.UPSCALE
+    return here and old.request.steps < allowed_steps(card, None, most_steps)
+
+
+def finished(old: Job, picture: Picture | None, *, card: ModelCard, most_steps: int) -> ImageRequest:
+    """The same in as many steps as the model is made for: this picture, or all of them. Raises NothingToFinish."""
+    if not is_unfinished(old, card, most_steps=most_steps):
+        raise NothingToFinish
+    request = old.request if picture is None else _alone(old, picture)
+    return msgspec.structs.replace(request, steps=allowed_steps(card, None, most_steps))
+
+
+def in_quality(old: Job, picture: Picture, *, card: ModelCard, seed: int) -> ImageRequest:
+    """This picture once more, with the pass for fine detail. Raises NotOffered where it has had that."""
+    del seed
+    if old.model_id != card.id or old.request.quality or old.request.kind is Kind.UPSCALE:
+        raise NotOffered(feature="quality")
+    return msgspec.structs.replace(_alone(old, picture), quality=True)
+
+
+def enhanced(old: Job, picture: Picture, *, card: ModelCard, seed: int) -> ImageRequest:
+    """This picture's noise with its words written out. Raises NotOffered where they are so already."""
+    del seed
+    if old.model_id != card.id or old.request.enhance or old.request.kind is Kind.UPSCALE:
+        raise NotOffered(feature="enhance")
+    return msgspec.structs.replace(_alone(old, picture), enhance=True)
+
+
+ANEW: dict[str, Continue] = {"quality": in_quality, "enhance": enhanced}
+
+
+def _alone(old: Job, picture: Picture) -> ImageRequest:
+    """What paints this picture of several, and nothing else."""
+    return msgspec.structs.replace(old.request, seed=picture.seed, count=1)
+
+
+def starts_from(picture: Picture, request: ImageRequest, old: ImageRequest) -> bool:
+    """Whether a request that was made from the old one has this picture in it, by its pixels or by its noise."""
+    return request.source == picture.blob or request.blend != old.blend
+
+
+def repainted(old: Job, picture: Picture, *, card: ModelCard, prompt: str, region: Region) -> RequestDraft:
+    """A part of this picture painted anew from these words; the rest stays as it is."""
+    width, height = in_one_piece(picture.width, picture.height, card)
+    part = RequestDraft(
+        prompt=prompt,
+        shape=nearest_shape(card, width, height),
+        source=picture.blob,
+        strength=1.0,
+        region=region,
+        size=(width, height),
+    )
+    return replace(merged(old.request, part), size=part.size)
 
 
 def written_out(old: ImageRequest, request: ImageRequest) -> ImageRequest:

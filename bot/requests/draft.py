@@ -122,7 +122,8 @@ def complete(
         shape=shape,
         width=width,
         height=height,
-        steps=_within("steps", draft.steps, card.steps.min, card.steps.max) or _usual_steps(card, defaults, most_steps),
+        steps=_within("steps", draft.steps, card.steps.min, card.steps.max)
+        or allowed_steps(card, defaults.steps, most_steps),
         guidance=_guidance(draft.guidance, negative, defaults.guidance, card),
         seed=_seed(draft.seed, seed),
         count=_within("count", draft.count, 1, MAX_COUNT) or defaults.count,
@@ -162,6 +163,11 @@ def refitted(request: ImageRequest, card: ModelCard) -> ImageRequest:
     return msgspec.structs.replace(request, width=width, height=height)
 
 
+def allowed_steps(card: ModelCard, wanted: int | None, most_steps: int) -> int:
+    """So many steps, or those that the model is made for, as far as model and owner let them."""
+    return max(card.steps.min, min(wanted or card.steps.default, card.steps.max, most_steps))
+
+
 def _check_parts(draft: RequestDraft) -> None:
     if draft.source is None and draft.strength is not None:
         raise StrengthWithoutImage
@@ -199,10 +205,6 @@ def _size(draft: RequestDraft, source: bytes | None, card: ModelCard) -> tuple[i
     if draft.shape is not None or source is None:
         return size_of(draft.shape or next(iter(card.shapes)), card)
     return in_one_piece(*png_size(source), card)
-
-
-def _usual_steps(card: ModelCard, defaults: PictureDefaults, most_steps: int) -> int:
-    return max(card.steps.min, min(defaults.steps or card.steps.default, card.steps.max, most_steps))
 
 
 def _guidance(said: float | None, negative: str, usual: float | None, card: ModelCard) -> float:

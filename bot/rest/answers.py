@@ -111,6 +111,40 @@ async def show(interaction: Interaction, view: discord.ui.LayoutView) -> None:
     await give(interaction, lambda: interaction.response.send_message(view=view, ephemeral=True))
 
 
+async def bring(interaction: Interaction, sentence: str, file: Callable[[], discord.File]) -> None:
+    """Answer the person alone with a file that may be long on its way. `file` makes it anew for each try."""
+    deferring = partial(interaction.response.defer, ephemeral=True, thinking=True)
+    await give(interaction, deferring, thinking=True)
+
+    async def send() -> object:
+        return await interaction.edit_original_response(content=sentence, attachments=[file()])
+
+    if await at_last(interaction, send):
+        interaction.extras[_THINKING] = False
+
+
+async def turn(click: Interaction, view: discord.ui.LayoutView) -> None:
+    """Answer the person alone: a click in a private message by what that shows from now on."""
+    if click.message is not None and click.message.flags.ephemeral:
+        await give(click, lambda: click.response.edit_message(view=view))
+    else:
+        await show(click, view)
+
+
+async def hand_over(interaction: Interaction, sentence: str, words: str) -> None:
+    """Answer the person alone with words to be copied: a file where Discord does not take them in a message."""
+    block = _with_block(sentence, words)
+    if block is not None:
+        try:
+            await say(interaction, block)
+        except discord.HTTPException as error:
+            if meaning_of(error) is not Meaning.NOT_THIS_CONTENT:
+                raise
+        else:
+            return
+    await say(interaction, sentence, file=partial(_as_file, words))
+
+
 async def defer(interaction: Interaction) -> None:
     """Answer a command with "thinking", and a click with nothing that is seen."""
     thinking = interaction.type is discord.InteractionType.application_command
@@ -141,11 +175,9 @@ async def tell(interaction: Interaction, sentence: str, *, words: str = "") -> b
     """
     file = None
     if words:
-        block = f"{sentence}\n```\n{words}\n```"
-        if len(block) <= _MOST_CONTENT and "``" not in words and not words.endswith("`"):
-            sentence = block
-        else:
-            file = partial(_as_file, words)
+        block = _with_block(sentence, words)
+        file = partial(_as_file, words) if block is None else None
+        sentence = block or sentence
     if is_answered(interaction):
         await stop_thinking(interaction)
 
@@ -161,6 +193,13 @@ async def tell(interaction: Interaction, sentence: str, *, words: str = "") -> b
     except AnsweredElsewhere:
         return True  # by whoever it belongs to
     return True
+
+
+def _with_block(sentence: str, words: str) -> str | None:
+    """The words below the sentence, as they are; None where they do not fit there."""
+    block = f"{sentence}\n```\n{words}\n```"
+    fits = len(block) <= _MOST_CONTENT and "``" not in words and not words.endswith("`")
+    return block if fits else None
 
 
 def _as_file(words: str) -> discord.File:

@@ -43,7 +43,7 @@ from bot.storage.database import LedgerFull
 from bot.storage.ledger import Ledger
 from bot.storage.rows import Origin
 from protocol.card import ModelCard
-from protocol.request import SEED_RANGE, Kind
+from protocol.request import SEED_RANGE, Kind, Region
 
 # Brings the pictures of a draft, cleaned.
 Fetch = Callable[[], Awaitable[Pictures]]
@@ -174,6 +174,23 @@ class JobService:
         """A new job from picture k, as `how` makes it. Raises PictureGone and what `submit` and `how` raise."""
         old, picture = await self.job_and_picture(job_id, k)
         request = how(old, picture, card=self.composer.card(), seed=self.composer.seed())
+        from_k = k if derive.starts_from(picture, request, old.request) else None
+        return await self.submit(request, by=by, parent=(job_id, from_k), **origin)
+
+    async def finish(self, job_id: str, k: int | None, *, by: Requester, **origin: Unpack[Origin]) -> Job:
+        """Picture k, or all of them, in as many steps as the model is made for. Raises NothingToFinish."""
+        old, picture = (await self.job(job_id), None) if k is None else await self.job_and_picture(job_id, k)
+        most_steps = self.defaults.most_steps
+        request = derive.finished(old, picture, card=self.composer.card(), most_steps=most_steps)
+        return await self.submit(request, by=by, parent=(job_id, None), **origin)
+
+    async def repaint(
+        self, job_id: str, k: int, *, prompt: str, region: Region, by: Requester, **origin: Unpack[Origin]
+    ) -> Job:
+        """A part of picture k painted anew from these words."""
+        old, picture = await self.job_and_picture(job_id, k)
+        draft = derive.repainted(old, picture, card=self.composer.card(), prompt=prompt, region=region)
+        request = derive.written_out(old.request, self.composer.complete(draft, by))
         return await self.submit(request, by=by, parent=(job_id, k), **origin)
 
     async def edit(self, job_id: str, draft: RequestDraft, *, by: Requester, **origin: Unpack[Origin]) -> Job:

@@ -132,7 +132,11 @@ alt-preview = Preview: { $prompt }
 
 button-reroll = Reroll
 button-vary = Vary { $k }
+button-vary-only = Vary
 button-upscale = Upscale { $k }
+button-upscale-only = Upscale
+button-finish = Finish
+button-finish-all = Finish all
 button-edit = Edit
 button-delete = Delete
 button-remove = Delete for good
@@ -146,15 +150,18 @@ delete-done = Deleted: its message disappears in a moment.
 ## The form behind Edit
 
 form-title = Edit and paint again
+form-choose = Choose one
 form-prompt = Prompt
 form-negative = Negative prompt
 form-negative-note = What to leave out. Takes twice the time.
 form-shape = Shape
-form-shape-note = One of: { $shapes }
 form-seed = Seed
 form-seed-note = Empty for a new one.
 form-steps = Steps
 form-steps-note = { $least } to { $most }
+form-region-title = Paint a part anew
+form-region = Part
+form-part-note = What to see there; the rest stays exactly as it is
 
 ## Commands: command-<name>, command-<name>-text, option-<name>, option-<name>-text
 
@@ -244,6 +251,15 @@ setting-count = count
 setting-per_minute = pictures a minute
 setting-per_day = pictures a day
 setting-in_flight = requests at once
+about-shape = shape: the shape of a picture when nobody says one
+about-steps = steps: passes over each picture; fewer are faster and rougher
+about-guidance = guidance: how strictly the words are followed once there is a negative prompt; twice the time
+about-count = count: pictures of one request when nobody says how many
+about-variety = variety: how far the pictures of one request differ, from 0 to 1
+about-per_minute = pictures a minute: the most that one person may ask for
+about-per_day = pictures a day: the most that one person may ask for
+about-in_flight = requests at once: the most that one person may have waiting or being painted
+admin-range = { $least } to { $most }; now { $now }
 feature-image = starting from an image
 feature-vary = variations
 feature-upscale = upscaling
@@ -283,8 +299,8 @@ button-forget-keep = Forget me
 button-forget-delete = Forget me and delete the messages
 forget-done-keep = { $count ->
         [0] There was nothing more stored of you.
-        [one] Deleted your request with its words and pictures. A message that I posted stays until you press Delete under it.
-       *[other] Deleted your { $count } requests with their words and pictures. Messages that I posted stay until you press Delete under them.
+        [one] Deleted your request with its words and pictures. A message that I posted stays until you press More and Delete under it.
+       *[other] Deleted your { $count } requests with their words and pictures. Messages that I posted stay until you press More and Delete under them.
     }
 forget-done-delete = { $count ->
         [0] Deleted: the messages that I posted for you disappear soon.
@@ -341,7 +357,7 @@ engine-lost = gone, restarting
 help-title = Painting with words
 help-body =
     - **`/imagine`** and a prompt: say what to see, in your own words, in English or Chinese. All else is optional.
-    - **Reroll** paints it again from a new seed. **Vary 1** keeps the picture and changes its details. **Upscale 1** doubles its size. **Edit** changes the words.
+    - **Reroll** paints it again from a new seed. **Vary** keeps the picture and changes its details. **Upscale** doubles its size. **Edit** changes the words.
     - **`/queue`** shows who is waiting, **`/cancel`** takes back what is yours.
 help-style = - `style` says how it is painted.
 help-enhance = - `enhance` writes your words out into a full prompt.
@@ -351,7 +367,7 @@ help-image = - `image` starts from your own picture. `strength` says how much of
 help-rest =
     - The same seed and words give the same picture.
     - Options may stand among the words: `a cat --ar 3:2 --no fog`. **`/settings`** keeps those that you always want.
-    - **More 1** shows what else there is, such as zooming out or painting on beyond an edge.
+    - **More** shows what else there is: zooming out, painting on beyond an edge, the original file, Delete.
 help-steps-title = Steps
 help-steps-half = rough, in half the time
 help-steps-default = what the model is made for
@@ -428,7 +444,8 @@ refusal-mask-or-region = Give a mask or a region, not both.
 refusal-mask-paints-nothing = This mask has nothing white in it, and only what is white is repainted.
 refusal-mask-paints-everything = This mask is white all over, so nothing of your image would be left. Leave it out to repaint the whole image.
 refusal-mask-of-another-shape = The mask ({ $width } × { $height }) must have the proportions of your image ({ $image_width } × { $image_height }).
-refusal-nothing-more = The model that is loaded can do nothing more with this picture.
+refusal-nothing-to-finish = There is nothing to finish: the model that is loaded did not paint this, or paints it in no more steps.
+refusal-original-too-heavy = The original has { $size } MiB, and Discord takes at most { $limit } MiB here.
 
 failure-nothing-to-paint = The mask is white only where your image is cut off to fit its shape, so there was nothing to repaint.
 
@@ -440,16 +457,34 @@ region-top = top half
 region-bottom = bottom half
 region-centre = centre
 
-button-more = More { $k }
+button-more = More
+button-pick = Picture { $k }
 button-zoom15 = Zoom out 1.5×
 button-zoom2 = Zoom out 2×
 button-pan-left = Pan left
 button-pan-right = Pan right
 button-pan-top = Pan up
 button-pan-bottom = Pan down
-more-title = More of picture { $k }
+button-region = Paint a part
+button-quality = Fine detail
+button-enhance = Write out words
+button-original = Original file
+button-command = Command
+button-parameters = Parameters
+more-question = Which picture?
+title-more = More of this picture
+title-more-of = More of picture { $k }
 more-zoom = From farther away: what lies around it is painted
 more-pan = More on one side: the picture stays as it is and grows
+more-anew = Painted again: a part of it, finer, or from fuller words
+more-kept = To keep: its file, the command to paste, all that made it
+title-parameters = Parameters
+title-parameters-of = Parameters of picture { $k }
+parameter-model = model { $model }
+parameter-asked = asked for { $when }, job { $id }
+copy-this = Paste this to paint it again, or change it first.
+copy-this-with-picture = Paste this to paint it again, or change it first. A command cannot name the picture that this one started from: attach it again.
+original = The PNG as it was painted, with its recipe inside.
 
 option-mask = mask
 option-mask-text = With image: a picture that is white where it should be repainted
@@ -473,7 +508,7 @@ parameter-near = close to seed { $seed }
 kind-upscale-creative = upscaled, creative
 kind-upscale-sharp = upscaled, sharp
 
-more-vary = Variations: a subtle one stays close, a strong one goes further
+more-vary = Variations: a subtle one stays close, a strong one does not
 button-vary-subtle = Vary subtle
 button-vary-strong = Vary strong
 more-upscale = Twice as large, in another way

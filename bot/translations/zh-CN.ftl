@@ -117,7 +117,11 @@ alt-preview = 预览：{ $prompt }
 
 button-reroll = 重画
 button-vary = 变体 { $k }
+button-vary-only = 变体
 button-upscale = 放大 { $k }
+button-upscale-only = 放大
+button-finish = 补完
+button-finish-all = 全部补完
 button-edit = 编辑
 button-delete = 删除
 button-remove = 永久删除
@@ -131,15 +135,18 @@ delete-done = 已删除，消息很快就会消失。
 ## “编辑”表单
 
 form-title = 修改后重新画
+form-choose = 请选择
 form-prompt = 提示词
 form-negative = 反向提示词
 form-negative-note = 不想出现的内容，时间会加倍。
 form-shape = 画幅
-form-shape-note = 可选：{ $shapes }
 form-seed = 种子
 form-seed-note = 留空则换一个新的。
 form-steps = 步数
 form-steps-note = { $least } 到 { $most }
+form-region-title = 重画一部分
+form-region = 部分
+form-part-note = 那里要画什么，其余部分原样保留
 
 ## 命令
 
@@ -229,6 +236,15 @@ setting-count = 张数
 setting-per_minute = 每分钟张数
 setting-per_day = 每天张数
 setting-in_flight = 同时请求数
+about-shape = 画幅：没有指定时画什么形状
+about-steps = 步数：每张图画几遍，越少越快也越粗糙
+about-guidance = 引导：有反向提示词时贴合文字的程度，时间加倍
+about-count = 张数：没有指定时一次画几张
+about-variety = 多样性：同一请求的几张图差别多大，0 到 1
+about-per_minute = 每分钟张数：每人每分钟最多画几张
+about-per_day = 每天张数：每人每天最多画几张
+about-in_flight = 同时请求数：每人最多有几个请求在等待或正在画
+admin-range = { $least } 到 { $most }，现在是 { $now }
 feature-image = 以图作画
 feature-vary = 变体
 feature-upscale = 放大
@@ -256,7 +272,7 @@ button-forget-keep = 忘记我
 button-forget-delete = 忘记我并删除消息
 forget-done-keep = { $count ->
         [0] 没有更多关于你的内容了。
-       *[other] 已删除你的 { $count } 个请求及其文字和图片。我发出的消息会保留，直到你按下它下面的“删除”。
+       *[other] 已删除你的 { $count } 个请求及其文字和图片。我发出的消息会保留，直到你在它下面按“更多”再按“删除”。
     }
 forget-done-delete = { $count ->
         [0] 已删除：我为你发出的消息很快就会消失。
@@ -306,7 +322,7 @@ engine-lost = 已断开，正在重启
 help-title = 用文字作画
 help-body =
     - **`/画图`** 加上提示词：用中文或英文说说画什么就行，其余都可以不填。
-    - **重画**换个种子再画一次；**变体 1** 保留画面、换掉细节；**放大 1** 把尺寸加倍；**编辑**修改文字后重画。
+    - **重画**换个种子再画一次；**变体**保留画面、换掉细节；**放大**把尺寸加倍；**编辑**修改文字后重画。
     - **`/队列`** 看排队情况，**`/取消`** 撤回自己的请求。
 help-style = - `风格` 决定画法。
 help-enhance = - `扩写` 把你的话写成完整的提示词。
@@ -316,7 +332,7 @@ help-image = - `原图` 从你自己的图片画起，`重绘幅度` 决定改�
 help-rest =
     - 种子和提示词相同，画也相同。
     - 选项也可以写在提示词里：`一只猫 --ar 3:2 --不要 雾`。总想用的选项，用 **`/我的设置`** 记下来。
-    - **更多 1** 里还有别的：比如拉远、往画面外接着画。
+    - **更多**里还有别的：拉远、往画面外接着画、原图文件、删除等。
 help-steps-title = 步数
 help-steps-half = 时间减半，比较粗糙
 help-steps-default = 模型最擅长的步数
@@ -393,7 +409,8 @@ refusal-mask-or-region = 遮罩和区域只能给一个。
 refusal-mask-paints-nothing = 这张遮罩里没有白色，而只有白色的部分才会重画。
 refusal-mask-paints-everything = 这张遮罩全是白色，原图就什么都不剩了。想整张重画，请不要附遮罩。
 refusal-mask-of-another-shape = 遮罩（{ $width } × { $height }）的长宽比要和原图（{ $image_width } × { $image_height }）一样。
-refusal-nothing-more = 当前加载的模型对这张图没有更多可做的了。
+refusal-nothing-to-finish = 没有可补完的：这幅画不是当前加载的模型画的，或者步数已经足够。
+refusal-original-too-heavy = 原图有 { $size } MiB，而 Discord 在这里最多接受 { $limit } MiB。
 
 failure-nothing-to-paint = 遮罩的白色部分都落在按画幅裁掉的地方，没有可重画的了。
 
@@ -405,16 +422,34 @@ region-top = 上半边
 region-bottom = 下半边
 region-centre = 中间
 
-button-more = 更多 { $k }
+button-more = 更多
+button-pick = 第 { $k } 张
 button-zoom15 = 拉远 1.5 倍
 button-zoom2 = 拉远 2 倍
 button-pan-left = 向左延伸
 button-pan-right = 向右延伸
 button-pan-top = 向上延伸
 button-pan-bottom = 向下延伸
-more-title = 图 { $k } 的更多操作
+button-region = 重画一部分
+button-quality = 精修
+button-enhance = 扩写
+button-original = 原图文件
+button-command = 复制命令
+button-parameters = 参数
+more-question = 要哪一张？
+title-more = 这张图的更多操作
+title-more-of = 第 { $k } 张的更多操作
 more-zoom = 拉远：把周围的景物画出来
 more-pan = 延伸：原图不动，往一边接着画
+more-anew = 再画这一张：重画一部分、精修，或扩写提示词
+more-kept = 留存：原图文件、可粘贴的命令、全部参数
+title-parameters = 参数
+title-parameters-of = 第 { $k } 张的参数
+parameter-model = 模型 { $model }
+parameter-asked = { $when } 提出，任务 { $id }
+copy-this = 粘贴这行命令就能再画一次，也可以先改一改。
+copy-this-with-picture = 粘贴这行命令就能再画一次，也可以先改一改。命令里带不了它所依据的图片，请重新附上。
+original = 画好时的 PNG 原图，里面带有全部参数。
 
 option-mask = 遮罩
 option-mask-text = 与原图一起用：一张图，白色的地方会重画

@@ -26,13 +26,18 @@ def template(verbs: Iterable[str]) -> str:
     return rf"z1:(?P<verb>{'|'.join(verbs)}):(?P<job>[0-9a-z]{{8,32}}):(?P<k>[0-3])"
 
 
-def job_button(verb: str, job: str, k: int = 0, *, locale: str) -> Button:
-    """`k` counts pictures from 0; the label counts from 1."""
+def job_button(verb: str, job: str, k: int = 0, *, locale: str, label: str | None = None) -> Button:
+    """`k` counts pictures from 0; the label counts from 1. Without a `label` it is called as its verb."""
     return Button(
-        label=say(locale, f"button-{verb}", k=k + 1),
+        label=say(locale, f"button-{label or verb}", k=k + 1),
         style=_STYLES.get(verb, discord.ButtonStyle.secondary),
         custom_id=f"z1:{verb}:{job}:{k}",
     )
+
+
+def picture_button(verb: str, job: str, k: int, *, of: int, locale: str) -> Button:
+    """What is done to picture k `of` so many: where there is one, it needs no number."""
+    return job_button(verb, job, k, locale=locale, label=f"{verb}-only" if of == 1 else None)
 
 
 def delete_question(job: str, k: int, locale: str) -> discord.ui.LayoutView:

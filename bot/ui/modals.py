@@ -1,24 +1,29 @@
-"""The form behind Edit. It keeps nothing: its `custom_id` names the job, so it can be submitted after a restart."""
+"""The forms. They keep nothing: the `custom_id` of one names its job, so it can be submitted after a restart."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, cast
 
 import discord
 
-from bot.jobs.errors import OutOfRange
+from bot.jobs.errors import OutOfRange, SizeUnfit, UnknownForm, UnknownShape
 from bot.jobs.interaction_token import TOKEN_LIFE
 from bot.jobs.job import Job
 from bot.requests.draft import RequestDraft
+from bot.requests.sizes import size_of
 from bot.translations import say
 from bot.ui import text
 from protocol.card import ModelCard
-from protocol.request import MAX_PROMPT, SEED_RANGE, Kind
+from protocol.request import MAX_PROMPT, SEED_RANGE, Kind, Region
 
 # The last part is random for Discord, which remembers what was typed into a form of the same id.
 EDIT = re.compile(r"z1:edit:(?P<job>[0-9a-z]{8,32}):(?P<nonce>[0-9]{1,20})")
+REGION = re.compile(r"z1:region:(?P<job>[0-9a-z]{8,32}):(?P<k>[0-3]):(?P<nonce>[0-9]{1,20})")
+
+_MOST_CHOICES = 25  # of a select, Discord's limit
 
 
 def edit_form(job: Job, card: ModelCard | None, locale: str, *, most_steps: int, nonce: int) -> discord.ui.Modal:
@@ -32,9 +37,7 @@ def edit_form(job: Job, card: ModelCard | None, locale: str, *, most_steps: int,
             _field(locale, "negative", request.negative, most=MAX_PROMPT, lines=True, required=False, note=note)
         )
     if request.kind is not Kind.INPAINT:  # it keeps its size, or the old would not fit the new
-        known = card.shapes if card else (request.shape,)
-        note = text.clip(say(locale, "form-shape-note", shapes=text.shapes(locale, known)), 100)
-        form.add_item(_field(locale, "shape", text.shape_name(locale, request.shape), most=40, note=note))
+        form.add_item(_choice(locale, "shape", _shapes(locale, card, request.shape)))
     note = say(locale, "form-seed-note")
     form.add_item(_field(locale, "seed", str(request.seed), most=10, required=False, note=note))
     least, most = _step_range(card, most_steps)
@@ -42,6 +45,47 @@ def edit_form(job: Job, card: ModelCard | None, locale: str, *, most_steps: int,
     form.add_item(_field(locale, "steps", str(request.steps), most=2, note=note))
     form.stop()  # discord.py would keep the form for its submit; ours is answered by its id
     return form
+
+
+def region_form(job: Job, k: int, locale: str, *, nonce: int) -> discord.ui.Modal:
+    """Which part of picture k is to be painted anew, and from which words."""
+    title, custom_id = say(locale, "form-region-title"), f"z1:region:{job.id}:{k}:{nonce}"
+    form = discord.ui.Modal(title=title, custom_id=custom_id, timeout=TOKEN_LIFE)
+    parts = [discord.SelectOption(label=say(locale, f"region-{region.value}"), value=region.value) for region in Region]
+    form.add_item(_choice(locale, "region", parts))
+    note = say(locale, "form-part-note")
+    form.add_item(_field(locale, "prompt", job.request.prompt, most=MAX_PROMPT, lines=True, note=note))
+    form.stop()
+    return form
+
+
+def region_of(values: Mapping[str, str]) -> tuple[str, Region]:
+    """The words and the part of a submitted form. Raises UnknownForm where it names none that there is."""
+    try:
+        return values.get("prompt", ""), Region(values.get("region", ""))
+    except ValueError:
+        raise UnknownForm from None
+
+
+def _shapes(locale: str, card: ModelCard | None, chosen: str) -> list[discord.SelectOption]:
+    """Those of the model, by name, with their sizes, and the old one where it paints that too."""
+    sizes = dict(card.shapes) if card else {}
+    with suppress(UnknownShape, SizeUnfit):
+        sizes = {chosen: size_of(chosen, card), **sizes} if card else sizes
+    return [
+        discord.SelectOption(
+            label=text.shape_name(locale, shape),
+            value=shape,
+            description=f"{sizes[shape][0]} × {sizes[shape][1]}" if shape in sizes else None,
+            default=shape == chosen,
+        )
+        for shape in list(sizes or [chosen])[:_MOST_CHOICES]
+    ]
+
+
+def _choice(locale: str, name: str, options: list[discord.SelectOption]) -> discord.ui.Label[Any]:
+    select = discord.ui.Select[Any](custom_id=name, options=options, placeholder=say(locale, "form-choose"))
+    return discord.ui.Label(text=say(locale, f"form-{name}"), component=select)
 
 
 def _field(
@@ -62,11 +106,13 @@ def _field(
 
 
 def typed(components: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """What was typed into a submitted form, by the fields' ids."""
+    """What was typed and chosen in a submitted form, by the fields' ids."""
     values: dict[str, str] = {}
     for component in components:
         if "value" in component and "custom_id" in component:
             values[str(component["custom_id"])] = str(component["value"] or "")
+        if "values" in component and "custom_id" in component:
+            values[str(component["custom_id"])] = ", ".join(map(str, component["values"]))
         inner = component.get("components") or ([component["component"]] if component.get("component") else [])
         values |= typed(cast("list[Mapping[str, Any]]", inner))
     return values

@@ -12,16 +12,16 @@ from msgspec import structs
 from bot.jobs.events import QueuePosition
 from bot.jobs.job import Job
 from bot.jobs.states import JobState
+from bot.requests import derive
 from bot.requests.sizes import asked_pixels
 from bot.translations import say
 from bot.ui import notes, text
-from bot.ui.buttons import Button, Row, job_button
-from bot.ui.more import has_more
+from bot.ui.buttons import Button, Row, job_button, picture_button
 from protocol.card import ModelCard
-from protocol.request import UPSCALE_FACTOR, Kind
+from protocol.request import MAX_STEPS, UPSCALE_FACTOR, Kind
 
 ACCENT = discord.Colour(0xE8A33D)
-_AGAIN = ("reroll", "edit", "delete")  # what can be done to any job that has ended
+_AGAIN = ("reroll", "edit", "delete")  # what can be done to a job that has ended without pictures
 # Failures that the same request meets again, whenever it is painted: there is nothing to reroll.
 _FOR_GOOD = ("prompt-too-many-tokens", "too-large", "too-heavy", "nothing-to-paint", "bad-source", "bad-control")
 _SHOWN_IN_VAIN = 200  # characters of the prompt of such a one, which everybody sees
@@ -76,11 +76,17 @@ def live(job: Job, status: LiveStatus) -> discord.ui.LayoutView:
 
 
 def finished(
-    job: Job, card: ModelCard | None, *, files: Sequence[str], converted: str | None = None
+    job: Job,
+    card: ModelCard | None,
+    *,
+    files: Sequence[str],
+    converted: str | None = None,
+    most_steps: int = MAX_STEPS,
 ) -> discord.ui.LayoutView:
     """The pictures, how they came about, and what can be done next.
 
-    `files` are the names of the uploads, one per picture; `converted` is the format they had to be shown in.
+    `files` are the names of the uploads, one per picture; `converted` is the format they had to be shown in. The owner
+    allows `most_steps`.
     """
     locale, request = job.requester.locale, job.request
     prompt = text.plain(request.prompt)
@@ -91,7 +97,7 @@ def finished(
         for picture in job.pictures
     ]
     beyond = "" if _is_without_words(job) else notes.beyond(job, card)
-    lines = [*notes.after(job), *(f"-# {line}" for line in (_parameters(job), _negative(job)) if line)]
+    lines = [*notes.after(job), *(f"-# {line}" for line in (" · ".join(parameters(job)), negative(job)) if line)]
     if len(job.pictures) < request.count:
         lines.append(say(locale, "some-missing", missing=request.count - len(job.pictures)))
     if converted:
@@ -101,7 +107,7 @@ def finished(
         _gallery(list(zip(files, alts, strict=True))),
         *([discord.ui.TextDisplay[Any](beyond)] if beyond else []),
         discord.ui.TextDisplay("\n".join(lines)),
-        *_rows(job, card),
+        *_rows(job, card, most_steps),
     ]
     return _layout(parts)
 
@@ -207,7 +213,8 @@ def _by(job: Job) -> str:
     return f"<@{person}>" if kind == "discord" else text.inline(person, 40)
 
 
-def _parameters(job: Job) -> str:
+def parameters(job: Job) -> list[str]:
+    """Who asked for it, and how it came about, in a few words each."""
     locale, request = job.requester.locale, job.request
     words = [_by(job)]
     if kind := notes.kind(locale, job):
@@ -231,27 +238,37 @@ def _parameters(job: Job) -> str:
     if job.pictures:
         spent = max(picture.seconds for picture in job.pictures)
         words.append(say(locale, "parameter-seconds", seconds=text.seconds(spent)))
-    return " · ".join(words)
+    return words
 
 
-def _negative(job: Job) -> str:
+def negative(job: Job) -> str:
+    """What was to be left out, where that was said."""
     if not job.request.negative:
         return ""
     return say(job.requester.locale, "parameter-negative", negative=text.inline(job.request.negative, 200))
 
 
-def _rows(job: Job, card: ModelCard | None) -> list[Row]:
-    """One row for one picture; for several, a row each for what is done to one of them."""
-    locale = job.requester.locale
-    vary = [job_button("vary", job.id, p.k, locale=locale) for p in job.pictures if _may_vary(job, card)]
-    upscale = [job_button("upscale", job.id, p.k, locale=locale) for p in job.pictures if _may_upscale(job, card)]
-    more = [job_button("more", job.id, p.k, locale=locale) for p in job.pictures if has_more(job, p, card)]
-    reroll, edit, delete = (job_button(verb, job.id, locale=locale) for verb in _AGAIN)
-    if len(job.pictures) == 1:
-        rows = [[reroll, *vary, *upscale, edit, delete], [*more, *_rest(job)]]
-    else:
-        rows = [vary, upscale, more, [reroll, edit, delete], _rest(job)]
-    return [Row(*buttons) for buttons in rows if buttons]
+def _rows(job: Job, card: ModelCard | None, most_steps: int) -> list[Row]:
+    """One row for one picture; for several, a row each for what is done to one of them; below, what is rare."""
+    locale, count = job.requester.locale, len(job.pictures)
+    reroll, edit = (job_button(verb, job.id, locale=locale) for verb in ("reroll", "edit"))
+    vary = [picture_button("vary", job.id, p.k, of=count, locale=locale) for p in job.pictures if _may_vary(job, card)]
+    upscale = [
+        picture_button("upscale", job.id, p.k, of=count, locale=locale) for p in job.pictures if _may_upscale(job, card)
+    ]
+    only = job.pictures[0].k if count == 1 else None
+    more = job_button("which" if only is None else "more", job.id, only or 0, locale=locale, label="more")
+    rare = [*_finish(job, card, only, most_steps), *_rest(job)]
+    alone, each = [[reroll, *vary, *upscale, edit, more], rare], [upscale, vary, [reroll, edit, more, *rare]]
+    return [Row(*buttons) for buttons in (alone if count == 1 else each) if buttons]
+
+
+def _finish(job: Job, card: ModelCard | None, only: int | None, most_steps: int) -> list[Button]:
+    """All of several pictures are finished at once."""
+    if card is None or not derive.is_unfinished(job, card, most_steps=most_steps):
+        return []
+    verb = "finish-all" if only is None else "finish"
+    return [job_button(verb, job.id, only or 0, locale=job.requester.locale)]
 
 
 def _buttons(job: Job, verbs: Sequence[str]) -> list[Row]:

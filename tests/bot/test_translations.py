@@ -96,6 +96,8 @@ def test_names_and_descriptions_fit_into_discords_limits(locale: str) -> None:
             else:
                 assert re.fullmatch(r"[-_\w]{1,32}", sentence), key
                 assert sentence == sentence.lower(), key
+        if key.startswith("about-"):
+            assert 1 <= len(say(locale, key)) <= 100, key
         if key.startswith("form-"):
             assert len(say(locale, key, shapes="", least=1, most=20)) <= 45 or key.endswith("-note"), key
 

@@ -352,8 +352,8 @@ async def test_a_picture_is_deleted_or_stays_as_it_was_wherever_the_bot_stops(ho
         prompt = await house.wish()
         await house.told(prompt)
         shown = await house.mia.sees(lambda m: prompt in json.dumps(m))
-        await house.mia.click("Delete", on=shown)
-        return shown, await house.mia.sees(lambda m: jobs_with(m, "remove") == jobs_with(shown, "delete"))
+        await house.mia.delete_picture(on=shown)
+        return shown, await house.mia.sees(lambda m: jobs_with(m, "remove") == jobs_with(shown, "reroll"))
 
     await _first_picture(house)
     shown, question = await about_to_delete()

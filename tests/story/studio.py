@@ -213,6 +213,26 @@ class Visitor:
         assert status == 200, body
         return body["interaction_id"]
 
+    async def more(self, k: int = 1, *, on: Message | None = None) -> Message:
+        """The panel behind More, of picture `k` where there are several; without `on`, of the newest picture."""
+        pick = f"第 {k} 张" if self.locale == "zh-CN" else f"Picture {k}"
+        if on is None:
+            on = await self.sees(lambda m: finished(m) and buttons(m).keys() & {"More", "更多"})
+        label = next(name for name in ("More", "更多") if name in buttons(on))
+        job = buttons(on)[label].split(":")[2]
+        before = {m["id"] for m in await self.messages()}
+        await self.click(label, on=on)
+        panel = await self.sees(lambda m: m["id"] not in before and job in str(buttons(m)))
+        if pick not in buttons(panel):
+            return panel
+        await self.click(pick, on=panel)
+        return await self.sees(lambda m: m["id"] == panel["id"] and pick not in buttons(m))
+
+    async def delete_picture(self, *, on: Message | None = None) -> None:
+        """By the panel behind More, as far as the question."""
+        panel = await self.more(on=on)
+        await self.click("删除" if self.locale == "zh-CN" else "Delete", on=panel)
+
     async def press_edit(self, label: str = "Edit") -> dict[str, str]:
         """Press Edit and look at the form: the fields' ids and what stands in them."""
         async with self.session.ws_connect(f"{self.url}/page/events", params={"person": self.person.id}) as events:
@@ -222,12 +242,12 @@ class Visitor:
                     said = event.json()
                     if said["type"] == "modal":
                         self.form = said["modal"]
-                        return {part["custom_id"]: part.get("value") or "" for part in inputs(self.form)}
+                        return {part["custom_id"]: filled(part) for part in inputs(self.form)}
         raise AssertionError("no form came")
 
     async def submit(self, **fields: str) -> str:
         """Send the form that is open, with these fields changed. Returns the interaction's id."""
-        values = {part["custom_id"]: part.get("value") or "" for part in inputs(self.form)} | fields
+        values = {part["custom_id"]: filled(part) for part in inputs(self.form)} | fields
         status, body = await self._post("submit", interaction_id=self.form["interaction_id"], fields=values)
         assert status == 200, body
         return body["interaction_id"]
@@ -340,8 +360,20 @@ def buttons(message: Message) -> dict[str, str]:
     return {part["label"]: part["custom_id"] for part in parts(message) if part["type"] == 2}
 
 
+def rows(message: Message) -> list[list[str]]:
+    """The labels of its buttons, row by row."""
+    return [[one["label"] for one in part["components"]] for part in parts(message) if part["type"] == 1]
+
+
 def inputs(form: Any) -> list[dict[str, Any]]:
-    return [part for part in parts(form) if part["type"] == 4]
+    """The text inputs and selects of a form."""
+    return [part for part in parts(form) if part["type"] in (3, 4)]
+
+
+def filled(part: dict[str, Any]) -> str:
+    """What stands in a field as the form opens: its text, or the value of the option that is chosen."""
+    chosen = (one["value"] for one in part.get("options", ()) if one.get("default"))
+    return part.get("value") or next(chosen, "")
 
 
 def gallery(message: Message) -> list[dict[str, Any]]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.jobs.errors import NeedsAdmin, NeedsOwner, NotYours, OverCeiling
+from bot.requests.defaults import KEYS
 from bot.ui import text
 from tests.story.studio import SKETCHBOOK, Studio, Visitor, words
+from tests.story.test_buttons import job_of
+from tests.support import forged
 from tests.support.fake_engine import CARD
 
 
@@ -24,6 +29,23 @@ async def test_a_setting_of_the_server_holds_until_it_is_forgotten(
     await robin.is_told("Reset for this server: shape.")
     await mia.say("/imagine prompt:a red star")
     assert "1:1" in words(await mia.sees_pictures(more_than=1))
+
+
+async def test_each_setting_is_explained_where_it_is_chosen_and_where_it_was_set(
+    studio: Studio, robin: Visitor
+) -> None:
+    chosen = await robin.completions("/admin defaults set setting:")
+    values = await robin.completions("/admin defaults set setting:steps value:")
+    await robin.say("/admin defaults set setting:steps value:4")
+
+    assert "steps: passes over each picture; fewer are faster and rougher" in chosen
+    assert len(chosen) == len(KEYS)
+    assert values == ["1 to 20; now 8"]
+    await robin.is_told("-# steps: passes over each picture; fewer are faster and rougher")
+    in_chinese = replace(robin, person=replace(robin.person, locale="zh-CN"))
+    assert "步数：每张图画几遍，越少越快也越粗糙" in await in_chinese.completions("/管理 默认值 设置 项目:")
+    await in_chinese.say("/管理 默认值 设置 项目:count 值:2")
+    await robin.is_told("-# 张数：没有指定时一次画几张")
 
 
 async def test_a_setting_of_a_channel_holds_there_alone(studio: Studio, mia: Visitor, robin: Visitor) -> None:
@@ -140,7 +162,7 @@ async def test_an_admin_who_is_not_the_owner_rules_the_server_and_nothing_beyond
     await noor.is_told("Only the owner of this bot may do that.")
     await mia.say("/imagine prompt:a red star")
     message = await mia.sees_pictures()
-    await noor.click("Delete")
+    await forged.click(studio.playground, noor.person, f"z1:delete:{job_of(message)}:0")
     await noor.is_told("This is somebody else’s picture: only its author or a moderator may do that.")
 
     assert "4 steps" in words(message)

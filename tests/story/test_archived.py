@@ -202,7 +202,7 @@ class TestARequestWhosePictureIsStillRead:
 async def test_a_picture_is_deleted_by_a_click(studio: Studio, playground: Playground, mia: Visitor) -> None:
     await mia.say("/imagine prompt:a red star")
     message = await mia.sees_pictures()
-    await mia.click("Delete")
+    await mia.delete_picture()
     await mia.is_told("Delete this picture?")
     playground.archive(PAINT)
 

@@ -189,7 +189,7 @@ async def test_buttons_work_after_the_engine_was_restarted(studio: Studio, mia: 
     await mia.sees_pictures()
 
     await studio.close_engine()
-    await mia.click("Upscale 1")
+    await mia.click("Upscale")
     await mia.sees("The painter is starting")
     await studio.open_engine()
 

@@ -30,7 +30,7 @@ async def test_words_pictures_and_rows_go_and_other_people_keep_theirs(
     mine = await mia.sees_pictures()
     await bao.say("/imagine prompt:red star")
     await bao.sees_pictures(more_than=1)
-    await bao.click("Upscale 1", on=mine)
+    await bao.click("Upscale", on=mine)
     await bao.sees_pictures(more_than=2)
     await studio.all_is_told()
     before = len(await studio.service.blobs.stored())
@@ -124,12 +124,12 @@ async def test_whoever_was_forgotten_can_still_delete_what_was_posted_and_no_str
     first, second = [m for m in await mia.messages() if finished(m)]
     await forget(studio, mia)
 
-    await bao.click("Delete", on=first)
+    await bao.click("More", on=first)
     await bao.is_told("这是别人的画")
-    await mia.click("Delete", on=first)
+    await mia.click("More", on=first)
     await mia.click("Delete for good")
     await mia.sees_gone(first)
-    await robin.click("Delete", on=second)
+    await robin.click("More", on=second)
     await robin.click("Delete for good")
     await mia.sees_gone(second)
 
@@ -174,7 +174,7 @@ async def test_a_picture_whose_request_was_too_old_to_keep_can_still_be_deleted(
     await studio.all_is_told()
     await prune(studio.service.ledger, studio.service.blobs, Keep(rows=1.0), now=time.time() + DAY)
 
-    await mia.click("Delete", on=message)
+    await mia.click("More", on=message)
     await mia.click("Delete for good")
 
     await mia.sees_gone(message)

@@ -131,9 +131,7 @@ async def test_a_finished_picture_goes_on_beyond_its_edges(
     await mia.say("/imagine prompt:a red star count:2 shape:1:1")
     old = await mia.sees_pictures()
 
-    await mia.click("More 2")
-    await mia.is_told("More of picture 2")
-    await mia.click(label)
+    await mia.click(label, on=await mia.more(2))
 
     message = await mia.sees_pictures(more_than=1)
     assert "extended" in words(message)
@@ -147,15 +145,13 @@ async def test_a_finished_picture_goes_on_beyond_its_edges(
 async def test_the_panel_and_its_buttons_work_after_a_restart(studio: Studio, mia: Visitor) -> None:
     await mia.say("/imagine prompt:a red star")
     await mia.sees_pictures()
-    await mia.click("More 1")
-    panel = await mia.sees("More of picture 1")
+    panel = await mia.more()
 
     await studio.restart_bot()
     await mia.click("Zoom out 2×", on=panel)
-    await mia.sees_pictures(more_than=1)
-    await mia.click("More 1")
+    new = await mia.sees_pictures(more_than=1)
 
-    await mia.sees(lambda m: "More of picture 1" in words(m) and m["id"] != panel["id"])
+    assert "Zoom out 2×" in buttons(await mia.more(on=new))
 
 
 async def test_the_panel_speaks_its_readers_language_and_is_theirs_alone(
@@ -164,9 +160,9 @@ async def test_the_panel_speaks_its_readers_language_and_is_theirs_alone(
     await mia.say("/imagine prompt:a red star")
     message = await mia.sees_pictures()
 
-    await bao.click("More 1", on=message)
+    await bao.more(on=message)
 
-    await bao.is_told("图 1 的更多操作")
+    await bao.is_told("这张图的更多操作")
     assert not [m for m in await mia.messages() if "更多操作" in words(m)]
 
 
@@ -175,14 +171,13 @@ async def test_what_the_model_cannot_do_is_neither_on_the_panel_nor_done(empty_s
     await empty_studio.open_engine()
     await mia.say("/imagine prompt:a red star")
     old = await mia.sees_pictures()
-    await mia.click("More 1")
-    panel = await mia.sees("More of picture 1")
+    panel = await mia.more()
     await empty_studio.close_engine()
     plain = msgspec.structs.replace(CARD, id="plain", features=("text",))
     await empty_studio.open_engine(card=plain)
 
     await mia.click("Pan left", on=panel)
     await mia.is_told("The model that is loaded cannot do this")
-    await mia.click("More 1", on=old)
-    await mia.is_told("can do nothing more with this picture")
+    left = await mia.more(on=old)
+    assert list(buttons(left)) == ["Original file", "Command", "Parameters", "Delete"]
     await mia.misses("region")

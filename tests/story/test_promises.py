@@ -305,7 +305,7 @@ async def test_a_picture_is_deleted_though_the_answer_was_lost(
 ) -> None:
     await mia.say("/imagine prompt:a red star")
     message = await mia.sees_pictures()
-    await mia.click("Delete")
+    await mia.delete_picture()
     await mia.is_told("Delete this picture?")
 
     break_answer(playground, how)
@@ -328,7 +328,7 @@ async def test_a_message_that_cannot_be_deleted_now_is_deleted_later(
 ) -> None:
     await mia.say("/imagine prompt:a red star")
     message = await mia.sees_pictures()
-    await mia.click("Delete")
+    await mia.delete_picture()
     playground.faults.refuse(r"/messages/", method="DELETE", times=1 if status == 500 else 6, status=status, code=code)
     await mia.click("Delete for good")
 

@@ -169,7 +169,7 @@ class TestWordsThatDiscordRefuses:
         assert words(message).startswith("(Discord refused to show the words of this prompt.)")
         assert HOST not in words(message) + str(gallery(message))
         assert len(await the_bots(mia)) == 1
-        assert {"Reroll", "Edit", "Delete"} <= buttons(message).keys()
+        assert {"Reroll", "Edit", "More"} <= buttons(message).keys()
 
     async def test_are_left_out_after_a_restart_too(self, empty_studio: Studio, mia: Visitor) -> None:
         job = await asked(empty_studio, mia, f"a sign that says {LINK}")

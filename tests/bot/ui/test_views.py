@@ -12,7 +12,7 @@ from bot.jobs.events import QueuePosition
 from bot.jobs.job import Failure, Job
 from bot.jobs.states import JobState
 from bot.requests.styles import Bilingual, StyleTemplates
-from bot.ui import modals, panels, views
+from bot.ui import modals, more, panels, views
 from playground.rules.components import check_modal
 from playground.rules.messages import COMPONENTS_V2, check_message
 from playground.wire.errors import Problems
@@ -69,13 +69,32 @@ def test_every_state_of_a_job_is_a_message_that_discord_takes(job: MakeJob, loca
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
 def test_the_form_and_the_help_are_within_the_limits(job: MakeJob, locale: str) -> None:
-    form = modals.edit_form(job(**WORST), CARD, locale, most_steps=20, nonce=2**63)
-    problems = Problems()
-    check_modal(form.to_dict(), problems)
-    assert not problems.errors
+    many = msgspec.structs.replace(CARD, shapes={f"{n}:1": (16 * n, 16) for n in range(1, 40)})
+    for form in (
+        modals.edit_form(job(**WORST), CARD, locale, most_steps=20, nonce=2**63),
+        modals.edit_form(job(**WORST), many, locale, most_steps=20, nonce=2**63),
+        modals.edit_form(job(**WORST), None, locale, most_steps=20, nonce=2**63),
+        modals.region_form(job(**WORST), 3, locale, nonce=2**63),
+    ):
+        problems = Problems()
+        check_modal(form.to_dict(), problems)
+        assert not problems.errors
     payload(panels.help_screen(locale, CARD, most_steps=20, guidance=3.0))
     small = msgspec.structs.replace(CARD, knows=Knows(en=LONGEST, zh=LONGEST))
     payload(panels.help_screen(locale, small, most_steps=20, guidance=3.0))
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+def test_the_panel_behind_more_is_within_the_limits_where_everything_is_offered(job: MakeJob, locale: str) -> None:
+    able = msgspec.structs.replace(CARD, features=(*CARD.features, "sharp"), max_side=4096, max_pixels=4096**2)
+    drawn, long = (job(state=JobState.RENDERED, locale=locale, steps=2, **wish) for wish in ({"count": 4}, WRITTEN))
+    address = "https://cdn.example/" + "x" * 400
+
+    payload(more.question(drawn, dict.fromkeys(range(4), address), locale))
+    panel = payload(more.panel(drawn, drawn.pictures[3], able, locale, shown=address, most_steps=20, may_delete=True))
+    payload(more.parameters(long, long.pictures[3], locale))
+
+    assert len(buttons(panel)) == len({*more.VERBS, "finish", "region", "original", "command", "parameters", "delete"})
 
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
@@ -148,9 +167,9 @@ def test_what_the_model_cannot_do_is_not_offered(job: MakeJob) -> None:
     plain = msgspec.structs.replace(CARD, features=("text",))
     large = job(state=JobState.RENDERED, kind=Kind.UPSCALE, width=512, height=512, source="0" * 64, strength=0.25)
 
-    assert list(buttons(payload(views.finished(done, plain, files=["a.png"])))) == ["Reroll", "Edit", "Delete"]
+    assert list(buttons(payload(views.finished(done, plain, files=["a.png"])))) == ["Reroll", "Edit", "More"]
     left = list(buttons(payload(views.finished(large, CARD, files=["a.png"]))))
-    assert left == ["Reroll", "Edit", "Delete", "More 1"]  # it can still be seen from farther away
+    assert left == ["Reroll", "Edit", "More"]
 
 
 def test_the_prompt_is_not_repeated_as_a_file_name(job: MakeJob) -> None:
