@@ -86,6 +86,8 @@ class Posting:
                 shown = stored = False
         reached = told and (upload is not None or not stored)
         await (self._ledger.jobs.mark_posted(job.id) if reached else self._ledger.jobs.mark_undeliverable(job.id))
+        if live.ref.deleted:
+            await self._ledger.messages.note_deleted(job.id)
         return reached
 
     async def _tell(self, live: LiveMessage, drawing: Drawing) -> bool:
@@ -97,6 +99,9 @@ class Posting:
                 return True
             if live.job.state is JobState.CANCELLED or await self._ledger.messages.is_gone(live.job.id):
                 return True  # its message was deleted, and nobody waits for a new one
+            if live.ref.deleted:
+                _log.info("job %s: its message was deleted, and stays so", live.job.id)
+                return False
             sent = await self._sender.send(live.ref, drawing, since=live.job.ended or live.job.created)
         except Unreachable as refused:
             _log.warning("job %s: no way to its reader: %s", live.job.id, refused)

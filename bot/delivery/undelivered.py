@@ -86,20 +86,21 @@ class Undelivered:
         upload = await fit(pngs, limit=interaction.filesize_limit) if pngs else None
         if upload is None:
             return True
+        deleted = await self._service.ledger.messages.is_gone(job.id)
         try:
             try:
-                await self._send(interaction, job, upload)
+                await self._send(interaction, job, upload, deleted=deleted)
             except Rejected:
-                await self._send(interaction, views.without_words(job), upload)
+                await self._send(interaction, views.without_words(job), upload, deleted=deleted)
         except (WayClosed, OutcomeUnknown, TooHeavy, Rejected) as error:
             _log.info("job %s: could not be brought either: %s", job.id, error)
             return False
         await self._service.ledger.jobs.mark_posted(job.id)
         return True
 
-    async def _send(self, interaction: discord.Interaction, job: Job, upload: Upload) -> None:
+    async def _send(self, interaction: discord.Interaction, job: Job, upload: Upload, *, deleted: bool) -> None:
         names = upload.names(job)
-        view = views.brought(job, files=names, converted=upload.converted)
+        view = views.brought(job, files=names, deleted=deleted, converted=upload.converted)
         drawing = Drawing(view=view, attachments=upload.attachments(names))
         with known_errors(), one_attempt(self._slots):
             await interaction.followup.send(view=drawing.view, files=drawing.files(), ephemeral=True, wait=True)

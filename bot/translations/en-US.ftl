@@ -103,6 +103,7 @@ not-shown = Painted and kept, but Discord does not take it here: your next comma
 further-up = { $who }: your request has ended; look further up in this thread.
 words-refused = (Discord refused to show the words of this prompt.)
 brought = This was painted for you earlier and could not be shown where you asked for it.
+brought-deleted = This was painted for you earlier. Its message was deleted before it was done, so it is shown to you alone.
 shown-as = Shown as { $format } because of Discord’s size limit; the PNG is kept.
 
 small-model = This small model knows { $about }; the full Z-Image-Turbo paints anything. Try “{ $one }” or “{ $two }”.

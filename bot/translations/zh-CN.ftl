@@ -94,6 +94,7 @@ not-shown = 已经画好并保存，但 Discord 不接受在这里显示：你�
 further-up = { $who }：你的请求已有结果，请在这个子区里往上看。
 words-refused = （Discord 拒绝显示这条提示词的文字。）
 brought = 这是之前为你画的图片，当时无法在你提出请求的地方显示。
+brought-deleted = 这是之前为你画的图片。画好之前，它的消息已被删除，所以只发给你一个人看。
 shown-as = 受 Discord 大小限制，以 { $format } 显示；PNG 原图已保留。
 
 small-model = 这个小模型会画的有：{ $about }；完整的 Z-Image-Turbo 什么都能画。可以试试“{ $one }”或“{ $two }”。

@@ -125,10 +125,13 @@ def _is_cut(job: Job, verbs: Sequence[str]) -> bool:
     return notes.clipped(job.request) or (verbs != _AGAIN and len(text.plain(job.request.prompt)) > _SHOWN_IN_VAIN)
 
 
-def brought(job: Job, *, files: Sequence[str], converted: str | None = None) -> discord.ui.LayoutView:
-    """Pictures that could not be shown where they were asked for, for their person alone, wherever that is."""
+def brought(job: Job, *, files: Sequence[str], deleted: bool, converted: str | None = None) -> discord.ui.LayoutView:
+    """Pictures that could not be shown where they were asked for, for their person alone, wherever that is.
+
+    `deleted`: because somebody had taken their message away.
+    """
     locale, prompt = job.requester.locale, text.plain(job.request.prompt)
-    lines = [say(locale, "brought")]
+    lines = [say(locale, "brought-deleted" if deleted else "brought")]
     if converted:
         lines.append(f"-# {say(locale, 'shown-as', format=converted)}")
     gallery = _gallery([(name, say(locale, "alt-picture", prompt=prompt)) for name in files])

@@ -130,6 +130,11 @@ class Counter:
         assert live.ref.message is not None
         await self.bot.rest("DELETE", f"/channels/{PAINT}/messages/{live.ref.message}")
 
+    async def unanswered(self, live: LiveMessage) -> None:
+        """As if Discord had refused the waiting message: there is none, and nothing that edits it."""
+        await self.delete(live)
+        live.ref.token = live.ref.message = None
+
     async def state(self, live: LiveMessage) -> JobState:
         return await self.core.state(live.job)
 
@@ -229,18 +234,36 @@ class TestTheWayToItsReader:
         assert by_token.hits == 1
         assert finished(await counter.only_message())
 
-    async def test_is_a_new_message_where_the_old_one_was_deleted_and_later_edits_find_it(
-        self, counter: Counter
+    @pytest.mark.parametrize("known", ["all of it", "its token alone", "its id alone"])
+    async def test_ends_where_its_message_was_deleted_and_the_picture_is_kept(
+        self, counter: Counter, playground: Playground, known: str
     ) -> None:
         live = await counter.painted()
         await counter.delete(live)
+        if known == "its token alone":
+            live.ref.message = None
+        if known == "its id alone":
+            live.ref.token = None
+        sent = playground.faults.refuse(NEW_MESSAGE, method="POST")
+
+        assert not await counter.posting.end(live)
+
+        assert (sent.hits, await counter.shown()) == (0, [])
+        assert await counter.state(live) is JobState.UNDELIVERABLE
+        assert await counter.core.service.ledger.messages.is_gone(live.job.id)
+
+    async def test_is_a_new_message_where_its_answer_never_arrived(
+        self, counter: Counter, playground: Playground
+    ) -> None:
+        """Discord calls that an unknown webhook, and a deleted message an unknown message."""
+        live = await counter.painted()
+        await counter.delete(live)
+        live.ref.message = None
+        playground.faults.refuse(BY_TOKEN, status=404, code=10015)
 
         assert await counter.posting.end(live)
 
-        message = await counter.only_message()
-        assert finished(message)
-        assert await counter.core.service.ledger.messages.of(live.job.id) == (int(PAINT), int(message["id"]))
-        assert await counter.state(live) is JobState.POSTED
+        assert finished(await counter.only_message())
 
     async def test_is_no_new_message_while_the_old_one_is_there(self, counter: Counter, playground: Playground) -> None:
         live = await counter.painted()
@@ -256,6 +279,18 @@ class TestTheWayToItsReader:
         live = await counter.painted()
         live.ref.token = None
         gone = playground.faults.refuse(AS_BOT, times=ALWAYS, status=404, code=10008)
+        await counter.posting.show(live, LiveStatus())
+
+        assert not await counter.posting.end(live)
+
+        assert gone.hits == 1
+
+    async def test_is_a_new_message_where_the_channel_is_not_known_for_a_moment(
+        self, counter: Counter, playground: Playground
+    ) -> None:
+        live = await counter.painted()
+        live.ref.token = None
+        gone = playground.faults.refuse(AS_BOT, times=ALWAYS, status=404, code=10003)
         playground.faults.reset(NEW_MESSAGE, method="POST", times=2)
 
         assert await counter.posting.end(live)
@@ -264,14 +299,16 @@ class TestTheWayToItsReader:
 
     async def test_is_a_new_message_where_none_was_ever_known(self, counter: Counter, playground: Playground) -> None:
         live = await counter.painted()
-        await counter.delete(live)
-        live.ref.token = live.ref.message = None
+        await counter.unanswered(live)
         edits = playground.faults.refuse(ANYWHERE, method="PATCH")
 
         assert await counter.posting.end(live)
 
         assert edits.hits == 0
-        assert finished(await counter.only_message())
+        message = await counter.only_message()
+        assert finished(message)
+        assert await counter.core.service.ledger.messages.of(live.job.id) == (int(PAINT), int(message["id"]))
+        assert await counter.state(live) is JobState.POSTED
 
     async def test_is_found_where_the_channel_was_not_known(self, counter: Counter) -> None:
         live = await counter.painted()
@@ -312,7 +349,7 @@ class TestANewMessage:
         self, counter: Counter, playground: Playground
     ) -> None:
         live = await counter.painted()
-        await counter.delete(live)
+        await counter.unanswered(live)
         playground.faults.lose_answer(NEW_MESSAGE, method="POST")
 
         assert await counter.posting.end(live)
@@ -327,7 +364,7 @@ class TestANewMessage:
         for _ in range(3):
             await counter.bot.rest("POST", MESSAGES, {"content": "hello"})
         live = await counter.painted(after=600)
-        await counter.delete(live)
+        await counter.unanswered(live)
         playground.faults.lose_answer(NEW_MESSAGE, method="POST")
 
         assert await counter.posting.end(live)
@@ -338,7 +375,7 @@ class TestANewMessage:
         first = await counter.painted()
         await counter.posting.end(first)
         second = await counter.painted()
-        await counter.delete(second)
+        await counter.unanswered(second)
 
         assert await counter.posting.end(second)
 
@@ -348,7 +385,7 @@ class TestANewMessage:
         self, counter: Counter, playground: Playground
     ) -> None:
         live = await counter.painted()
-        await counter.delete(live)
+        await counter.unanswered(live)
         playground.faults.lose_answer(NEW_MESSAGE, method="POST")
         look = playground.faults.refuse(NEW_MESSAGE, method="GET", times=2, status=403, code=40333)
 
@@ -359,7 +396,7 @@ class TestANewMessage:
 
     async def test_is_sent_though_the_bot_may_not_look(self, counter: Counter, playground: Playground) -> None:
         live = await counter.painted()
-        await counter.delete(live)
+        await counter.unanswered(live)
         playground.faults.refuse(NEW_MESSAGE, method="GET", status=403, code=50001)
 
         assert await counter.posting.end(live)
@@ -369,7 +406,7 @@ class TestANewMessage:
     async def test_that_was_deleted_since_is_not_sent_again(self, counter: Counter, playground: Playground) -> None:
         """Discord knows its nonce and cannot find the message."""
         live = await counter.painted()
-        await counter.delete(live)
+        await counter.unanswered(live)
         playground.faults.refuse(NEW_MESSAGE, method="POST", status=404, code=10008)
 
         assert await counter.posting.end(live)
