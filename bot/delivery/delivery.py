@@ -218,14 +218,11 @@ class Delivery:
         """Through to its ending; False where ledger or blob store failed on the way, and it is to be tried again."""
         try:
             await self._catch_up(live)
-            while live.job.live:
-                await self._something_to_show(live)
-                if not live.unreachable:
-                    await self._limiter.turn(live)
-                live.seen()
-                if live.job.live and not live.unreachable:
-                    await self._posting.show(live, live.shown_status(self._wall()))
-            if not await self._posting.end(live):
+            shown = None
+            while shown is None:  # twice, where what was painted is lost
+                await self._show_until_it_ends(live)
+                shown = await self._posting.end(live)
+            if not shown:
                 self._undelivered.owe(live.job)
         except STORAGE_ERRORS as error:
             _log.error("job %s: what its message says cannot be written down: %s", live.job.id, error)
@@ -233,6 +230,15 @@ class Delivery:
         except UnknownJob:
             _log.info("job %s: its person was forgotten, and nothing is said of it any more", live.job.id)
         return True
+
+    async def _show_until_it_ends(self, live: LiveMessage) -> None:
+        while live.job.live:
+            await self._something_to_show(live)
+            if not live.unreachable:
+                await self._limiter.turn(live)
+            live.seen()
+            if live.job.live and not live.unreachable:
+                await self._posting.show(live, live.shown_status(self._wall()))
 
     async def _catch_up(self, live: LiveMessage) -> None:
         """Events before this message was looked after went past it, so the row is read again. Raises UnknownJob."""

@@ -51,8 +51,11 @@ class Posting:
                 live.leave_out_words()
         self._limiter.edited(live)
 
-    async def end(self, live: LiveMessage) -> bool:
-        """Tell how it ended, again and again until that is certain, then write it down; False where it is not shown."""
+    async def end(self, live: LiveMessage) -> bool | None:
+        """Tell how it ended, again and again until that is certain, then write it down; False where it is not shown.
+
+        None where it has not ended after all: its pictures are lost, and are painted anew.
+        """
         job, rung, pause = live.job, 0, self._limits.retry
         shown = stored = job.ended_well  # whether its pictures are in the message, and there at all
         while True:
@@ -82,6 +85,10 @@ class Posting:
                 shown = shown and not live.wordless
                 live.leave_out_words()
             except PictureGone:
+                if (waiting := await self._service.paint_anew(job.id)) is not None:
+                    _log.error("job %s: its pictures are not in the blob store, and are painted anew", job.id)
+                    live.set_back(waiting)
+                    return None
                 _log.error("job %s: its pictures are not in the blob store", job.id)
                 shown = stored = False
         reached = told and (upload is not None or not stored)

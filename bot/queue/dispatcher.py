@@ -79,6 +79,20 @@ class Dispatcher:
             self._state.work_available.set()
             return await self._lifecycle.cancel(job_id)
 
+    async def paint_anew(self, job: Job, pictures: Collection[int]) -> Job | None:
+        """These pictures of a rendered job are lost. It waits to have them painted again, where somebody may do so.
+
+        None where that is not so, or was tried before. Its turn was counted.
+        """
+        async with self._state.transition_lock:
+            if self._state.engines.is_beyond_all(job.request):
+                return None
+            after = await self._state.ledger.jobs.paint_anew(job.id, pictures)
+            if after is not None:
+                self._state.live.add(after, charged=True)
+                self._state.work_available.set()
+            return after
+
     def pause(self, places: frozenset[int | None]) -> None:
         """Hold back waiting jobs of these guilds; None stands for everything."""
         self._state.live.paused = places

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from bot.jobs.errors import Refusal
@@ -15,7 +15,7 @@ from bot.storage.database import Database
 from bot.storage.facts import keep_fact, read_fact
 from bot.storage.pending import drop_pending
 from bot.storage.rows import Draft, encode_arguments, insert_job, read_job, readable_jobs
-from bot.storage.transitions import LIVE, end, end_picture, missing, move, note, note_doorstep, reread
+from bot.storage.transitions import LIVE, end, end_picture, missing, move, note, note_doorstep, reread, want_anew
 
 VIRTUAL = "virtual-time"  # of a fact
 
@@ -179,7 +179,7 @@ class JobStore:
         """
 
         def work(db: sqlite3.Connection) -> Job | None:
-            row = db.execute("SELECT attempt FROM job WHERE id = ?", (job_id,)).fetchone()
+            row = db.execute(f"SELECT attempt FROM job WHERE id = ? AND state IN {LIVE}", (job_id,)).fetchone()  # noqa: S608 (our own states)
             if row is None:
                 return None
             now = self._wall()
@@ -229,6 +229,10 @@ class JobStore:
             )
 
         return await self._database.write(work)
+
+    async def paint_anew(self, job_id: str, pictures: Collection[int]) -> Job | None:
+        """These pictures of a rendered job are lost: it waits again, once. None where it did so before."""
+        return await self._database.write(lambda db: want_anew(db, job_id, pictures, at=self._wall()))
 
     # What its person is told
 

@@ -138,6 +138,13 @@ def brought(job: Job, *, files: Sequence[str], deleted: bool, converted: str | N
     return _layout([_prompt(job), gallery, discord.ui.TextDisplay("\n".join(lines))])
 
 
+def lost(job: Job) -> discord.ui.LayoutView:
+    """Pictures that were to be brought, and are no longer there."""
+    return _layout(
+        [_prompt(job), discord.ui.TextDisplay(say(job.requester.locale, "refusal-picture-gone"))], accent=None
+    )
+
+
 def cancelled(job: Job) -> discord.ui.LayoutView:
     """What was given up."""
     locale = job.requester.locale

@@ -16,6 +16,7 @@ from tests.support.fake_engine import Script
 from tests.support.openapi import WireContract
 
 ANSWER = r"/callback$"
+ANYWHERE = r"/(webhooks|channels)/.*messages"
 EDIT_BY_TOKEN = r"/webhooks/.*/messages/"
 EDIT_AS_BOT = r"/channels/\d+/messages/\d+$"
 NEW_MESSAGE = r"/channels/\d+/messages$"
@@ -127,6 +128,59 @@ async def test_a_click_on_a_picture_that_a_moderator_deleted_meanwhile_still_wor
     await mia.submit(prompt="a green heart")
 
     assert "a green heart" in words(await mia.sees_pictures())
+
+
+class TestAPictureThatIsDamagedBeforeItIsShown:
+    """Discord takes nothing for a while, and the disk loses it meanwhile."""
+
+    @pytest.fixture(autouse=True)
+    async def painted(self, studio: Studio, playground: Playground, mia: Visitor) -> None:
+        refusal = playground.faults.refuse(ANYWHERE, times=10_000, status=403, code=40333)
+        await mia.say("/imagine prompt:a red star count:2")
+        await mia.sees("a red star")
+        await until(lambda: studio.engine and studio.engine.begun and not studio.service.live.jobs)
+        [job] = await studio.service.ledger.jobs.unposted()
+        self.whole = [await studio.service.picture(job.id, k) for k in range(2)]
+        studio.service.blobs.path(job.pictures[1].blob).write_bytes(self.whole[1][:100])
+        tries = refusal.hits
+        await until(lambda: refusal.hits > tries)  # one that had read it whole may have been under way
+
+    @pytest.mark.parametrize("restarted", [False, True])
+    async def test_is_painted_anew_alone_and_shown(
+        self, studio: Studio, playground: Playground, mia: Visitor, restarted: bool
+    ) -> None:
+        if restarted:
+            await studio.close_bot()
+        playground.faults.clear()
+        if restarted:
+            await studio.open_bot()
+
+        shown = await mia.sees_pictures()
+
+        assert [await mia.download(picture["media"]["url"]) for picture in gallery(shown)] == self.whole
+        assert len([m for m in await mia.messages() if is_from_the_bot(m)]) == 1
+        assert studio.engine is not None
+        assert [order.wanted for order in studio.engine.orders] == [(0, 1), (1,)]
+
+
+async def test_a_picture_that_was_lost_before_it_was_brought_is_told_of_once(
+    empty_studio: Studio, mia: Visitor, robin: Visitor
+) -> None:
+    await empty_studio.open_bot()
+    await empty_studio.open_engine(held_after=2)
+    await mia.say("/imagine prompt:a red star")
+    await robin.delete(await mia.sees("▰"))
+    empty_studio.go_on()
+    await empty_studio.all_is_told()
+    [job] = await empty_studio.service.ledger.jobs.undeliverable(f"discord:{mia.person.id}")
+    empty_studio.service.blobs.path(job.pictures[0].blob).unlink()
+
+    await mia.say("/queue")
+
+    await mia.is_told("This picture is no longer stored.")
+    async with asyncio.timeout(30):
+        while await empty_studio.service.ledger.jobs.persons_owed():  # noqa: ASYNC110  # a row has no event
+            await asyncio.sleep(0.02)
 
 
 class TestAfterFifteenMinutes:

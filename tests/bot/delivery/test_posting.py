@@ -63,6 +63,7 @@ class Counter:
     reader: Guest
     wall: ManualClock
     slept: list[float] = field(default_factory=list[float])
+    line: Line | None = None  # the engine that painted last
 
     def __post_init__(self) -> None:
         async def sleep(seconds: float) -> None:
@@ -119,11 +120,21 @@ class Counter:
 
     async def _begun(self) -> tuple[LiveMessage, Line, Generate]:
         live, line = await self.asked(), self.core.line()
+        self.line = line
         await line.join()
         [order] = await line.ordered(1)
         await line.start(order)
         live.set_job(await self.core.service.job(live.job.id))
         return live, line, order
+
+    async def painted_again(self, live: LiveMessage) -> Generate:
+        """The engine that had painted it is told to do so again, and does."""
+        assert self.line is not None
+        _, order = await self.line.ordered(2)
+        await self.line.start(order)
+        await self.line.finish(order, png=PNG)
+        live.set_job(await self.core.service.job(live.job.id))
+        return order
 
     async def delete(self, live: LiveMessage) -> None:
         """Take the message away, as a moderator may."""
@@ -450,14 +461,38 @@ async def test_that_a_job_failed_is_said_in_its_message(counter: Counter) -> Non
     assert await counter.core.service.ledger.jobs.unposted() == []
 
 
-async def test_pictures_that_are_lost_are_told_of_once(counter: Counter) -> None:
-    live = await counter.painted()
-    counter.core.service.blobs.path(live.job.pictures[0].blob).unlink()
+class TestPicturesThatAreLost:
+    @pytest.mark.parametrize("left", [len(PNG) // 2, 0, None], ids=["cut", "emptied", "deleted"])
+    async def test_before_anybody_saw_them_are_painted_anew(self, counter: Counter, left: int | None) -> None:
+        live = await counter.painted()
+        lose(counter, live, left)
 
-    assert await counter.posting.end(live)
+        assert await counter.posting.end(live) is None
+        assert await counter.state(live) in (JobState.QUEUED, JobState.OFFERED)
+        assert not live.over.is_set()
+        await counter.painted_again(live)
+        assert await counter.posting.end(live)
 
-    assert "no longer" in words(await counter.only_message())
-    assert await counter.state(live) is JobState.POSTED
+        assert await counter.reader_downloads(await counter.only_message()) == PNG
+        assert await counter.state(live) is JobState.POSTED
+
+    async def test_again_are_told_of_once(self, counter: Counter) -> None:
+        live = await counter.painted()
+        lose(counter, live, 0)
+        await counter.posting.end(live)
+        await counter.painted_again(live)
+        lose(counter, live, 0)
+
+        assert await counter.posting.end(live)
+
+        assert "no longer" in words(await counter.only_message())
+        assert await counter.state(live) is JobState.POSTED
+
+
+def lose(counter: Counter, live: LiveMessage, left: int | None) -> None:
+    """So many bytes of the stored picture are left, or not even its file."""
+    file = counter.core.service.blobs.path(live.job.pictures[0].blob)
+    file.unlink() if left is None else file.write_bytes(PNG[:left])
 
 
 class TestAnEndingIsTriedAgain:
