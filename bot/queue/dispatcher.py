@@ -20,6 +20,7 @@ from bot.queue.lifecycle import Lifecycle
 from bot.queue.orders import Orders
 from bot.queue.recovery import GracePeriods, Recovery
 from bot.queue.state import STORAGE_RETRY, QueueState
+from bot.queue.token_counts import TokenCounts
 from bot.storage.database import STORAGE_ERRORS
 from protocol.messages import Cancel, Stop
 
@@ -34,10 +35,17 @@ class Dispatcher:
         self._state = state
         self._lifecycle = Lifecycle(state)
         self._recovery = Recovery(state, self._lifecycle, grace_periods)
+        self.token_counts = TokenCounts(state.engines)
         self._orders = Orders(state, self._lifecycle, self._recovery)
         self._handshake = Handshake(state, self._lifecycle, self._orders, self._recovery)
         self.engine_events = EngineEvents(
-            state, self._lifecycle, self._recovery, self._handshake, orders=self._orders, positions=self.positions
+            state,
+            self._lifecycle,
+            self._recovery,
+            self._handshake,
+            orders=self._orders,
+            positions=self.positions,
+            token_counts=self.token_counts,
         )
 
     @asynccontextmanager

@@ -18,6 +18,7 @@ refusal-bad-picture = This file cannot be used.
 refusal-empty-picture = This file is empty.
 refusal-not-a-picture = This file is not a picture I can read. Send a PNG, JPEG, WebP or GIF.
 refusal-picture-too-heavy = This file has { $size } MiB; { $limit } MiB is the most.
+refusal-too-many-tokens = Your words are too long for this model: { $tokens } tokens, { $limit } is the most. A style’s own words count too.
 refusal-too-many-pixels = This picture has { $width } × { $height } pixels; { $limit } megapixels is the most.
 refusal-foreign-picture = I only read pictures that were uploaded to Discord.
 refusal-picture-not-fetched = I could not fetch this picture from Discord. Please try again.

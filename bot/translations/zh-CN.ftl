@@ -18,6 +18,7 @@ refusal-bad-picture = 这个文件用不了。
 refusal-empty-picture = 这个文件是空的。
 refusal-not-a-picture = 这个文件不是我能读取的图片，请发送 PNG、JPEG、WebP 或 GIF。
 refusal-picture-too-heavy = 这个文件有 { $size } MiB，最多 { $limit } MiB。
+refusal-too-many-tokens = 文字对这个模型来说太长了：{ $tokens } 个词元，最多 { $limit } 个。风格自带的文字也算在内。
 refusal-too-many-pixels = 这张图片有 { $width } × { $height } 像素，最多 { $limit } 百万像素。
 refusal-foreign-picture = 我只读取上传到 Discord 的图片。
 refusal-picture-not-fetched = 没能从 Discord 取到这张图片，请再试一次。
