@@ -34,15 +34,17 @@ class Posting:
         self._uploading = asyncio.Semaphore(_UPLOADS_AT_ONCE)
         self._editing = asyncio.Semaphore(_EDITS_AT_ONCE)
 
-    async def show(self, live: LiveMessage, status: views.LiveStatus) -> None:
-        """One edit of a live message; one that fails is not repeated, the next will be newer."""
+    async def show(self, live: LiveMessage, status: views.LiveStatus) -> bool:
+        """One edit of a live message; one that fails is not repeated, the next will be newer. Whether it shows it."""
         job, preview = live.shown_job, live.preview
         shown = preview is not None and status.preview and job.state is JobState.RUNNING
         attachments = ((views.PREVIEW, preview),) if shown and preview else ()
         drawing = Drawing(view=views.live(job, status), attachments=attachments)
+        arrived = False
         try:
             with one_attempt(self._editing):
                 await self._remember(live, await self._sender.edit(live.ref, drawing))
+            arrived = True
         except (OutcomeUnknown, TooHeavy, Rejected) as error:
             _log.info("job %s: an edit was lost: %s", job.id, error)
             if isinstance(error, RateLimited):
@@ -50,6 +52,7 @@ class Posting:
             if isinstance(error, Rejected):
                 live.leave_out_words()
         self._limiter.edited(live)
+        return arrived
 
     async def end(self, live: LiveMessage) -> bool | None:
         """Tell how it ended, again and again until that is certain, then write it down; False where it is not shown.

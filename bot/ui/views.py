@@ -74,6 +74,11 @@ def live(job: Job, status: LiveStatus) -> discord.ui.LayoutView:
     return _layout([*parts, *_buttons(job, ["cancel"])])
 
 
+def says_next(job: Job, status: LiveStatus) -> bool:
+    """Whether its message says that it is next in line."""
+    return say(job.requester.locale, "waiting-next") in _state_line(job, status)
+
+
 def finished(
     job: Job, card: ModelCard | None, *, files: Sequence[str], converted: str | None = None
 ) -> discord.ui.LayoutView:

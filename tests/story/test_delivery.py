@@ -368,3 +368,29 @@ def noisy(order: object, k: int) -> bytes:
     file = io.BytesIO()
     Image.effect_noise((256, 256), 60).convert("RGB").save(file, "PNG")
     return file.getvalue()
+
+
+async def test_only_one_message_at_a_time_says_that_it_is_next_in_line(
+    empty_studio: Studio, playground: Playground, mia: Visitor
+) -> None:
+    await empty_studio.open_bot()
+    await empty_studio.open_engine(Script(step_seconds=0.5), held_after=2)
+    for number in range(4):  # one is painted, one handed over, one is next, one behind it
+        await mia.say(f"/imagine prompt:number {number}")
+        await mia.sees(f"number {number}")
+    old_next = await mia.sees("Next in line")
+    assert "number 2" in words(old_next)
+    jobs = await empty_studio.service.live_jobs(f"discord:{mia.person.id}")
+    token = await empty_studio.service.ledger.messages.token_of(jobs[2].id)
+    assert token is not None
+    playground.faults.delay(token.token, seconds=1.5)  # what its message says is old for so long
+
+    empty_studio.go_on()
+    said = set[tuple[str, ...]]()
+    async with asyncio.timeout(30):
+        while not any("number 3" in names for names in said):
+            nexts = [words(m).splitlines()[0] for m in await mia.messages() if "Next in line" in words(m)]
+            said.add(tuple(nexts))
+            await asyncio.sleep(0.02)
+
+    assert [names for names in said if len(names) > 1] == []
