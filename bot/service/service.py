@@ -225,7 +225,7 @@ class JobService:
         """
         job = await self.job(job_id)
         lost = [picture.k for picture in job.pictures if await self.blobs.get(picture.blob) is None]
-        return await self.dispatcher.paint_anew(job, lost)
+        return await self.dispatcher.paint_anew(job, lost) if lost else None
 
     async def cancel(self, job_id: str, *, by: Requester) -> Job:
         """Its author, a moderator of its guild or the owner gives it up. Raises NotYours, TooLate, UnknownJob."""

@@ -60,11 +60,11 @@ class Submission:
         limits = self._defaults.limits(by)
         try:
             self._check(request, by, limits, origin["origin"])
+            await self._check_length(request)
         except Refusal:
             if (known := await self.made_before(origin["origin"])) is None:
                 raise
             return known
-        await self._check_length(request)
         request = await self._composer.stored(request, pictures)
         card = self._composer.card()
         draft = Draft(
