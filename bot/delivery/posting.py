@@ -95,9 +95,10 @@ class Posting:
                 _log.error("job %s: its pictures are not in the blob store", job.id)
                 shown = stored = False
         reached = told and (upload is not None or not stored)
-        await (self._ledger.jobs.mark_posted(job.id) if reached else self._ledger.jobs.mark_undeliverable(job.id))
-        if live.ref.deleted:
-            await self._ledger.messages.note_deleted(job.id)
+        if reached:
+            await self._ledger.jobs.mark_posted(job.id)
+        else:
+            await self._ledger.jobs.mark_undeliverable(job.id, deleted=live.ref.deleted)
         return reached
 
     async def _tell(self, live: LiveMessage, drawing: Drawing) -> bool:

@@ -13,6 +13,7 @@ from bot.jobs.limits import DAY, Limits, Spent, Usage, check
 from bot.jobs.states import JobState
 from bot.storage.database import Database
 from bot.storage.facts import keep_fact, read_fact
+from bot.storage.messages import note_deleted
 from bot.storage.pending import drop_pending
 from bot.storage.rows import Draft, encode_arguments, insert_job, read_job, readable_jobs
 from bot.storage.transitions import LIVE, end, end_picture, missing, move, note, note_doorstep, reread, want_anew
@@ -244,9 +245,12 @@ class JobStore:
         """A message says how this job ended. False: one said so before, or the job has not ended."""
         return await self._told(job_id, JobState.POSTED)
 
-    async def mark_undeliverable(self, job_id: str) -> bool:
-        """No route to the reader of this job is left. False: that was known, or the job has not ended."""
-        return await self._told(job_id, JobState.UNDELIVERABLE)
+    async def mark_undeliverable(self, job_id: str, *, deleted: bool = False) -> bool:
+        """No route to the reader of this job is left, or its message was `deleted` by Discord's own means.
+
+        False: that was known, or the job has not ended.
+        """
+        return await self._told(job_id, JobState.UNDELIVERABLE, deleted=deleted)
 
     async def persons_owed(self) -> set[str]:
         """The principals of all jobs that were painted and could not be shown."""
@@ -259,9 +263,11 @@ class JobStore:
             "SELECT * FROM job WHERE principal = ? AND state = 'undeliverable' ORDER BY created", principal
         )
 
-    async def _told(self, job_id: str, state: JobState) -> bool:
+    async def _told(self, job_id: str, state: JobState, *, deleted: bool = False) -> bool:
         def work(db: sqlite3.Connection) -> bool:
             now = self._wall()
+            if deleted:
+                note_deleted(db, job_id)
             if move(db, job_id, state, at=now, told=1, posted=now) is not None:
                 return True
             unpainted = db.execute(

@@ -53,14 +53,10 @@ class MessageStore:
                 return False
             if row is not None and row["message"]:
                 want_gone(db, row["channel"], row["message"], token=token, at=self._wall())
-            _note_deleted(db, job_id)
+            note_deleted(db, job_id)
             return True
 
         return await self._database.write(work)
-
-    async def note_deleted(self, job_id: str) -> None:
-        """Somebody has deleted the message of this job by Discord's own means."""
-        await self._database.write(lambda db: _note_deleted(db, job_id))
 
     async def is_gone(self, job_id: str) -> bool:
         """Whether somebody deleted the message of this job."""
@@ -90,7 +86,8 @@ class MessageStore:
         return await self._database.read(lambda db: db.execute(sql, values).fetchone())
 
 
-def _note_deleted(db: sqlite3.Connection, job_id: str) -> None:
+def note_deleted(db: sqlite3.Connection, job_id: str) -> None:
+    """Within a transaction: the message of this job is gone, and nothing shall take its place."""
     db.execute(
         "INSERT INTO message_ref (job, channel, message, gone) VALUES (?, 0, 0, 1)"
         " ON CONFLICT (job) DO UPDATE SET gone = 1",

@@ -190,7 +190,7 @@ JOURNEYS: list[tuple[Journey, tuple[str, ...], int, str]] = [
         _a_picture_whose_message_is_deleted,
         ("undeliverable",),
         1,
-        "PATCH /channels|_told|note_deleted",
+        "PATCH /channels|_told",
     ),
     (_a_picture_whose_answer_is_refused, ("posted",), 1, "GET /channels|POST /channels|MessageStore.bind|drop_token"),
     (_a_picture_after_its_token, ("posted",), 1, "PATCH /channels"),
