@@ -25,7 +25,7 @@ from bot.delivery.edit_limits import EditLimits
 from bot.delivery.removals import Removals
 from bot.double_clicks import DoubleClicks
 from bot.gateway import SteadyBot
-from bot.jobs.errors import DiskFull, LedgerHeld, Refusal
+from bot.jobs.errors import DiskFull, LedgerHeld, Refusal, UnknownJob
 from bot.jobs.job import Requester
 from bot.pending_requests import PendingRequests, channel_of
 from bot.presence import Presence
@@ -50,6 +50,7 @@ COGS = (
     "cogs.help",
 )
 DISCORD = "https://discord.com"
+TWIN_FIRST = 1.0  # seconds; should another program have this token, what we do not know may be its own
 FIRST_LIST = 3.0  # seconds that going online waits for the list of commands, which Discord may delay at will
 
 # What keeps the ledger from being written is no bug of the command that meets it.
@@ -59,6 +60,9 @@ _UNWRITTEN: Mapping[type[Exception], Callable[[], Exception]] = {
     LedgerFull: DiskFull,
 }
 OUTDATED = (app_commands.CommandNotFound, app_commands.CommandSignatureMismatch, app_commands.TransformerError)
+
+# A message of ours made these, or of another program with our token.
+_OF_MESSAGES = (discord.InteractionType.component, discord.InteractionType.modal_submit)
 
 OnRefusal = Callable[[discord.Interaction[Any], Refusal], None]
 
@@ -277,6 +281,8 @@ class ImageBot(SteadyBot):
         if isinstance(error, answers.AnsweredElsewhere):
             return
         error = _UNWRITTEN.get(type(error), lambda: error)()
+        if isinstance(error, UnknownJob) and interaction.type in _OF_MESSAGES:
+            await asyncio.sleep(TWIN_FIRST)
         locale = interaction.locale.value
         if isinstance(error, Refusal):
             sentence = text.refusal(locale, error, owner=self.requester(interaction).owner)

@@ -27,7 +27,7 @@ _EXPLAINED = [app_commands.Choice(name=named(f"about-{key}"), value=key) for key
 def value_choices(
     interaction: discord.Interaction[ImageBot], typed: str, keys: Sequence[str], *, principal: str | None = None
 ) -> list[app_commands.Choice[str]]:
-    """For the setting that was chosen among `keys`: shapes, or the value that holds here, and between what it may be."""
+    """Values for the chosen one of `keys`: shapes, or what holds here, and between what it may be."""
     bot, key, locale = interaction.client, interaction.namespace.setting, interaction.locale.value
     if key == "shape":
         return text.shape_choices(locale, bot.service.card, typed)

@@ -45,10 +45,8 @@ class Settings(commands.GroupCog, name=named("command-settings"), description=na
         meant = text.setting_of(setting.value, value, service.card)
         understood = await service.defaults.set("user", by.principal, setting.value, meant, by=by)
         key, shown = say(locale, f"setting-{setting.value}"), text.setting(locale, understood)
-        await answers.say(
-            interaction,
-            f"{say(locale, 'settings-set', key=key, value=shown)}\n-# {say(locale, f'about-{setting.value}')}",
-        )
+        sentence = say(locale, "settings-set", key=key, value=shown)
+        await answers.say(interaction, f"{sentence}\n-# {say(locale, f'about-{setting.value}')}")
 
     @change.autocomplete("value")
     async def values(self, interaction: discord.Interaction[ImageBot], typed: str) -> list[app_commands.Choice[str]]:

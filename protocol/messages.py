@@ -14,7 +14,7 @@ from protocol.request import Bounded, ImageRequest, Sha256
 # Both sides must say the same number in their hello; a change of any struct of a request, a card or below raises it.
 # Only a field with a default that is said to people, and tells the other side nothing to do, does not (`knows` of a
 # card): who does not know it leaves it out, and a new bot goes on with the engine that its predecessor left painting.
-PROTOCOL = 2
+PROTOCOL = 3
 
 
 class EngineHello(Struct, frozen=True, kw_only=True, tag="engine-hello"):
@@ -78,6 +78,13 @@ class Stored(Struct, frozen=True, kw_only=True, tag="stored"):
 
     job: str
     k: int
+
+
+class CountTokens(Struct, frozen=True, kw_only=True, tag="count-tokens"):
+    """Say how long the longest of these texts is to the model. The answer does not wait for what is being painted."""
+
+    ticket: str
+    texts: tuple[str, ...]
 
 
 class Stop(Struct, frozen=True, kw_only=True, tag="stop"):
@@ -146,6 +153,14 @@ class Cancelled(Struct, frozen=True, kw_only=True, tag="cancelled"):
     k: int
 
 
+class TokensCounted(Struct, frozen=True, kw_only=True, tag="tokens-counted"):
+    """So many tokens, the template's own included; the model reads `limit` at most. Lost where the line is down."""
+
+    ticket: str
+    tokens: int
+    limit: int
+
+
 class Beat(Struct, frozen=True, kw_only=True, tag="beat"):
     """Every half second: how many steps this worker has done so far, and whether it is painting."""
 
@@ -166,5 +181,5 @@ class Loading(Struct, frozen=True, kw_only=True, tag="loading"):
     problem: str | None = None
 
 
-Command = BotHello | Refused | Generate | Cancel | Stored | Stop
-Event = EngineHello | Loading | Started | Enhanced | Progress | Finished | Failed | Cancelled | Beat
+Command = BotHello | Refused | Generate | Cancel | Stored | CountTokens | Stop
+Event = EngineHello | Loading | Started | Enhanced | Progress | Finished | Failed | Cancelled | TokensCounted | Beat

@@ -198,6 +198,12 @@ class ImageRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return self.kind is Kind.UPSCALE and self.upscaler is upscaler
 
     @property
+    def encoded(self) -> tuple[str, ...]:
+        """What the text encoder reads. A picture made larger is painted without its words."""
+        words = () if self.kind is Kind.UPSCALE else (self.painted_prompt,)
+        return (*words, self.negative) if self.guidance > 0 else words
+
+    @property
     def painted_prompt(self) -> str:
         """The words that the model is given: those of the person or written out from them, in the style's template."""
         words = self.enhanced or self.prompt

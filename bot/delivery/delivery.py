@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Coroutine
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -45,6 +46,7 @@ class Delivery:
         self._posting = Posting(service, sender=sender, limiter=self._limiter, limits=edit_limits)
         self._undelivered = Undelivered(service, limits=edit_limits)
         self._live: dict[str, LiveMessage] = {}
+        self._next: LiveMessage | None = None  # the one whose message says that it is next in line
         self._idle = asyncio.Event()
         self._idle.set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -110,7 +112,7 @@ class Delivery:
         if token is not None and not token.works(self._wall()):
             return  # carried on after a long absence
         try:
-            message = await self._send_answer(interaction, views.live(live.shown_job, live.shown_status(self._wall())))
+            message = await self._send_answer(interaction, views.live(live.shown_job, self._status(live)))
         except answers.LOST as error:
             _log.warning("job %s: unclear whether the answer arrived: %s", live.job.id, error)
         except discord.HTTPException as error:
@@ -136,6 +138,7 @@ class Delivery:
     async def _disown(self, live: LiveMessage) -> None:
         """`@original` is not the job's message."""
         live.disown()
+        self._is_not_next(live)
         await self._note_down(live.job, self._ledger.messages.drop_token(live.job.id))
 
     async def _resume(self, job: Job) -> None:
@@ -198,6 +201,7 @@ class Delivery:
             self._tasks.discard(task)
             if task.cancelled() or (error := task.exception()) is None:
                 self._live.pop(live.job.id, None)
+                self._is_not_next(live)
                 if not self._live:
                     self._idle.set()
                 return
@@ -218,14 +222,11 @@ class Delivery:
         """Through to its ending; False where ledger or blob store failed on the way, and it is to be tried again."""
         try:
             await self._catch_up(live)
-            while live.job.live:
-                await self._something_to_show(live)
-                if not live.unreachable:
-                    await self._limiter.turn(live)
-                live.seen()
-                if live.job.live and not live.unreachable:
-                    await self._posting.show(live, live.shown_status(self._wall()))
-            if not await self._posting.end(live):
+            shown = None
+            while shown is None:  # twice, where what was painted is lost
+                await self._show_until_it_ends(live)
+                shown = await self._posting.end(live)
+            if not shown:
                 self._undelivered.owe(live.job)
         except STORAGE_ERRORS as error:
             _log.error("job %s: what its message says cannot be written down: %s", live.job.id, error)
@@ -233,6 +234,38 @@ class Delivery:
         except UnknownJob:
             _log.info("job %s: its person was forgotten, and nothing is said of it any more", live.job.id)
         return True
+
+    async def _show_until_it_ends(self, live: LiveMessage) -> None:
+        while live.job.live:
+            await self._something_to_show(live)
+            if not live.unreachable:
+                await self._limiter.turn(live)
+            live.seen()
+            if live.job.live and not live.unreachable:
+                status = self._status(live)
+                says_next = views.says_next(live.job, status)
+                if await self._posting.show(live, status) and not says_next:
+                    self._is_not_next(live)
+            if live.unreachable:
+                self._is_not_next(live)
+
+    def _status(self, live: LiveMessage) -> views.LiveStatus:
+        """What is to be shown now. While another message still says that it is next, this one does not say so too."""
+        status = live.shown_status(self._wall())
+        if not views.says_next(live.job, status):
+            return status
+        if self._next is not None and self._next is not live:
+            return replace(status, standing=None)
+        self._next = live
+        return status
+
+    def _is_not_next(self, live: LiveMessage) -> None:
+        """Its message says so no more: whose turn that is may be told now."""
+        if self._next is live:
+            self._next = None
+            for other in self._live.values():
+                if views.says_next(other.job, other.status):
+                    other.changed.set()
 
     async def _catch_up(self, live: LiveMessage) -> None:
         """Events before this message was looked after went past it, so the row is read again. Raises UnknownJob."""

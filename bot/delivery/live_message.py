@@ -54,9 +54,8 @@ class LiveMessage:
                 self.preview = preview or self.preview
                 self.update(step=step, steps=steps, preview=self.preview is not None)
             case news.PainterLost(job=job):
-                self.preview = None
-                self.update(again=True, preview=False, step=0, writing="")
-                self.set_job(job)
+                self.update(again=True)
+                self.set_back(job)
             case news.PromptEnhanced(job=job, text=text):
                 self.update(writing=text)
                 self.set_job(job)
@@ -83,8 +82,16 @@ class LiveMessage:
             self.begun.clear()
         else:
             self.begun.set()
-        if not job.live:
+        if job.live:
+            self.over.clear()
+        else:
             self.over.set()
+
+    def set_back(self, job: Job) -> None:
+        """Its job waits once more, as if nothing had been painted."""
+        self.preview = None
+        self.update(preview=False, step=0, writing="")
+        self.set_job(job)
 
     # What it shows -----------------------------------------------------------------------------------------------
 

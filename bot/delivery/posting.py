@@ -34,15 +34,17 @@ class Posting:
         self._uploading = asyncio.Semaphore(_UPLOADS_AT_ONCE)
         self._editing = asyncio.Semaphore(_EDITS_AT_ONCE)
 
-    async def show(self, live: LiveMessage, status: views.LiveStatus) -> None:
-        """One edit of a live message; one that fails is not repeated, the next will be newer."""
+    async def show(self, live: LiveMessage, status: views.LiveStatus) -> bool:
+        """One edit of a live message; one that fails is not repeated, the next will be newer. Whether it shows it."""
         job, preview = live.shown_job, live.preview
         shown = preview is not None and status.preview and job.state is JobState.RUNNING
         attachments = ((views.PREVIEW, preview),) if shown and preview else ()
         drawing = Drawing(view=views.live(job, status), attachments=attachments)
+        arrived = False
         try:
             with one_attempt(self._editing):
                 await self._remember(live, await self._sender.edit(live.ref, drawing))
+            arrived = True
         except (OutcomeUnknown, TooHeavy, Rejected) as error:
             _log.info("job %s: an edit was lost: %s", job.id, error)
             if isinstance(error, RateLimited):
@@ -50,9 +52,13 @@ class Posting:
             if isinstance(error, Rejected):
                 live.leave_out_words()
         self._limiter.edited(live)
+        return arrived
 
-    async def end(self, live: LiveMessage) -> bool:
-        """Tell how it ended, again and again until that is certain, then write it down; False where it is not shown."""
+    async def end(self, live: LiveMessage) -> bool | None:
+        """Tell how it ended, again and again until that is certain, then write it down; False where it is not shown.
+
+        None where it has not ended after all: its pictures are lost, and are painted anew.
+        """
         job, rung, pause = live.job, 0, self._limits.retry
         shown = stored = job.ended_well  # whether its pictures are in the message, and there at all
         while True:
@@ -82,10 +88,17 @@ class Posting:
                 shown = shown and not live.wordless
                 live.leave_out_words()
             except PictureGone:
+                if (waiting := await self._service.paint_anew(job.id)) is not None:
+                    _log.error("job %s: its pictures are not in the blob store, and are painted anew", job.id)
+                    live.set_back(waiting)
+                    return None
                 _log.error("job %s: its pictures are not in the blob store", job.id)
                 shown = stored = False
         reached = told and (upload is not None or not stored)
-        await (self._ledger.jobs.mark_posted(job.id) if reached else self._ledger.jobs.mark_undeliverable(job.id))
+        if reached:
+            await self._ledger.jobs.mark_posted(job.id)
+        else:
+            await self._ledger.jobs.mark_undeliverable(job.id, deleted=live.ref.deleted)
         return reached
 
     async def _tell(self, live: LiveMessage, drawing: Drawing) -> bool:
@@ -97,6 +110,9 @@ class Posting:
                 return True
             if live.job.state is JobState.CANCELLED or await self._ledger.messages.is_gone(live.job.id):
                 return True  # its message was deleted, and nobody waits for a new one
+            if live.ref.deleted:
+                _log.info("job %s: its message was deleted, and stays so", live.job.id)
+                return False
             sent = await self._sender.send(live.ref, drawing, since=live.job.ended or live.job.created)
         except Unreachable as refused:
             _log.warning("job %s: no way to its reader: %s", live.job.id, refused)

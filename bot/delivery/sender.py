@@ -1,8 +1,8 @@
 """The ways to a job's message, in the order in which posting exactly once tries them.
 
 1. the interaction's token, which edits without any permission for 15 minutes; 2. the same message as the bot;
-3. where there is none any more, a new message, after a look for one that was sent before. Each may be repeated without
-harm.
+3. where there never was one, a new message, after a look for one that was sent before. Each may be repeated without
+harm. What somebody has deleted gets no successor.
 """
 
 from __future__ import annotations
@@ -69,14 +69,15 @@ class Location(NamedTuple):
 class MessageRef:
     """Where a job's message is.
 
-    `channel` is None where the interaction did not say it; an edit will. `message` is None before it is known or
-    after it was deleted.
+    `channel` is None where the interaction did not say it; an edit will. `message` is None before it is known, and
+    once its channel is gone. `deleted`: somebody took the message away.
     """
 
     job: str
     channel: int | None
     message: int | None
     token: InteractionToken | None
+    deleted: bool = False
 
 
 class Sender:
@@ -87,22 +88,28 @@ class Sender:
         self._wall = wall
 
     async def edit(self, ref: MessageRef, drawing: Drawing) -> Location | None:
-        """Where the edited message is, or None when neither route found it; `ref` forgets what is gone.
+        """Where the edited message is, or None when neither route found it; `ref` learns what is gone.
 
         Raises Archived, OutcomeUnknown, TooHeavy, Rejected.
         """
+        if ref.deleted:
+            return None
         if ref.token is not None and ref.token.works(self._wall()):
             try:
                 with known_errors():
                     return await self._edit_by_token(ref, ref.token, drawing)
-            except WayClosed:
+            except WayClosed as closed:
                 ref.token = None  # dead early, or its message is gone; the bot's own route tells
+                # An answer that never arrived is another code: 10015, unknown webhook.
+                ref.deleted = ref.message is None and closed.code == UNKNOWN_MESSAGE
         if ref.channel is not None and ref.message is not None:
             try:
                 with known_errors():
                     return await self._edit_as_bot(ref.channel, ref.message, drawing)
             except WayClosed as closed:
-                if closed.meaning is Meaning.GONE:
+                if closed.code == UNKNOWN_MESSAGE:
+                    ref.deleted = True
+                elif closed.meaning is Meaning.GONE:
                     ref.message = None
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 
 import discord
 
@@ -81,25 +82,36 @@ class Undelivered:
         """False where this interaction brings nothing more."""
         try:
             pngs = [await self._service.picture(job.id, picture.k) for picture in job.pictures]
-        except (PictureGone, UnknownJob):
-            return True  # retention took it, or its person was forgotten
-        upload = await fit(pngs, limit=interaction.filesize_limit) if pngs else None
-        if upload is None:
-            return True
+        except UnknownJob:
+            return True  # its person was forgotten
+        except PictureGone:
+            drawing = _without_pictures  # retention took them: unsaid, they would be in the way of others for ever
+        else:
+            upload = await fit(pngs, limit=interaction.filesize_limit) if pngs else None
+            if upload is None:
+                return True
+            drawing = partial(_with, upload, await self._service.ledger.messages.is_gone(job.id))
         try:
             try:
-                await self._send(interaction, job, upload)
+                await self._send(interaction, drawing(job))
             except Rejected:
-                await self._send(interaction, views.without_words(job), upload)
+                await self._send(interaction, drawing(views.without_words(job)))
         except (WayClosed, OutcomeUnknown, TooHeavy, Rejected) as error:
             _log.info("job %s: could not be brought either: %s", job.id, error)
             return False
         await self._service.ledger.jobs.mark_posted(job.id)
         return True
 
-    async def _send(self, interaction: discord.Interaction, job: Job, upload: Upload) -> None:
-        names = upload.names(job)
-        view = views.brought(job, files=names, converted=upload.converted)
-        drawing = Drawing(view=view, attachments=upload.attachments(names))
+    async def _send(self, interaction: discord.Interaction, drawing: Drawing) -> None:
         with known_errors(), one_attempt(self._slots):
             await interaction.followup.send(view=drawing.view, files=drawing.files(), ephemeral=True, wait=True)
+
+
+def _with(upload: Upload, deleted: bool, job: Job) -> Drawing:
+    names = upload.names(job)
+    view = views.brought(job, files=names, deleted=deleted, converted=upload.converted)
+    return Drawing(view=view, attachments=upload.attachments(names))
+
+
+def _without_pictures(job: Job) -> Drawing:
+    return Drawing(view=views.lost(job))

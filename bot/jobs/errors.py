@@ -44,6 +44,12 @@ class PromptTooLong(Invalid):
     code = "prompt-too-long"
 
 
+class TooManyTokens(Invalid):
+    """More than the model reads. Arguments: tokens, limit."""
+
+    code = "too-many-tokens"
+
+
 class UnknownShape(Invalid):
     """Arguments: shape, shapes (those the model has)."""
 

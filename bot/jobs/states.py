@@ -30,7 +30,8 @@ TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
         {JobState.RUNNING, JobState.QUEUED, JobState.RENDERED, JobState.CANCELLED, JobState.FAILED}
     ),
     JobState.RUNNING: frozenset({JobState.QUEUED, JobState.RENDERED, JobState.CANCELLED, JobState.FAILED}),
-    JobState.RENDERED: frozenset({JobState.POSTED, JobState.UNDELIVERABLE}),
+    # Queued again: what was painted cannot be read any more, before anybody has seen it.
+    JobState.RENDERED: frozenset({JobState.POSTED, JobState.UNDELIVERABLE, JobState.QUEUED}),
     JobState.POSTED: frozenset(),
     JobState.UNDELIVERABLE: frozenset({JobState.POSTED}),
     JobState.FAILED: frozenset(),

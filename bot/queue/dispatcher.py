@@ -20,6 +20,7 @@ from bot.queue.lifecycle import Lifecycle
 from bot.queue.orders import Orders
 from bot.queue.recovery import GracePeriods, Recovery
 from bot.queue.state import STORAGE_RETRY, QueueState
+from bot.queue.token_counts import TokenCounts
 from bot.storage.database import STORAGE_ERRORS
 from protocol.messages import Cancel, Stop
 
@@ -34,10 +35,17 @@ class Dispatcher:
         self._state = state
         self._lifecycle = Lifecycle(state)
         self._recovery = Recovery(state, self._lifecycle, grace_periods)
+        self.token_counts = TokenCounts(state.engines)
         self._orders = Orders(state, self._lifecycle, self._recovery)
         self._handshake = Handshake(state, self._lifecycle, self._orders, self._recovery)
         self.engine_events = EngineEvents(
-            state, self._lifecycle, self._recovery, self._handshake, orders=self._orders, positions=self.positions
+            state,
+            self._lifecycle,
+            self._recovery,
+            self._handshake,
+            orders=self._orders,
+            positions=self.positions,
+            token_counts=self.token_counts,
         )
 
     @asynccontextmanager
@@ -78,6 +86,20 @@ class Dispatcher:
         async with self._state.transition_lock:
             self._state.work_available.set()
             return await self._lifecycle.cancel(job_id)
+
+    async def paint_anew(self, job: Job, pictures: Collection[int]) -> Job | None:
+        """These pictures of a rendered job are lost. It waits to have them painted again, where somebody may do so.
+
+        None where that is not so, or was tried before. Its turn was counted.
+        """
+        async with self._state.transition_lock:
+            if self._state.engines.is_beyond_all(job.request):
+                return None
+            after = await self._state.ledger.jobs.paint_anew(job.id, pictures)
+            if after is not None:
+                self._state.live.add(after, charged=True)
+                self._state.work_available.set()
+            return after
 
     def pause(self, places: frozenset[int | None]) -> None:
         """Hold back waiting jobs of these guilds; None stands for everything."""

@@ -15,6 +15,7 @@ from bot.queue.lifecycle import Lifecycle
 from bot.queue.orders import Orders
 from bot.queue.recovery import Recovery
 from bot.queue.state import QueueState
+from bot.queue.token_counts import TokenCounts
 from bot.storage.database import STORAGE_ERRORS
 from protocol.messages import (
     Beat,
@@ -28,6 +29,7 @@ from protocol.messages import (
     Progress,
     Started,
     Stored,
+    TokensCounted,
 )
 
 REMIND_AFTER = 10.0  # seconds that an engine may idle over an order: the last picture is encoded meanwhile
@@ -47,12 +49,14 @@ class EngineEvents:
         *,
         orders: Orders,
         positions: Positions,
+        token_counts: TokenCounts,
     ) -> None:
         self._state = state
         self._lifecycle = lifecycle
         self._recovery = recovery
         self._orders = orders
         self._positions = positions
+        self._token_counts = token_counts
         self._handshake = handshake
 
     def loading(self, name: str, model: str, problem: str | None = None) -> None:
@@ -112,6 +116,8 @@ class EngineEvents:
                     self._state.work_available.set()
                 if isinstance(event, Failed | Cancelled):
                     link.send(Stored(job=event.job, k=event.k))
+            case TokensCounted():
+                self._token_counts.answered(event)
             case Beat(busy=busy):
                 await self._remind(name, busy=busy)
             case Loading() | EngineHello():

@@ -89,7 +89,10 @@ async def _given(interaction: Interaction, answer: Callable[[], Awaitable[_T]], 
                     _twins.error(ANOTHER)
                     raise AnsweredElsewhere from error
                 return None
-            if meaning_of(error) is not Meaning.LATER or (pause is None and not unclear):
+            meaning = meaning_of(error)
+            if unclear and meaning is Meaning.NOT_THIS_WAY:
+                return None  # closed since, perhaps, behind an earlier try that had arrived
+            if meaning is not Meaning.LATER or (pause is None and not unclear):
                 raise
             _log.info("interaction %s: its answer is refused for now: %s", interaction.id, error)
         if pause is not None:

@@ -235,6 +235,15 @@ class JobService:
             job = await self.job(job.parent[0])
         return job
 
+    async def paint_anew(self, job_id: str) -> Job | None:
+        """A rendered job whose pictures are not all in the blob store waits to have the others painted again, once.
+
+        None where it did so before, or nobody can. Raises UnknownJob.
+        """
+        job = await self.job(job_id)
+        lost = [picture.k for picture in job.pictures if await self.blobs.get(picture.blob) is None]
+        return await self.dispatcher.paint_anew(job, lost) if lost else None
+
     async def cancel(self, job_id: str, *, by: Requester) -> Job:
         """Its author, a moderator of its guild or the owner gives it up. Raises NotYours, TooLate, UnknownJob."""
         job = await self.job(job_id)

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Unpack
 
-from bot.jobs.errors import BeyondEngines, DiskFull, Paused, Refusal
+from bot.jobs.errors import BeyondEngines, DiskFull, Paused, Refusal, TooManyTokens
 from bot.jobs.ids import IdSource
 from bot.jobs.job import Job, Requester
 from bot.jobs.limits import Limits, Spent, Usage, check
@@ -24,6 +24,7 @@ from protocol import geometry as window
 from protocol.request import ImageRequest
 
 QUEUE_RETRY = 60.0  # seconds until a full queue is worth another try when no estimate is known
+TEMPLATE_TOKENS = 32  # at most, around every prompt
 REMEMBERED = 4096  # origins; Discord repeats an interaction within minutes, if at all
 
 
@@ -54,11 +55,12 @@ class Submission:
         """Accept a request; when this returns it is on disk. The same origin again is the same job.
 
         `pictures` are new ones of the request, stored once all else is well.
-        Raises Paused, DiskFull, LimitReached, QueueFull, Invalid.
+        Raises Paused, DiskFull, LimitReached, QueueFull, Invalid, the last of them TooManyTokens.
         """
         limits = self._defaults.limits(by)
         try:
             self._check(request, by, limits, origin["origin"])
+            await self._check_length(request)
         except Refusal:
             if (known := await self.made_before(origin["origin"])) is None:
                 raise
@@ -101,6 +103,7 @@ class Submission:
                 waiting=rows.waiting,
             )
             check(usage, limits, pictures=request.count, now=now, queue_moves_at=self._queue_moves_at(limits))
+            await self._check_length(request)
             yield self._incoming.turn(by.principal)
 
     def _check(self, request: ImageRequest, by: Requester, limits: Limits, origin: str) -> None:
@@ -116,6 +119,20 @@ class Submission:
         check(
             usage, limits, pictures=request.count, now=self._state.wall(), queue_moves_at=self._queue_moves_at(limits)
         )
+
+    async def _check_length(self, request: ImageRequest) -> None:
+        """Raise TooManyTokens where the painter says so; what it does not say in time is accepted.
+
+        Most requests are not worth a question: no token of theirs is shorter than a byte.
+        """
+        card = self._composer.card()
+        limit = card.prompt_tokens - TEMPLATE_TOKENS
+        texts = tuple(text for text in request.encoded if len(text.encode()) > limit)
+        if not texts:
+            return
+        counted = await self._dispatcher.token_counts.of(texts, model=card.id)
+        if counted is not None and counted.tokens > counted.limit:
+            raise TooManyTokens(tokens=counted.tokens, limit=counted.limit)
 
     async def _accept(self, draft: Draft, limits: Limits) -> Job:
         def closed() -> Refusal | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from bot.jobs.errors import Refusal
@@ -13,9 +13,10 @@ from bot.jobs.limits import DAY, Limits, Spent, Usage, check
 from bot.jobs.states import JobState
 from bot.storage.database import Database
 from bot.storage.facts import keep_fact, read_fact
+from bot.storage.messages import note_deleted
 from bot.storage.pending import drop_pending
 from bot.storage.rows import Draft, encode_arguments, insert_job, read_job, readable_jobs
-from bot.storage.transitions import LIVE, end, end_picture, missing, move, note, note_doorstep, reread
+from bot.storage.transitions import LIVE, end, end_picture, missing, move, note, note_doorstep, reread, want_anew
 
 VIRTUAL = "virtual-time"  # of a fact
 
@@ -179,7 +180,7 @@ class JobStore:
         """
 
         def work(db: sqlite3.Connection) -> Job | None:
-            row = db.execute("SELECT attempt FROM job WHERE id = ?", (job_id,)).fetchone()
+            row = db.execute(f"SELECT attempt FROM job WHERE id = ? AND state IN {LIVE}", (job_id,)).fetchone()  # noqa: S608 (our own states)
             if row is None:
                 return None
             now = self._wall()
@@ -230,6 +231,10 @@ class JobStore:
 
         return await self._database.write(work)
 
+    async def paint_anew(self, job_id: str, pictures: Collection[int]) -> Job | None:
+        """These pictures of a rendered job are lost: it waits again, once. None where it did so before."""
+        return await self._database.write(lambda db: want_anew(db, job_id, pictures, at=self._wall()))
+
     # What its person is told
 
     async def unposted(self) -> list[Job]:
@@ -240,9 +245,12 @@ class JobStore:
         """A message says how this job ended. False: one said so before, or the job has not ended."""
         return await self._told(job_id, JobState.POSTED)
 
-    async def mark_undeliverable(self, job_id: str) -> bool:
-        """No route to the reader of this job is left. False: that was known, or the job has not ended."""
-        return await self._told(job_id, JobState.UNDELIVERABLE)
+    async def mark_undeliverable(self, job_id: str, *, deleted: bool = False) -> bool:
+        """No route to the reader of this job is left, or its message was `deleted` by Discord's own means.
+
+        False: that was known, or the job has not ended.
+        """
+        return await self._told(job_id, JobState.UNDELIVERABLE, deleted=deleted)
 
     async def persons_owed(self) -> set[str]:
         """The principals of all jobs that were painted and could not be shown."""
@@ -255,9 +263,11 @@ class JobStore:
             "SELECT * FROM job WHERE principal = ? AND state = 'undeliverable' ORDER BY created", principal
         )
 
-    async def _told(self, job_id: str, state: JobState) -> bool:
+    async def _told(self, job_id: str, state: JobState, *, deleted: bool = False) -> bool:
         def work(db: sqlite3.Connection) -> bool:
             now = self._wall()
+            if deleted:
+                note_deleted(db, job_id)
             if move(db, job_id, state, at=now, told=1, posted=now) is not None:
                 return True
             unpainted = db.execute(

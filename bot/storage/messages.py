@@ -53,11 +53,7 @@ class MessageStore:
                 return False
             if row is not None and row["message"]:
                 want_gone(db, row["channel"], row["message"], token=token, at=self._wall())
-            db.execute(
-                "INSERT INTO message_ref (job, channel, message, gone) VALUES (?, 0, 0, 1)"
-                " ON CONFLICT (job) DO UPDATE SET gone = 1",
-                (job_id,),
-            )
+            note_deleted(db, job_id)
             return True
 
         return await self._database.write(work)
@@ -88,3 +84,12 @@ class MessageStore:
 
     async def _row(self, sql: str, *values: str) -> sqlite3.Row | None:
         return await self._database.read(lambda db: db.execute(sql, values).fetchone())
+
+
+def note_deleted(db: sqlite3.Connection, job_id: str) -> None:
+    """Within a transaction: the message of this job is gone, and nothing shall take its place."""
+    db.execute(
+        "INSERT INTO message_ref (job, channel, message, gone) VALUES (?, 0, 0, 1)"
+        " ON CONFLICT (job) DO UPDATE SET gone = 1",
+        (job_id,),
+    )

@@ -17,7 +17,8 @@ from bot.jobs.states import TRANSITIONS, JobState
 from bot.storage.rows import encode_arguments, read_job
 
 LIVE = "('queued', 'offered', 'running')"
-DOORSTEP = "doorstep"  # an event of a job
+DOORSTEP = "doorstep"  # events of a job
+ANEW = "anew"
 
 
 def move(
@@ -82,6 +83,20 @@ def note_doorstep(db: sqlite3.Connection, job_id: str, *, at: float) -> int:
     note(db, job_id, DOORSTEP, at=at)
     times = db.execute("SELECT count(*) FROM job_event WHERE job = ? AND event = ?", (job_id, DOORSTEP))
     return times.fetchone()[0]
+
+
+def want_anew(db: sqlite3.Connection, job_id: str, pictures: Iterable[int], *, at: float) -> Job | None:
+    """These pictures of a rendered job are lost: it waits to have them painted again. None where it did so before."""
+    done = db.execute("SELECT 1 FROM job_event WHERE job = ? AND event = ?", (job_id, ANEW)).fetchone()
+    rendered = db.execute("SELECT 1 FROM job WHERE id = ? AND state = 'rendered'", (job_id,)).fetchone()
+    if done is not None or rendered is None:
+        return None
+    db.executemany(
+        "UPDATE image SET state = 'wanted', blob = NULL, bytes = NULL, seconds = NULL WHERE job = ? AND k = ?",
+        [(job_id, k) for k in pictures],
+    )
+    note(db, job_id, ANEW, at=at)
+    return move(db, job_id, JobState.QUEUED, at=at, started=None, ended=None)
 
 
 def note(db: sqlite3.Connection, job_id: str, event: str, *, at: float) -> None:

@@ -19,6 +19,7 @@ refusal-bad-picture = This file cannot be used.
 refusal-empty-picture = This file is empty.
 refusal-not-a-picture = This file is not a picture I can read. Send a PNG, JPEG, WebP or GIF.
 refusal-picture-too-heavy = This file has { $size } MiB; { $limit } MiB is the most.
+refusal-too-many-tokens = Your words are too long for this model: { $tokens } tokens, { $limit } is the most. A style’s own words count too.
 refusal-too-many-pixels = This picture has { $width } × { $height } pixels; { $limit } megapixels is the most.
 refusal-foreign-picture = I only read pictures that were uploaded to Discord.
 refusal-picture-not-fetched = I could not fetch this picture from Discord. Please try again.
@@ -104,6 +105,7 @@ not-shown = Painted and kept, but Discord does not take it here: your next comma
 further-up = { $who }: your request has ended; look further up in this thread.
 words-refused = (Discord refused to show the words of this prompt.)
 brought = This was painted for you earlier and could not be shown where you asked for it.
+brought-deleted = This was painted for you earlier. Its message was deleted before it was done, so it is shown to you alone.
 shown-as = Shown as { $format } because of Discord’s size limit; the PNG is kept.
 
 small-model = This small model knows { $about }; the full Z-Image-Turbo paints anything. Try “{ $one }” or “{ $two }”.

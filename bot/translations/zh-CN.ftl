@@ -19,6 +19,7 @@ refusal-bad-picture = 这个文件用不了。
 refusal-empty-picture = 这个文件是空的。
 refusal-not-a-picture = 这个文件不是我能读取的图片，请发送 PNG、JPEG、WebP 或 GIF。
 refusal-picture-too-heavy = 这个文件有 { $size } MiB，最多 { $limit } MiB。
+refusal-too-many-tokens = 文字对这个模型来说太长了：{ $tokens } 个词元，最多 { $limit } 个。风格自带的文字也算在内。
 refusal-too-many-pixels = 这张图片有 { $width } × { $height } 像素，最多 { $limit } 百万像素。
 refusal-foreign-picture = 我只读取上传到 Discord 的图片。
 refusal-picture-not-fetched = 没能从 Discord 取到这张图片，请再试一次。
@@ -95,6 +96,7 @@ not-shown = 已经画好并保存，但 Discord 不接受在这里显示：你�
 further-up = { $who }：你的请求已有结果，请在这个子区里往上看。
 words-refused = （Discord 拒绝显示这条提示词的文字。）
 brought = 这是之前为你画的图片，当时无法在你提出请求的地方显示。
+brought-deleted = 这是之前为你画的图片。画好之前，它的消息已被删除，所以只发给你一个人看。
 shown-as = 受 Discord 大小限制，以 { $format } 显示；PNG 原图已保留。
 
 small-model = 这个小模型会画的有：{ $about }；完整的 Z-Image-Turbo 什么都能画。可以试试“{ $one }”或“{ $two }”。

@@ -75,6 +75,11 @@ def live(job: Job, status: LiveStatus) -> discord.ui.LayoutView:
     return _layout([*parts, *_buttons(job, ["cancel"])])
 
 
+def says_next(job: Job, status: LiveStatus) -> bool:
+    """Whether its message says that it is next in line."""
+    return say(job.requester.locale, "waiting-next") in _state_line(job, status)
+
+
 def finished(
     job: Job,
     card: ModelCard | None,
@@ -132,14 +137,24 @@ def _is_cut(job: Job, verbs: Sequence[str]) -> bool:
     return notes.clipped(job.request) or (verbs != _AGAIN and len(text.plain(job.request.prompt)) > _SHOWN_IN_VAIN)
 
 
-def brought(job: Job, *, files: Sequence[str], converted: str | None = None) -> discord.ui.LayoutView:
-    """Pictures that could not be shown where they were asked for, for their person alone, wherever that is."""
+def brought(job: Job, *, files: Sequence[str], deleted: bool, converted: str | None = None) -> discord.ui.LayoutView:
+    """Pictures that could not be shown where they were asked for, for their person alone, wherever that is.
+
+    `deleted`: because somebody had taken their message away.
+    """
     locale, prompt = job.requester.locale, text.plain(job.request.prompt)
-    lines = [say(locale, "brought")]
+    lines = [say(locale, "brought-deleted" if deleted else "brought")]
     if converted:
         lines.append(f"-# {say(locale, 'shown-as', format=converted)}")
     gallery = _gallery([(name, say(locale, "alt-picture", prompt=prompt)) for name in files])
     return _layout([_prompt(job), gallery, discord.ui.TextDisplay("\n".join(lines))])
+
+
+def lost(job: Job) -> discord.ui.LayoutView:
+    """Pictures that were to be brought, and are no longer there."""
+    return _layout(
+        [_prompt(job), discord.ui.TextDisplay(say(job.requester.locale, "refusal-picture-gone"))], accent=None
+    )
 
 
 def cancelled(job: Job) -> discord.ui.LayoutView:

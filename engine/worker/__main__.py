@@ -18,7 +18,7 @@ from engine.cli import Options
 from engine.links.link import Link, make_link
 from engine.worker.heartbeat import Heartbeat
 from engine.worker.paint_thread import ALONE, DONE, PaintThread
-from protocol.messages import Beat, Command, Stop
+from protocol.messages import Beat, Command, CountTokens, Stop
 
 BEAT = 0.5  # seconds between two beats
 
@@ -49,10 +49,14 @@ async def _work(chosen: Options, beats: Callable[[str], None]) -> int:
     inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
 
     def on_command(command: Command) -> None:
-        if isinstance(command, Stop):
-            end(DONE)
-        else:
-            inbox.put(command)
+        match command:
+            case Stop():
+                end(DONE)
+            case CountTokens():  # here, for the torch thread may be within a forward of many seconds
+                if (counted := paint_thread.count_tokens(command)) is not None:
+                    link.send_event(counted)
+            case _:
+                inbox.put(command)
 
     link = make_link(
         chosen.url,

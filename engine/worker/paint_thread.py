@@ -21,7 +21,7 @@ import msgspec
 from engine import BUILD
 from engine.cli import Options
 from engine.worker.heartbeat import Heartbeat
-from protocol.messages import PROTOCOL, Command, EngineHello, Event, Loading, Stop
+from protocol.messages import PROTOCOL, Command, CountTokens, EngineHello, Event, Loading, Stop, TokensCounted
 
 LOOK = 2.0  # seconds between two looks into the folder of LoRAs
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds between two attempts to load a model that cannot be loaded
@@ -77,6 +77,14 @@ class PaintThread:
         """Ask the thread to end at the next step."""
         self._leaving.set()
         self._inbox.put(Stop())
+
+    def count_tokens(self, command: CountTokens) -> TokensCounted | None:
+        """From any thread, at any time; None before there is a model."""
+        pipeline = self._pipeline
+        if pipeline is None:
+            return None
+        tokens = max(map(pipeline.embeddings.count, command.texts), default=0)
+        return TokensCounted(ticket=command.ticket, tokens=tokens, limit=pipeline.embeddings.limit)
 
     async def watch_loras(self) -> None:
         """Say it when there are other LoRAs to be asked for than there were."""

@@ -61,8 +61,8 @@ def main() -> int:
 
 
 def control(*, seed: int) -> Plan:
-    """The same with idempotency off; more messages are deleted and more answers lost, so that it shows."""
-    return Plan(kills=8, jobs=60, seed=seed, ambiguous=0.3, deleted=1.0, forgetful=True, lost_only=True)
+    """The same with idempotency off; more pictures come as new messages and more answers are lost, so that it shows."""
+    return Plan(kills=8, jobs=60, seed=seed, ambiguous=0.3, unanswered=0.6, forgetful=True, lost_only=True)
 
 
 def row(name: str, verdict: Verdict) -> str:

@@ -46,7 +46,7 @@ class Crowd:
         self._dice = dice
         self._looked_at = set[str]()
         self.asked = 0
-        self.deleted = 0
+        self.deleted = set[str]()  # jobs whose message somebody took away
         self.told = Counter[str]()
         for person in (HEAVY, *LIGHT):
             people.invite(person)
@@ -76,7 +76,7 @@ class Crowd:
                     continue
                 self._looked_at.add(message["id"])
                 if self._dice.random() < share and await self._post("delete", MODERATOR, message=message["id"]):
-                    self.deleted += 1
+                    self.deleted |= jobs_with(message, "cancel")
 
     async def messages(self) -> list[dict[str, Any]]:
         """Everything that stands in the channel, oldest first."""

@@ -38,7 +38,8 @@ PATIENCE = 180.0  # seconds after the last kill; what has not said its end by th
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """`ambiguous` and `deleted` are shares: of Discord's answers, and of the messages that wait.
+    """`ambiguous`, `deleted` and `unanswered` are shares: of Discord's answers, of the messages that wait, and of the
+    requests whose first answer Discord refuses, so that their picture comes as a new message.
 
     `archived` is how likely a kill archives the thread: nothing in it can be edited until it is opened again.
 
@@ -51,6 +52,7 @@ class Plan:
     seed: int = 1
     ambiguous: float = 0.1
     deleted: float = 0.15
+    unanswered: float = 0.15
     archived: float = 0.2
     forgetful: bool = False
     lost_only: bool = False
@@ -141,6 +143,8 @@ class _Run:
 
     async def _ask_for(self, jobs: int, whom: Sequence[Person], *, pause: float) -> None:
         for _ in range(jobs):
+            if self._dice.random() < self._plan.unanswered:
+                self._setting.playground.faults.refuse(r"/callback$", status=403, code=50001)
             await self._crowd.ask(self._dice.choice(whom))
             await asyncio.sleep(self._dice.uniform(0, 2 * pause))
 

@@ -84,7 +84,7 @@ class House:
     async def told(self, prompt: str) -> None:
         await self._until(lambda: (self.job(prompt) or ("", "", 0))[2] == 1)
 
-    async def wrongs(self, prompt: str, states: tuple[str, ...], runs: int) -> list[str]:
+    async def wrongs(self, prompt: str, states: tuple[str, ...], runs: int, *, deleted: bool = False) -> list[str]:
         """What is wrong with the ending of this wish; a wish that was never accepted has none."""
         found = self.job(prompt)
         if found is None:
@@ -94,7 +94,7 @@ class House:
         wrongs = list[str]()
         if state not in states or not told:
             wrongs.append(f"state {state}, told {told}")
-        if len(messages) != 1 or any(jobs_with(message, "cancel") for message in messages):
+        if len(messages) != (not deleted) or any(jobs_with(message, "cancel") for message in messages):
             wrongs.append(f"{len(messages)} messages, of which {[jobs_with(m, 'cancel') for m in messages]} wait")
         if thinking := [m["id"] for m in await self.mia.messages() if m["flags"] & LOADING]:
             wrongs.append(f"{thinking} still think")
@@ -143,6 +143,12 @@ async def _a_picture_whose_message_is_deleted(house: House, arm: Callable[[], ob
     return prompt
 
 
+async def _a_picture_whose_answer_is_refused(house: House, arm: Callable[[], object]) -> str:
+    arm()
+    house.playground.faults.refuse(r"/callback$", status=403, code=50013)
+    return await house.wish()
+
+
 async def _a_picture_after_its_token(house: House, arm: Callable[[], object]) -> str:
     arm()
     house.engine.script = SLOW
@@ -182,10 +188,11 @@ JOURNEYS: list[tuple[Journey, tuple[str, ...], int, str]] = [
     (_a_picture_whose_engine_dies, ("posted",), 2, "requeue"),
     (
         _a_picture_whose_message_is_deleted,
-        ("posted",),
+        ("undeliverable",),
         1,
-        "GET /channels|POST /channels|PATCH /channels|MessageStore.bind",
+        "PATCH /channels|_told",
     ),
+    (_a_picture_whose_answer_is_refused, ("posted",), 1, "GET /channels|POST /channels|MessageStore.bind|drop_token"),
     (_a_picture_after_its_token, ("posted",), 1, "PATCH /channels"),
     (_a_picture_that_fails, ("failed",), 1, "gave_up|_told"),
     (_a_picture_that_is_cancelled, ("cancelled", "posted"), 1, "cancel|callback|_told"),
@@ -248,7 +255,8 @@ async def test_the_job_ends_right_wherever_the_bot_stops(
         if house.job(prompt) is not None:
             await house.told(prompt)
         house.playground.faults.clear()
-        if wrongs := await house.wrongs(prompt, states, runs):
+        deleted = journey is _a_picture_whose_message_is_deleted
+        if wrongs := await house.wrongs(prompt, states, runs, deleted=deleted):
             wrong[point] = wrongs
 
     print(f"{len(points)} points", *points, sep="\n  ")

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -85,11 +85,15 @@ def judge(
     messages: Sequence[Mapping[str, Any]],
     kills: Mapping[str, int],
     deaths: Mapping[str, float],
-    deleted: int,
+    deleted: Set[str],
     ambiguous: int,
     seconds: float,
 ) -> Verdict:
-    """`deaths` maps an engine's name to the Unix second of its end; `messages` is what stands in the channel."""
+    """`deaths` maps an engine's name to the Unix second of its end; `messages` is what stands in the channel.
+
+    `deleted` are the jobs whose waiting message was taken away: nothing may have come in its place, and the picture is
+    kept for its author.
+    """
     jobs = _rows(ledger, "SELECT id, state, told, principal, posted - created, error FROM job ORDER BY seq")
     bound = dict(_rows(ledger, "SELECT job, message FROM message_ref"))
     painted = dict(_rows(ledger, "SELECT job, count(*) FROM image WHERE state = 'painted' GROUP BY job"))
@@ -110,8 +114,12 @@ def judge(
             files = [file for file in (message or {}).get("attachments", []) if file["filename"].startswith(job)]
             says = says and len(files) == painted[job]
             waits[principal.endswith(HEAVY.id)].append(wait)
-        if not says or state == "undeliverable":
-            lost.append(f"{job}: {state}, told {told}, message {bound.get(job)}")
+        if job in deleted:
+            says = told and message is None and (state != "posted" or job in witness.shown)
+        elif state == "undeliverable":
+            says = False
+        if not says:
+            lost.append(f"{job}: {state}, told {told}, message {bound.get(job)}, deleted {job in deleted}")
         if len(witness.shown[job]) > 1:
             duplicates.append(f"{job}: messages {', '.join(sorted(witness.shown[job]))}")
     recoveries, needless = _reruns(journal, deaths)
@@ -123,7 +131,7 @@ def judge(
         duplicates=duplicates,
         reruns=len(recoveries) + len(needless),
         needless=needless,
-        deleted=deleted,
+        deleted=len(deleted),
         ambiguous=ambiguous,
         recovery=statistics.median(recoveries or [0.0]),
         light_wait=statistics.median(waits[False] or [0.0]),

@@ -8,7 +8,8 @@ from PIL import Image
 
 from bot.requests.defaults import OwnerSettings
 from protocol.request import SEED_RANGE
-from tests.story.studio import Studio, Visitor, buttons, finished, gallery, words
+from tests.story.studio import EPHEMERAL, Studio, Visitor, buttons, finished, gallery, words
+from tests.story.test_attachments import picture
 from tests.support import forged
 from tests.support.fake_engine import CARD, Script
 
@@ -295,3 +296,72 @@ async def test_a_form_that_is_refused_hands_its_words_back_too(studio: Studio, m
     await mia.submit(prompt="a green heart", shape="2:3", steps="99")
 
     await mia.is_told("```\n/imagine prompt:a green heart shape:2:3 seed:7 steps:99\n```")
+
+
+class TestWordsOfMoreTokensThanTheModelReads:
+    """The bot has no tokenizer; the painter is asked, where the words are long enough for that."""
+
+    LONG = "a very long star " * 20  # 340 bytes; the model reads 256 tokens
+
+    async def test_are_refused_to_their_person_alone_and_handed_back(
+        self, empty_studio: Studio, mia: Visitor, bao: Visitor
+    ) -> None:
+        await empty_studio.open_bot()
+        await empty_studio.open_engine(Script(tokens=300))
+
+        await mia.say(f"/imagine prompt:{self.LONG}")
+        await mia.is_told("Your words are too long for this model: 300 tokens, 256 is the most.")
+        await mia.is_told(f"```\n/imagine prompt:{self.LONG.strip()}\n```")
+        await bao.say(f"/画图 提示词:{self.LONG}")
+        await bao.is_told("文字对这个模型来说太长了：300 个词元，最多 256 个。")
+
+        assert [message for message in await mia.messages() if not message["flags"] & EPHEMERAL] == []
+        assert await empty_studio.service.ledger.jobs.unposted() == []
+        assert empty_studio.engine is not None
+        assert empty_studio.engine.orders == []
+
+    async def test_are_painted_where_the_painter_counts_fewer(self, studio: Studio, mia: Visitor) -> None:
+        await mia.say(f"/imagine prompt:{self.LONG}")
+
+        await mia.sees_pictures()
+        assert studio.engine is not None
+        assert [question.texts for question in studio.engine.questions] == [(self.LONG.strip(),)]
+
+    async def test_are_accepted_where_the_painter_does_not_say(self, empty_studio: Studio, mia: Visitor) -> None:
+        await empty_studio.open_bot()
+        await empty_studio.open_engine(Script(tokens=None))
+
+        await mia.say(f"/imagine prompt:{self.LONG}")
+
+        await mia.sees_pictures()
+
+    async def test_may_be_a_negative_prompt_or_those_of_a_style(self, studio: Studio, mia: Visitor) -> None:
+        await mia.say(f"/imagine prompt:a star negative:{self.LONG}")
+        await mia.sees_pictures()
+        await mia.say(f"/imagine prompt:{'star ' * 44}style:Anime")
+        await mia.sees_pictures(more_than=1)
+
+        assert studio.engine is not None
+        [negative], [styled] = [question.texts for question in studio.engine.questions]
+        assert negative == self.LONG.strip()
+        assert styled.startswith("star") or "star star" in styled
+        assert len(styled) > 44 * 5
+
+    async def test_in_pictures_of_ones_own_are_refused_before_any_is_fetched(
+        self, empty_studio: Studio, mia: Visitor
+    ) -> None:
+        await empty_studio.open_bot()
+        await empty_studio.open_engine(Script(tokens=300))
+
+        await mia.say(f"/imagine prompt:{self.LONG} image:@cat.png", cat=picture())
+
+        await mia.is_told("Your words are too long for this model: 300 tokens, 256 is the most.")
+        assert await empty_studio.service.blobs.stored() == []
+
+
+async def test_ordinary_words_are_asked_of_nobody(studio: Studio, mia: Visitor) -> None:
+    await mia.say(f"/imagine prompt:{'a red star ' * 15} negative:blurred")
+
+    await mia.sees_pictures()
+    assert studio.engine is not None
+    assert studio.engine.questions == []

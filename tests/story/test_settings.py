@@ -34,7 +34,7 @@ async def test_they_are_shown_with_where_each_comes_from_and_forgotten(
     await mia.say("/settings reset")
     await mia.is_told("You have not set that.")
 
-    await bao.say("/我的设置 修改 项目:画幅 值:竖图")
+    await bao.say("/我的设置 修改 项目:shape 值:竖图")
     await bao.is_told("已为你设置，在哪里都有效：画幅 = 竖图 2:3。")
     await bao.say("/我的设置 重置")
     await bao.is_told("已清除你的全部设置。")

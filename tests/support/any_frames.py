@@ -15,6 +15,7 @@ from protocol.messages import (
     Cancel,
     Cancelled,
     Command,
+    CountTokens,
     EngineHello,
     Enhanced,
     Event,
@@ -25,6 +26,7 @@ from protocol.messages import (
     Refused,
     Started,
     Stored,
+    TokensCounted,
 )
 from tests.support.fake_engine import CARD
 
@@ -51,6 +53,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Enhanced, job=JOBS, attempt=NUMBERS, text=TEXTS, done=st.booleans()),
     st.builds(Failed, job=JOBS, **ONE, code=TEXTS, arguments=st.dictionaries(TEXTS, TEXTS | st.floats(), max_size=2)),
     st.builds(Cancelled, job=JOBS, **ONE),
+    st.builds(TokensCounted, ticket=st.sampled_from(["0", "1", ""]), tokens=NUMBERS, limit=NUMBERS),
     st.builds(Beat, steps=NUMBERS, busy=st.booleans()),
     st.builds(Loading, protocol=st.just(PROTOCOL) | NUMBERS, build=TEXTS, engine=TEXTS, model=TEXTS, problem=TEXTS),
     st.builds(
@@ -67,6 +70,7 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(Refused, reason=TEXTS),
     st.builds(Cancel, job=JOBS),
     st.builds(Stored, job=JOBS, k=NUMBERS),
+    st.builds(CountTokens, ticket=TEXTS, texts=st.lists(TEXTS, max_size=2).map(tuple)),
 )
 
 

@@ -34,6 +34,7 @@ from protocol.messages import (
     Cancel,
     Cancelled,
     Command,
+    CountTokens,
     EngineHello,
     Enhanced,
     Failed,
@@ -43,6 +44,7 @@ from protocol.messages import (
     Progress,
     Started,
     Stop,
+    TokensCounted,
 )
 from protocol.request import Kind
 
@@ -103,6 +105,7 @@ class Script:
     fail_code: str = "out-of-memory"
     die_on_prompt: str = ""  # die only for prompts that contain this
     previews: bool = True
+    tokens: int | None = 1  # that any text is said to have; None: it never says
     protocol: int = PROTOCOL
     problem: str | None = None  # said in Loading, instead of ever being ready
 
@@ -127,6 +130,7 @@ class FakeEngine:
     begun: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
     written: list[str] = field(default_factory=list[str])  # jobs whose prompt was written out
     orders: list[Generate] = field(default_factory=list[Generate])
+    questions: list[CountTokens] = field(default_factory=list[CountTokens])
     held_after: int | None = None
     held_words: int | None = None  # while it is a number, so many words of a prompt are written out and no more
     journal: Path | None = None  # where every start is written down, for whoever looks from another process
@@ -181,6 +185,11 @@ class FakeEngine:
                 self._arrived.set()
             case Cancel(job=job):
                 self._cancelled.add(job)
+            case CountTokens(ticket=ticket):
+                self.questions.append(command)
+                if (tokens := self.script.tokens) is not None:
+                    counted = TokensCounted(ticket=ticket, tokens=tokens, limit=self.card.prompt_tokens)
+                    self._link.send_event(counted)
             case Stop():
                 self._left.set()
             case _:

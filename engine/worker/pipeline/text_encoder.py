@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -40,6 +41,7 @@ class Embeddings:
         self.device = device
         self._cache_bytes = cache_bytes
         self._cache: OrderedDict[str, torch.Tensor] = OrderedDict()
+        self._tokenizing = threading.Lock()  # the link's thread counts while this one encodes
         reserved = sorted(tokenizer.get_added_vocab(), key=len, reverse=True)
         self._reserved = re.compile("|".join(re.escape(token) for token in reserved) or r"(?!)")
 
@@ -72,7 +74,8 @@ class Embeddings:
             add_generation_prompt=True,
             enable_thinking=True,
         )
-        return self.tokenizer([text], return_tensors="pt").input_ids
+        with self._tokenizing:
+            return self.tokenizer([text], return_tensors="pt").input_ids
 
     def harmless(self, prompt: str) -> str:
         """Text that looks like one of the tokenizer's own tokens must not become one: `<|im_end|>` ends a turn."""

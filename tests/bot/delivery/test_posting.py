@@ -63,6 +63,7 @@ class Counter:
     reader: Guest
     wall: ManualClock
     slept: list[float] = field(default_factory=list[float])
+    line: Line | None = None  # the engine that painted last
 
     def __post_init__(self) -> None:
         async def sleep(seconds: float) -> None:
@@ -119,16 +120,31 @@ class Counter:
 
     async def _begun(self) -> tuple[LiveMessage, Line, Generate]:
         live, line = await self.asked(), self.core.line()
+        self.line = line
         await line.join()
         [order] = await line.ordered(1)
         await line.start(order)
         live.set_job(await self.core.service.job(live.job.id))
         return live, line, order
 
+    async def painted_again(self, live: LiveMessage) -> Generate:
+        """The engine that had painted it is told to do so again, and does."""
+        assert self.line is not None
+        _, order = await self.line.ordered(2)
+        await self.line.start(order)
+        await self.line.finish(order, png=PNG)
+        live.set_job(await self.core.service.job(live.job.id))
+        return order
+
     async def delete(self, live: LiveMessage) -> None:
         """Take the message away, as a moderator may."""
         assert live.ref.message is not None
         await self.bot.rest("DELETE", f"/channels/{PAINT}/messages/{live.ref.message}")
+
+    async def unanswered(self, live: LiveMessage) -> None:
+        """As if Discord had refused the waiting message: there is none, and nothing that edits it."""
+        await self.delete(live)
+        live.ref.token = live.ref.message = None
 
     async def state(self, live: LiveMessage) -> JobState:
         return await self.core.state(live.job)
@@ -229,18 +245,36 @@ class TestTheWayToItsReader:
         assert by_token.hits == 1
         assert finished(await counter.only_message())
 
-    async def test_is_a_new_message_where_the_old_one_was_deleted_and_later_edits_find_it(
-        self, counter: Counter
+    @pytest.mark.parametrize("known", ["all of it", "its token alone", "its id alone"])
+    async def test_ends_where_its_message_was_deleted_and_the_picture_is_kept(
+        self, counter: Counter, playground: Playground, known: str
     ) -> None:
         live = await counter.painted()
         await counter.delete(live)
+        if known == "its token alone":
+            live.ref.message = None
+        if known == "its id alone":
+            live.ref.token = None
+        sent = playground.faults.refuse(NEW_MESSAGE, method="POST")
+
+        assert not await counter.posting.end(live)
+
+        assert (sent.hits, await counter.shown()) == (0, [])
+        assert await counter.state(live) is JobState.UNDELIVERABLE
+        assert await counter.core.service.ledger.messages.is_gone(live.job.id)
+
+    async def test_is_a_new_message_where_its_answer_never_arrived(
+        self, counter: Counter, playground: Playground
+    ) -> None:
+        """Discord calls that an unknown webhook, and a deleted message an unknown message."""
+        live = await counter.painted()
+        await counter.delete(live)
+        live.ref.message = None
+        playground.faults.refuse(BY_TOKEN, status=404, code=10015)
 
         assert await counter.posting.end(live)
 
-        message = await counter.only_message()
-        assert finished(message)
-        assert await counter.core.service.ledger.messages.of(live.job.id) == (int(PAINT), int(message["id"]))
-        assert await counter.state(live) is JobState.POSTED
+        assert finished(await counter.only_message())
 
     async def test_is_no_new_message_while_the_old_one_is_there(self, counter: Counter, playground: Playground) -> None:
         live = await counter.painted()
@@ -256,6 +290,18 @@ class TestTheWayToItsReader:
         live = await counter.painted()
         live.ref.token = None
         gone = playground.faults.refuse(AS_BOT, times=ALWAYS, status=404, code=10008)
+        await counter.posting.show(live, LiveStatus())
+
+        assert not await counter.posting.end(live)
+
+        assert gone.hits == 1
+
+    async def test_is_a_new_message_where_the_channel_is_not_known_for_a_moment(
+        self, counter: Counter, playground: Playground
+    ) -> None:
+        live = await counter.painted()
+        live.ref.token = None
+        gone = playground.faults.refuse(AS_BOT, times=ALWAYS, status=404, code=10003)
         playground.faults.reset(NEW_MESSAGE, method="POST", times=2)
 
         assert await counter.posting.end(live)
@@ -264,14 +310,16 @@ class TestTheWayToItsReader:
 
     async def test_is_a_new_message_where_none_was_ever_known(self, counter: Counter, playground: Playground) -> None:
         live = await counter.painted()
-        await counter.delete(live)
-        live.ref.token = live.ref.message = None
+        await counter.unanswered(live)
         edits = playground.faults.refuse(ANYWHERE, method="PATCH")
 
         assert await counter.posting.end(live)
 
         assert edits.hits == 0
-        assert finished(await counter.only_message())
+        message = await counter.only_message()
+        assert finished(message)
+        assert await counter.core.service.ledger.messages.of(live.job.id) == (int(PAINT), int(message["id"]))
+        assert await counter.state(live) is JobState.POSTED
 
     async def test_is_found_where_the_channel_was_not_known(self, counter: Counter) -> None:
         live = await counter.painted()
@@ -312,7 +360,7 @@ class TestANewMessage:
         self, counter: Counter, playground: Playground
     ) -> None:
         live = await counter.painted()
-        await counter.delete(live)
+        await counter.unanswered(live)
         playground.faults.lose_answer(NEW_MESSAGE, method="POST")
 
         assert await counter.posting.end(live)
@@ -327,7 +375,7 @@ class TestANewMessage:
         for _ in range(3):
             await counter.bot.rest("POST", MESSAGES, {"content": "hello"})
         live = await counter.painted(after=600)
-        await counter.delete(live)
+        await counter.unanswered(live)
         playground.faults.lose_answer(NEW_MESSAGE, method="POST")
 
         assert await counter.posting.end(live)
@@ -338,7 +386,7 @@ class TestANewMessage:
         first = await counter.painted()
         await counter.posting.end(first)
         second = await counter.painted()
-        await counter.delete(second)
+        await counter.unanswered(second)
 
         assert await counter.posting.end(second)
 
@@ -348,7 +396,7 @@ class TestANewMessage:
         self, counter: Counter, playground: Playground
     ) -> None:
         live = await counter.painted()
-        await counter.delete(live)
+        await counter.unanswered(live)
         playground.faults.lose_answer(NEW_MESSAGE, method="POST")
         look = playground.faults.refuse(NEW_MESSAGE, method="GET", times=2, status=403, code=40333)
 
@@ -359,7 +407,7 @@ class TestANewMessage:
 
     async def test_is_sent_though_the_bot_may_not_look(self, counter: Counter, playground: Playground) -> None:
         live = await counter.painted()
-        await counter.delete(live)
+        await counter.unanswered(live)
         playground.faults.refuse(NEW_MESSAGE, method="GET", status=403, code=50001)
 
         assert await counter.posting.end(live)
@@ -369,7 +417,7 @@ class TestANewMessage:
     async def test_that_was_deleted_since_is_not_sent_again(self, counter: Counter, playground: Playground) -> None:
         """Discord knows its nonce and cannot find the message."""
         live = await counter.painted()
-        await counter.delete(live)
+        await counter.unanswered(live)
         playground.faults.refuse(NEW_MESSAGE, method="POST", status=404, code=10008)
 
         assert await counter.posting.end(live)
@@ -413,14 +461,38 @@ async def test_that_a_job_failed_is_said_in_its_message(counter: Counter) -> Non
     assert await counter.core.service.ledger.jobs.unposted() == []
 
 
-async def test_pictures_that_are_lost_are_told_of_once(counter: Counter) -> None:
-    live = await counter.painted()
-    counter.core.service.blobs.path(live.job.pictures[0].blob).unlink()
+class TestPicturesThatAreLost:
+    @pytest.mark.parametrize("left", [len(PNG) // 2, 0, None], ids=["cut", "emptied", "deleted"])
+    async def test_before_anybody_saw_them_are_painted_anew(self, counter: Counter, left: int | None) -> None:
+        live = await counter.painted()
+        lose(counter, live, left)
 
-    assert await counter.posting.end(live)
+        assert await counter.posting.end(live) is None
+        assert await counter.state(live) in (JobState.QUEUED, JobState.OFFERED)
+        assert not live.over.is_set()
+        await counter.painted_again(live)
+        assert await counter.posting.end(live)
 
-    assert "no longer" in words(await counter.only_message())
-    assert await counter.state(live) is JobState.POSTED
+        assert await counter.reader_downloads(await counter.only_message()) == PNG
+        assert await counter.state(live) is JobState.POSTED
+
+    async def test_again_are_told_of_once(self, counter: Counter) -> None:
+        live = await counter.painted()
+        lose(counter, live, 0)
+        await counter.posting.end(live)
+        await counter.painted_again(live)
+        lose(counter, live, 0)
+
+        assert await counter.posting.end(live)
+
+        assert "no longer" in words(await counter.only_message())
+        assert await counter.state(live) is JobState.POSTED
+
+
+def lose(counter: Counter, live: LiveMessage, left: int | None) -> None:
+    """So many bytes of the stored picture are left, or not even its file."""
+    file = counter.core.service.blobs.path(live.job.pictures[0].blob)
+    file.unlink() if left is None else file.write_bytes(PNG[:left])
 
 
 class TestAnEndingIsTriedAgain:

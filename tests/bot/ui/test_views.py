@@ -60,7 +60,9 @@ def test_every_state_of_a_job_is_a_message_that_discord_takes(job: MakeJob, loca
     payload(views.finished(views.without_words(done), CARD, files=[views.file_name(done, p.k) for p in done.pictures]))
     small = msgspec.structs.replace(CARD, knows=Knows(en=LONGEST, zh=LONGEST))
     payload(views.finished(done, small, files=[views.file_name(done, p.k) for p in done.pictures], converted="WEBP"))
-    payload(views.brought(done, files=[views.file_name(done, p.k) for p in done.pictures], converted="JPG"))
+    payload(
+        views.brought(done, files=[views.file_name(done, p.k) for p in done.pictures], deleted=False, converted="JPG")
+    )
     payload(views.failed(done))
     payload(views.failed(done, stored=False))
     payload(views.failed(job(state=JobState.FAILED, locale=locale, **wish)))

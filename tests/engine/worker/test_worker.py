@@ -17,7 +17,19 @@ from PIL import Image
 
 from engine.supervisor import Supervisor, SupervisorLimits
 from engine.worker.paint_thread import NICENESS
-from protocol.messages import Beat, Cancel, Cancelled, EngineHello, Failed, Finished, Loading, Progress, Stop
+from protocol.messages import (
+    Beat,
+    Cancel,
+    Cancelled,
+    CountTokens,
+    EngineHello,
+    Failed,
+    Finished,
+    Loading,
+    Progress,
+    Stop,
+    TokensCounted,
+)
 from tests.support.clocks import ManualClock
 from tests.support.fake_bot import FakeBot, fake_bot
 from tests.support.orders import order
@@ -198,3 +210,18 @@ def hide(folder: Path, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = f"No module named {library!r}"
     (folder / library / "__init__.py").write_text(f"raise ModuleNotFoundError({missing!r})\n")
     monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
+async def test_tokens_are_counted_while_a_picture_is_painted(tiny: Path, tmp_path: Path) -> None:
+    async with fake_bot(tmp_path) as bot, engine(bot, tmp_path, tiny):
+        hello = await bot.wait_for(EngineHello)
+        await bot.order(LONG)
+        await bot.wait_for(Progress)
+
+        await bot.say(CountTokens(ticket="one", texts=("a star",)))
+        await bot.say(CountTokens(ticket="two", texts=("a star", "a star and a star")))
+        short = await bot.wait_for(TokensCounted, lambda said: said.ticket == "one")
+        long = await bot.wait_for(TokensCounted, lambda said: said.ticket == "two")
+
+        assert 2 <= short.tokens < long.tokens <= short.limit <= hello.card.prompt_tokens
+        assert bot.heard(Finished) == []
