@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -17,7 +19,7 @@ LATER = ("lora", "enhance")  # depends on what lies in another folder, and on ho
 UNSAID = 32  # pixels a side that diffusers takes a VAE to be trained at where its configuration does not say
 TURBO = "z-image-turbo"
 # The models of the family by their transformer's width and their scheduler's shift: each was trained with its own.
-FAMILY = {(3840, 3.0): Z_IMAGE_TURBO, (3840, 6.0): Z_IMAGE}
+FAMILY: Mapping[Any, ModelCard] = {(3840, 3.0): Z_IMAGE_TURBO, (3840, 6.0): Z_IMAGE}
 ASPECTS = ("1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9")
 
 
