@@ -210,7 +210,7 @@ def _size(draft: RequestDraft, source: bytes | None, card: ModelCard) -> tuple[i
 def _guidance(said: float | None, negative: str, usual: float | None, card: ModelCard) -> float:
     """A negative prompt does nothing at guidance 0, so giving one turns guidance on."""
     if said is None:
-        is_on = card.offers("guidance") and (card.guidance.default > 0 or negative)
+        is_on = negative or (card.guidance.default > 0 and card.offers("guidance"))
         return (card.guidance.usual if usual is None else usual) if is_on else 0.0
     guidance = float(_within("guidance", said, 0, MAX_GUIDANCE))
     if negative and guidance == 0:
