@@ -33,6 +33,10 @@ def export(parts: Parts, folder: Path = STARTER, *, latent_rgb: list[list[float]
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".starter-") as temporary:
         written = Path(temporary)
         parts.pipeline().to(dtype=torch.bfloat16).save_pretrained(written, safe_serialization=True)
+        for path in written.rglob("config.json"):  # diffusers writes where it read a part: a path of this machine
+            config = json.loads(path.read_text(encoding="utf-8"))
+            config.pop("_name_or_path", None)
+            path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         (written / "zimagine.json").write_text(card(latent_rgb, bias), encoding="utf-8")
         _replace(written, folder)
 
@@ -40,7 +44,7 @@ def export(parts: Parts, folder: Path = STARTER, *, latent_rgb: list[list[float]
 def card(latent_rgb: list[list[float]], bias: list[float]) -> str:
     """The ModelCard as JSON text; the same weights and word lists give the same bytes."""
     values = {
-        "id": "zimagine-starter-1",
+        "id": "zimagine-starter-2",
         "name": "Zimagine Starter",
         "shapes": SHAPES,
         "max_side": 1344,  # the longest shape, twice upscaled

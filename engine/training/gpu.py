@@ -30,7 +30,7 @@ from engine.training.latents import Norm
 from engine.training.models import Parts, deepened
 from engine.training.precision import fastest
 from engine.training.subjects import emoji
-from engine.training.things import LESSONS, LONG_SHARE, WARMUP_STEPS, Lesson, load, with_names
+from engine.training.things import LONG_SHARE, WARMUP_STEPS, Lesson, load, with_names
 
 BLOCK = 256  # pictures that one process draws at a time
 SAYINGS = 6  # captions for each picture, beside one long one
@@ -128,7 +128,7 @@ def _draw_block(work: tuple[Album, Path, Path, range]) -> None:
 @cache
 def _lesson(name: str, things: int, cache_folder: Path) -> Lesson:
     everything, pictures = emoji.load(cache_folder)
-    return Lesson(cast=everything[:things], pictures=pictures, kinds=LESSONS[name])
+    return Lesson.named(name, everything[:things], pictures)
 
 
 @cache
@@ -265,7 +265,7 @@ def run(options: argparse.Namespace) -> None:
     painter.net.to(device)
     painter.average = {name: value.to(device) for name, value in painter.average.items()}
     if options.compile:
-        painter.compile()
+        painter.compile(dynamic=None)
 
     def snapshot() -> None:
         card = json.loads((options.start / "zimagine.json").read_text(encoding="utf-8"))

@@ -182,7 +182,7 @@ async def test_an_example_of_the_welcome_card_can_be_sent_or_changed_first(studi
 
 
 async def test_a_picture_of_the_gallery_is_painted_again_at_a_press(tmp_path: Path, visit: Visit) -> None:
-    async with open_playground(data=tmp_path, rules=PATIENT, model="zimagine-starter-1") as playground:
+    async with open_playground(data=tmp_path, rules=PATIENT, model="zimagine-starter-2") as playground:
         page = await visit(playground.url, locale="zh-CN", lost_server=True)  # no bot is there to take the command
         pictures = page.locator(".welcome .best img")
         await expect(pictures).to_have_count(8)
@@ -191,9 +191,9 @@ async def test_a_picture_of_the_gallery_is_painted_again_at_a_press(tmp_path: Pa
         )
 
         async with page.expect_request("**/page/say") as sent:
-            await page.get_by_role("button", name="雪山").click()
+            await page.get_by_role("button", name="西瓜").click()
 
-        assert "prompt:雪山 seed:7" in (await sent.value).post_data_json["text"]
+        assert "prompt:西瓜 seed:7" in (await sent.value).post_data_json["text"]
 
 
 async def test_the_welcome_stays_until_a_picture_is_there_and_says_how_the_painter_does(

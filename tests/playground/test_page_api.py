@@ -33,7 +33,7 @@ async def test_the_state_names_everybody_and_everything(playground: Playground) 
 @pytest.mark.parametrize("language", ["en-US", "zh-CN"])
 async def test_of_a_model_with_a_gallery_the_page_gets_its_pictures(tmp_path: Path, language: str) -> None:
     async with (
-        open_playground(data=tmp_path, model="zimagine-starter-1") as playground,
+        open_playground(data=tmp_path, model="zimagine-starter-2") as playground,
         at_the_page(playground) as mia,
         mia.session.get(f"{playground.url}/page/state?person={MIA}") as reply,
     ):
@@ -46,7 +46,7 @@ async def test_of_a_model_with_a_gallery_the_page_gets_its_pictures(tmp_path: Pa
     assert all(one["prompt"] and isinstance(one["seed"], int) for one in shown)
 
 
-@pytest.mark.parametrize("model", ["another", "..", "../gallery/zimagine-starter-1", ""])
+@pytest.mark.parametrize("model", ["another", "..", "../gallery/zimagine-starter-2", ""])
 def test_another_model_has_no_gallery(model: str) -> None:
     assert gallery_of(model) == {}
 

@@ -166,7 +166,13 @@ class Findings:
                 yield f"- {question.part}: {question.prompt}"
 
     def draw(self, folder: Path) -> None:
-        """A sheet of each part."""
+        """A sheet of each part, and a smaller one of all that were asked for in English."""
+        english = [
+            picture
+            for picture, question in zip(self.painted, self.asked, strict=True)
+            if (question.part, question.language) == ("single", "en")
+        ]
+        sheet(english, folder / "starter-things.webp", columns=30, cell=72)
         for part in dict.fromkeys(question.part for question in self.asked):
             shown = [
                 picture for picture, question in zip(self.painted, self.asked, strict=True) if question.part == part

@@ -32,9 +32,12 @@ TINTS = {
     "balloon": ("red", "yellow", "purple", "blue"),
     "flowers": ("red", "yellow", "pink", "white"),
 }
-WORDS = ("HI", "OK", "GO", "YES", "NO", "LOVE")
+WORDS = ("HI", "OK", "GO", "YES", "NO", "LOVE", "HELLO", "STOP", "OPEN", "CAFE", "CAT", "DOG", "HOME", "ZOO", "WOW",
+         "FUN", "BOT", "SALE", "PARTY", "WELCOME")  # fmt: skip
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 DIGITS = "0123456789"
-HAN = "福春爱家山水大小中人"
+HAN = "福春爱家山水大小中人好喜乐龙马花月日年茶"
+HAN_WORDS = ("你好", "欢迎", "新年", "加油")
 LATIN_FONT = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf")
 HAN_FONT = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Bold.ttc")
 
@@ -98,12 +101,13 @@ def random_landscape(rng: Random) -> Landscape:
 
 def sign_texts() -> tuple[str, ...]:
     """Every text that a sign may carry: few, so that a small model learns to write them."""
-    return (*WORDS, *DIGITS, *(HAN if HAN_FONT.exists() else ""))
+    return (*WORDS, *LETTERS, *DIGITS, *((*HAN, *HAN_WORDS) if HAN_FONT.exists() else ()))
 
 
 def random_sign(rng: Random) -> Sign:
-    """A sign with one character, a digit or a short word."""
-    text = rng.choice(sign_texts())
+    """A sign with a letter, a digit, a Chinese character or a short word; letters and digits half as often."""
+    texts = sign_texts()
+    text = rng.choices(texts, [1 if text in LETTERS or text in DIGITS else 2 for text in texts])[0]
     board, ink = rng.choice(
         (("white", "black"), ("white", "red"), ("white", "blue"), ("yellow", "black"), ("red", "white"),
          ("blue", "white"), ("green", "white"), ("black", "white"), ("pink", "black"))
@@ -123,9 +127,16 @@ def draw_sign(sign: Sign, width: int, height: int, rng: Random) -> Image.Image:
     pen.rectangle((cx - side * 0.03, cy, cx + side * 0.03, h), fill=(150, 102, 62))
     box = (cx - half_w, cy - half_h, cx + half_w, cy + half_h)
     pen.rounded_rectangle(box, side * 0.06, fill=COLOURS[sign.board], outline=(110, 74, 48), width=int(side * 0.022))
-    size = {1: 0.42, 2: 0.36, 3: 0.28}.get(len(sign.text), 0.2)
-    pen.text((cx, cy), sign.text, fill=COLOURS[sign.ink], font=font(sign.text, int(side * size)), anchor="mm")
+    lettering = font(sign.text, int(side * letter_size(sign.text)))
+    pen.text((cx, cy), sign.text, fill=COLOURS[sign.ink], font=lettering, anchor="mm")
     return picture.reduce(k)
+
+
+def letter_size(text: str) -> float:
+    """How high the letters of a sign are drawn, as a share of the picture's shorter side."""
+    if not text.isascii():
+        return {1: 0.42, 2: 0.3}[len(text)]
+    return {1: 0.42, 2: 0.36, 3: 0.28, 4: 0.2, 5: 0.18}.get(len(text), 0.115)
 
 
 @cache

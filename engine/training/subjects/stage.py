@@ -240,7 +240,6 @@ def board(sign: Sign) -> Image.Image:
     pen.rectangle((side * 0.46, side * 0.5, side * 0.54, side - 1), fill=(150, 102, 62, 255))
     box = (2, side * 0.08, side - 3, side * 0.74)
     pen.rounded_rectangle(box, side * 0.08, fill=(*COLOURS[sign.board], 255), outline=(110, 74, 48, 255), width=8)
-    size = {1: 0.52, 2: 0.44, 3: 0.36}.get(len(sign.text), 0.28)
-    font = book.font(sign.text, int(side * size))
+    font = book.font(sign.text, int(side * book.letter_size(sign.text) * 1.26))
     pen.text((side / 2, side * 0.41), sign.text, fill=(*COLOURS[sign.ink], 255), font=font, anchor="mm")
     return picture

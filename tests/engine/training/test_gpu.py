@@ -15,7 +15,7 @@ from engine.training.export import STARTER
 from engine.training.models import deepened
 from engine.training.precision import fastest
 from engine.training.subjects import emoji
-from engine.training.things import LESSONS, Lesson, load
+from engine.training.things import Lesson, load
 
 NAMES = {"1f408": ("cat", "猫"), "1f34e": ("apple", "苹果")}
 
@@ -56,7 +56,7 @@ def test_a_short_training_shows_what_was_drawn_and_changes_the_weights(cache: Pa
 
     gpu.prepare([album], run, cache, processes=1, block=2)
     cast, pictures = emoji.load(cache)
-    drawn = Lesson(cast=cast, pictures=pictures, kinds=LESSONS["all"]).draw(128, 128, 3)
+    drawn = Lesson.named("all", cast, pictures).draw(128, 128, 3)
     shown = gpu.encoded(album, run, parts, torch.device("cpu"), torch.float32)
     blank = parts.tokenizer.pad_token_id
     assert isinstance(blank, int)

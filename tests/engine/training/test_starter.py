@@ -51,7 +51,7 @@ def test_it_loads_as_the_published_classes(pipeline: ZImagePipeline) -> None:
 
 
 def test_the_gallery_shows_the_examples_of_the_card_as_the_model_paints_them(pipeline: ZImagePipeline) -> None:
-    folder = gallery.OUT / "zimagine-starter-1"
+    folder = gallery.OUT / "zimagine-starter-2"
     shown = json.loads((folder / "gallery.json").read_text("utf-8"))
 
     listed = {language: {one["prompt"]: one["seed"] for one in pictures} for language, pictures in shown.items()}
@@ -65,7 +65,7 @@ def test_the_gallery_shows_the_examples_of_the_card_as_the_model_paints_them(pip
             assert np.square(error).mean() < 40, one["prompt"]  # 32 dB: what WebP leaves
 
 
-def test_it_weighs_at_most_16_megabytes_in_bf16() -> None:
+def test_it_weighs_at_most_24_megabytes_in_bf16() -> None:
     weights = sorted(STARTER.rglob("*.safetensors"))
 
     kinds: set[str] = set()
@@ -73,7 +73,7 @@ def test_it_weighs_at_most_16_megabytes_in_bf16() -> None:
         with safe_open(path, "pt") as stored:
             kinds |= {str(stored.get_slice(name).get_dtype()) for name in stored.keys()}  # noqa: SIM118
 
-    assert sum(path.stat().st_size for path in STARTER.rglob("*") if path.is_file()) <= 16_000_000
+    assert sum(path.stat().st_size for path in STARTER.rglob("*") if path.is_file()) <= 24_000_000
     assert len(weights) == 3
     assert kinds == {"BF16"}
 

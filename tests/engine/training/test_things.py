@@ -264,7 +264,7 @@ def test_a_pool_encodes_each_picture_once_and_survives_half_a_file(
 ) -> None:
     monkeypatch.setattr(latents, "CHUNK", latents.BATCH)
     asked: list[int] = []
-    lesson = things.Lesson(cast=CAST, pictures=PICTURES, kinds=stage.KINDS)
+    lesson = things.Lesson.named("all", CAST, PICTURES)
 
     def draw(number: int) -> Image.Image:
         asked.append(number)
@@ -288,14 +288,14 @@ def test_a_run_goes_on_where_it_was_and_leaves_a_folder_that_paints(
     torch.set_num_threads(1)
     monkeypatch.setattr(latents, "CHUNK", latents.BATCH)
     monkeypatch.setattr(things, "CHUNK", latents.BATCH)
-    monkeypatch.setattr(things, "TOKENS", 1720)
+    monkeypatch.setattr(things, "TOKENS", len(things.load(STARTER).tokenizer) + 20)
     monkeypatch.setattr(emoji, "fetch", lambda _folder: None)
     monkeypatch.setattr(emoji, "load", lambda _folder: (CAST, PICTURES))
 
     def options(steps: int) -> argparse.Namespace:
         folders = {"run": tmp_path / "run", "cache": tmp_path, "out": tmp_path / "out", "start": STARTER}
         return argparse.Namespace(**folders, things=6, steps=steps, batch=2, pool=32, size="half-square",
-                                  lesson="alone", device="cpu", no_compile=True)  # fmt: skip
+                                  lesson="alone", peak=1.0, no_compile=True)  # fmt: skip
 
     (tmp_path / "run").mkdir()
     things.run(options(1))
@@ -321,7 +321,7 @@ def test_the_checker_counts_every_thing_in_both_languages_and_refuses_weights_th
 
     assert "/12)" in capsys.readouterr().out
     assert status == 1
-    assert {path.name for path in tmp_path.iterdir()} == {"single.png", "pair-or-place.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"single.png", "pair-or-place.png", "starter-things.webp"}
 
 
 def test_the_first_prompts_are_half_chinese_and_a_third_of_them_beyond_the_list() -> None:

@@ -70,10 +70,10 @@ def test_nothing_is_known_of_a_model_that_is_not_there(model: str) -> None:
 @pytest.mark.parametrize(
     ("torch", "driver", "device", "known"),
     [
-        ("2.13.0+cpu", False, "auto", "zimagine-starter-1"),
+        ("2.13.0+cpu", False, "auto", "zimagine-starter-2"),
         ("2.13.0+cu130", True, "auto", "z-image-turbo"),
         ("2.13.0+cu130", False, "cuda", "z-image-turbo"),
-        ("2.13.0+cu130", True, "cpu", "zimagine-starter-1"),
+        ("2.13.0+cu130", True, "cpu", "zimagine-starter-2"),
         ("2.13.0+rocm", False, "auto", None),  # only torch can say what will be taken
     ],
 )
