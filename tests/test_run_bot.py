@@ -183,8 +183,9 @@ def test_one_line_paints_one_picture_with_its_recipe_inside(folder: Path) -> Non
     assert names == ["a-red-star-7.png", "a-red-star-7-2.png", "一个蓝色圆形-9.png"]
     assert sizes[:2] == [(256, 256), (512, 512)]
     assert "Seed: 7," in read_texts(paths[0].read_bytes())["parameters"]
-    form, question, gone, done = ended.stdout.strip().split("\n\n")[-4:]
+    form, panel, question, gone, done = ended.stdout.strip().split("\n\n")[-5:]
     assert "\nPrompt: 一个蓝色圆形\n" in form
+    assert panel.startswith("More of this picture")
     assert question.startswith("Delete this picture?")
     assert gone == "[gone] 一个蓝色圆形"
     assert done.startswith("Deleted")

@@ -115,7 +115,7 @@ def is_painting(message: Message) -> bool:
 
 
 def is_finished(message: Message) -> bool:
-    return "[Upscale]" in as_text(message)
+    return "[Upscale" in as_text(message)
 
 
 async def test_the_first_request_of_the_first_visit_is_taken_and_waits_for_the_painter(

@@ -26,6 +26,7 @@ from tests.story.studio import (
 from tests.story.test_buttons import job_of
 from tests.support import forged
 from tests.support.fake_engine import CARD
+from tests.support.patience import until
 
 DANGER = 4  # the style of a red button
 OFFERED = [
@@ -433,6 +434,6 @@ async def test_the_new_buttons_work_after_a_restart_and_know_nothing_from_elsewh
     await mia.click("Finish all", on=message)
 
     await mia.sees_pictures(more_than=1)
-    assert len(studio.refusals) == 9
+    await until(lambda: len(studio.refusals) == 9)
     assert "secret" not in json.dumps([m for m in await robin.messages() if m["flags"] & EPHEMERAL])
     assert len([m for m in await mia.messages() if finished(m)]) == 2

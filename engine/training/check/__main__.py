@@ -27,6 +27,7 @@ from engine.training.subjects.book import random_sign, sign_texts
 from engine.training.subjects.scenes import random_scene
 from engine.training.things import load
 
+TAUGHT = 900  # things, of those that have names
 SIGNS = 3  # scenes for each sign
 
 REPORT = """# What the starter paints right
@@ -49,10 +50,13 @@ more than half. Other texts come out as strokes.
 
 {things}
 
+*Single*: a thing alone, nearer to the one asked for than to any other; *pair or place*: two together or in a place, in
+sentences and company that training never had; *unheard name*: a word for it that training never said.
+
 ![The first 48 scenes](../../docs/images/starter.png)
 ![The first 24 signs](../../docs/images/starter-signs.png)
 
-![Every thing that it was taught, asked for in English](../../docs/images/starter-things.webp)
+![Things asked for in English](../../docs/images/starter-things.webp)
 
 The bundled weights: 344 minutes of the denoiser on a shared machine with two cores (18,900 steps), 8 of the decoder
 alone, then things by name: 6,200 and 4,500 steps of 32 and 64 half-size pictures on two cores, and 6.6 minutes on one
@@ -70,6 +74,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cache", type=Path, default=emoji.CACHE, help="folder of the emoji and their names")
+    parser.add_argument("--things", type=int, default=TAUGHT, help="how many were taught, the commonest first")
+    parser.add_argument("--singles", type=int, help="ask for so many of them alone, by chance; else for each")
     parser.add_argument("--no-things", action="store_true", help="shapes and signs only")
     parser.add_argument("--report", type=Path, help="write the tables into this Markdown file")
     parser.add_argument("--sheets", type=Path, help="a folder for sheets of what was painted")
@@ -96,13 +102,14 @@ def main() -> int:
             print(f"- sign {question.width}x{question.height} {question.prompt}: {text or 'nothing'}")
     found = None if options.no_things else _things(options)
     if options.report:
-        values = {"scenes": scenes, "signs": sign_table(boards, texts), "things": found.told() if found else ""}
+        things = f"{_said(options)}\n\n{found.told()}" if found else ""
+        values = {"scenes": scenes, "signs": sign_table(boards, texts), "things": things}
         options.report.write_text(_report(len(asked), values), encoding="utf-8")
     if options.sheets:
         sheet(pictures[:48], options.sheets / "starter.png")
         sheet(painted[:24], options.sheets / "starter-signs.png")
         if found:
-            found.draw(options.sheets)
+            found.draw_singles(options.sheets / "starter-things.webp")
     if options.failures and wrong:
         sheet([pictures[number] for number in wrong[:48]], options.failures)
     read_right = sum(question.shown.text == text for question, text in zip(boards, texts, strict=True))
@@ -113,10 +120,18 @@ def main() -> int:
 
 def _things(options: argparse.Namespace) -> Findings:
     emoji.fetch(options.cache)
-    cast, pictures = emoji.load(options.cache)
-    found = measured(load(options.model), cast, pictures, pairs=options.count, seed=options.seed)
+    everything, pictures = emoji.load(options.cache)
+    cast = everything[: options.things]
+    found = measured(
+        load(options.model), cast, pictures, pairs=options.count, seed=options.seed, singles=options.singles
+    )
     print("", found.told(), *found.wrong(), sep="\n")
     return found
+
+
+def _said(options: argparse.Namespace) -> str:
+    how_many = "Each" if options.singles is None else f"{options.singles} by chance"
+    return f"{how_many} of the {options.things} things that it was taught, alone, in either language:"
 
 
 def _report(count: int, values: Mapping[str, str]) -> str:

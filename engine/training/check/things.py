@@ -46,11 +46,14 @@ class Asked:
     shown: Stage
 
 
-def questions(cast: Sequence[Emoji], pairs: int, seed: int) -> Iterator[Asked]:
-    """Each thing in English and in Chinese, `pairs` unseen pairs and places by turns, and each unheard name."""
+def questions(cast: Sequence[Emoji], pairs: int, seed: int, *, singles: int | None = None) -> Iterator[Asked]:
+    """Things in English and in Chinese, `pairs` unseen pairs and places by turns, and each unheard name.
+
+    Each thing, or so many `singles` of them by chance in either language.
+    """
     rng = Random(seed)
     for language in ("en", "zh"):
-        for thing in cast:
+        for thing in cast if singles is None else Random(f"{language} {seed}").sample(cast, singles):
             shown = Stage(props=(Prop(emoji=thing),), ground="white")
             name = (thing.english if language == "en" else thing.chinese)[0]
             prompt = stage_phrases.named(name, thing, language=language)
@@ -165,14 +168,17 @@ class Findings:
             if not all(verdict):
                 yield f"- {question.part}: {question.prompt}"
 
-    def draw(self, folder: Path) -> None:
-        """A sheet of each part, and a smaller one of all that were asked for in English."""
+    def draw_singles(self, path: Path) -> None:
+        """One sheet of the things that were asked for alone, in English."""
         english = [
             picture
             for picture, question in zip(self.painted, self.asked, strict=True)
             if (question.part, question.language) == ("single", "en")
         ]
-        sheet(english, folder / "starter-things.webp", columns=30, cell=72)
+        sheet(english, path, columns=20, cell=96)
+
+    def draw(self, folder: Path) -> None:
+        """A sheet of each part."""
         for part in dict.fromkeys(question.part for question in self.asked):
             shown = [
                 picture for picture, question in zip(self.painted, self.asked, strict=True) if question.part == part
@@ -181,11 +187,18 @@ class Findings:
 
 
 def measured(
-    parts: Parts, cast: Sequence[Emoji], pictures: stage.Pictures, *, pairs: int, seed: int, half: bool = False
+    parts: Parts,
+    cast: Sequence[Emoji],
+    pictures: stage.Pictures,
+    *,
+    pairs: int,
+    seed: int,
+    singles: int | None = None,
+    half: bool = False,
 ) -> Findings:
-    """Everything painted and recognised; `half` for weights that have seen half-size pictures only."""
+    """Painted and recognised, see `questions`; `half` for weights that have seen half-size pictures only."""
     recogniser = Recogniser([thing.code for thing in cast], pictures)
-    asked = list(questions(cast, pairs, seed))
+    asked = list(questions(cast, pairs, seed, singles=singles))
     side, stride = HALF if half else WHOLE
     painted = paint(parts, [question.prompt for question in asked], side=side, seed=seed, stride=stride)
     verdicts = [right(picture, question.shown, recogniser) for picture, question in zip(painted, asked, strict=True)]

@@ -321,7 +321,14 @@ def test_the_checker_counts_every_thing_in_both_languages_and_refuses_weights_th
 
     assert "/12)" in capsys.readouterr().out
     assert status == 1
-    assert {path.name for path in tmp_path.iterdir()} == {"single.png", "pair-or-place.png", "starter-things.webp"}
+    assert {path.name for path in tmp_path.iterdir()} == {"single.png", "pair-or-place.png"}
+
+
+def test_of_all_things_so_many_are_asked_for_by_chance_in_each_language() -> None:
+    asked = [one for one in check_things.questions(CAST, 0, 7, singles=2) if one.part == "single"]
+
+    assert [one.language for one in asked] == ["en", "en", "zh", "zh"]
+    assert len({one.prompt for one in asked}) == 4
 
 
 def test_the_first_prompts_are_half_chinese_and_a_third_of_them_beyond_the_list() -> None:
