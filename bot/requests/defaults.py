@@ -26,6 +26,8 @@ LEAST_GUIDANCE = 0.1  # where it is on
 OF_PICTURES = ("shape", "steps", "guidance", "count", "variety")
 LIMITS = ("per_minute", "per_day", "in_flight")
 KEYS = OF_PICTURES + LIMITS  # "paused" is set by pause and resume alone
+_FRACTIONS = ("guidance", "variety")
+_CEILINGS = ("steps", *LIMITS)  # of which the owner says the most
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -185,24 +187,16 @@ class Defaults:
         """The value in its type and within its bounds."""
         if key == "shape":
             return self._understood_shape(str(value))
-        if key == "guidance":
-            number = _number(value, float)
-            if number is None or not LEAST_GUIDANCE <= number <= MAX_GUIDANCE:
-                raise BadSetting(key=key, value=str(value), allowed=f"{LEAST_GUIDANCE:g}-{MAX_GUIDANCE:g}")
-            return number
-        if key == "variety":
-            number = _number(value, float)
-            if number is None or not 0 <= number <= 1:
-                raise BadSetting(key=key, value=str(value), allowed="0-1")
-            return number
         if key not in KEYS or (scope == "user" and key in LIMITS):
             raise BadSetting(key=key, value=str(value), allowed=", ".join(OF_PICTURES if scope == "user" else KEYS))
-        ceiling = {"steps": self.most_steps, "count": MAX_COUNT}.get(key) or int(getattr(self.owner, key))
-        number = _number(value, int)
-        if number is None or number < 1 or (key == "count" and number > MAX_COUNT):
-            raise BadSetting(key=key, value=str(value), allowed=f"1-{ceiling}")
-        if number > ceiling:
-            raise OverCeiling(key=key, value=number, ceiling=ceiling)
+        within = self.range_of(key)
+        assert within is not None
+        least, most = within
+        number = _number(value, float if key in _FRACTIONS else int)
+        if number is not None and number > most and key in _CEILINGS:
+            raise OverCeiling(key=key, value=number, ceiling=most)
+        if number is None or not least <= number <= most:
+            raise BadSetting(key=key, value=str(value), allowed=f"{_said(least)}-{_said(most)}")
         return number
 
     def _understood_shape(self, value: str) -> str:
@@ -230,6 +224,10 @@ def _authorise(scope: Scope, scope_id: int | str | None, by: Requester) -> None:
         case "user":
             if scope_id != by.principal:
                 raise NotAllowed
+
+
+def _said(bound: float) -> str:
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"
 
 
 def _number(value: Value, kind: type[int] | type[float]) -> int | float | None:

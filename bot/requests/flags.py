@@ -16,7 +16,7 @@ from typing import Any
 
 from bot.jobs.errors import FlagContradicts, FlagNeedsNumber, FlagNeedsWords, FlagTwice, UnknownFlag
 from bot.requests import loras
-from bot.requests.draft import RequestDraft
+from bot.requests.draft import AS_SAID, RequestDraft
 from protocol.request import ImageRequest, Lora
 
 Value = Any  # of a field of a draft, or of one that is taken over as it was said
@@ -141,11 +141,11 @@ def applied(draft: RequestDraft, *, shape_of: Callable[[str], str], old: ImageRe
     if "loras" in values:
         values["loras"] = (*(draft.loras or ()), *values["loras"])
     for name, value in values.items():
-        given = draft.as_said.get(name) if name == "quality" else getattr(draft, name)
+        given = draft.as_said.get(name) if name in AS_SAID else getattr(draft, name)
         is_said = given is not None and (old is None or given != getattr(old, name))
         if is_said and given != value and name != "loras":
             raise FlagContradicts(flag=said.flags[name].shown, name=name)
-    as_said = dict(draft.as_said) | ({"quality": values.pop("quality")} if "quality" in values else {})
+    as_said = dict(draft.as_said) | {name: values.pop(name) for name in AS_SAID if name in values}
     return replace(draft, prompt=prompt, as_said=as_said, **values)
 
 

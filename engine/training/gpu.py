@@ -30,7 +30,7 @@ from engine.training.latents import Norm
 from engine.training.models import Parts, deepened
 from engine.training.precision import fastest
 from engine.training.subjects import emoji
-from engine.training.things import LONG_SHARE, WARMUP_STEPS, Lesson, load, with_names
+from engine.training.things import LONG_SHARE, TAUGHT, WARMUP_STEPS, Lesson, load, with_names
 
 BLOCK = 256  # pictures that one process draws at a time
 SAYINGS = 6  # captions for each picture, beside one long one
@@ -294,7 +294,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the diffusers folder to write")
     parser.add_argument("--start", type=Path, default=STARTER, help="the diffusers folder to begin with")
     parser.add_argument("--layers", type=int, default=10, help="of the transformer; new ones begin closed")
-    parser.add_argument("--things", type=int, default=900, help="how many, beginning with what people ask for first")
+    parser.add_argument("--things", type=int, default=TAUGHT, help="how many, beginning with what people ask for first")
     parser.add_argument("--half", type=int, default=60_000, help="half-size pictures for each of two lessons")
     parser.add_argument("--whole", type=int, default=100_000, help="whole pictures")
     parser.add_argument("--batch", type=int, default=512, help="half-size pictures a step; half as many whole ones")

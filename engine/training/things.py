@@ -46,6 +46,7 @@ SIZES: Mapping[str, Mapping[tuple[int, int], float]] = {
     "half": denoiser.HALF,
     "whole": denoiser.WHOLE,
 }
+TAUGHT = 900  # things, of those that have names
 TOKENS = 4700  # at most, with those that the starter had
 FIRST_CHUNKS, GROW_EVERY = 2, 24  # chunks of pictures before the first step; steps for each chunk more
 TELL_EVERY = 20  # steps
@@ -273,7 +274,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=emoji.CACHE, help="folder for the emoji and their names")
     parser.add_argument("--out", type=Path, required=True, help="the diffusers folder to write")
     parser.add_argument("--start", type=Path, default=STARTER, help="the diffusers folder to begin with")
-    parser.add_argument("--things", type=int, default=900, help="how many, beginning with what people ask for first")
+    parser.add_argument("--things", type=int, default=TAUGHT, help="how many, beginning with what people ask for first")
     parser.add_argument("--steps", type=int, default=20_000)
     parser.add_argument(
         "--peak", type=float, default=1.0, help="of the full learning rates; less to polish what is known"

@@ -25,9 +25,8 @@ from engine.training.export import STARTER
 from engine.training.subjects import emoji
 from engine.training.subjects.book import random_sign, sign_texts
 from engine.training.subjects.scenes import random_scene
-from engine.training.things import load
+from engine.training.things import TAUGHT, load
 
-TAUGHT = 900  # things, of those that have names
 SIGNS = 3  # scenes for each sign
 
 REPORT = """# What the starter paints right
